@@ -1,0 +1,72 @@
+/** An access token for one API, as the provider issued it. Opaque to the gateway. */
+export interface AccessToken {
+  readonly value: string
+  /** When the provider granted it, epoch milliseconds of this node. */
+  readonly obtainedAtMs: number
+  /** When it expires, epoch milliseconds of this node. */
+  readonly expiresAtMs: number
+}
+
+/**
+ * One API for which access tokens are obtained: what is asked of the provider, and what is accepted as its answer.
+ * `key` names it in the session record and never changes for the same API.
+ */
+export interface ApiAudience {
+  readonly key: string
+  /** Value of `audience` and/or `resource` (RFC 8707) in requests; `undefined` sends neither. */
+  readonly value: string | undefined
+  readonly parameter: 'audience' | 'resource' | 'both' | 'none'
+  /** Any of these in `aud` makes the token usable; empty: not checked. */
+  readonly accepted: readonly string[]
+  /** Scope to ask for on refresh, when the route narrows or widens it. */
+  readonly scope: string | undefined
+}
+
+/** Who signed in: the pinned facts of the ID token. Claims that a refreshed ID token lacks are kept. */
+export interface Identity {
+  readonly issuer: string
+  readonly subject: string
+  /** The provider's session, from the login ID token. */
+  readonly providerSessionId: string | undefined
+  /** Whole seconds of the provider's clock: `iat` of the login ID token, the score in the indexes. */
+  readonly loginIssuedAtSeconds: number
+  readonly authTimeSeconds: number | undefined
+  readonly acr: string | undefined
+  /** The claims that `USER_CLAIMS` lets `/session` show. */
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** All tokens of a session. They never leave the server, except the ID token as `id_token_hint`. */
+export interface TokenSet {
+  readonly idToken: string
+  readonly refreshToken: string | undefined
+  /** Access tokens by {@link ApiAudience.key}. */
+  readonly access: Readonly<Record<string, AccessToken>>
+}
+
+/** An access token is sent upstream until this long before it expires, so that it does not die on the way. */
+export const usableMarginMs = 10_000
+
+/** Refresh ahead starts in this last share of a token's life … */
+const aheadShare = 0.1
+/** … but never earlier than this before its end. */
+const aheadLimitMs = 60_000
+
+/** Whether the token may still be sent to the API at `nowMs`. */
+export function isUsable(token: AccessToken, nowMs: number): boolean {
+  return nowMs < token.expiresAtMs - usableMarginMs
+}
+
+/**
+ * When a background refresh becomes due: in the last 10 % of the token's life, at most 60 s before the token stops being
+ * usable.
+ */
+export function refreshDueAtMs(token: AccessToken): number {
+  const lifeMs = Math.max(0, token.expiresAtMs - token.obtainedAtMs)
+  return token.expiresAtMs - usableMarginMs - Math.min(lifeMs * aheadShare, aheadLimitMs)
+}
+
+/** Whether a refresh should be started, in the background while the token {@link isUsable}. */
+export function isRefreshDue(token: AccessToken, nowMs: number): boolean {
+  return nowMs >= refreshDueAtMs(token)
+}

@@ -1,0 +1,13 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Audit } from './audit.ts'
+import type { Metrics } from './metrics.ts'
+
+/** The logger that everything is handed; pino underneath. */
+export type Logger = FastifyBaseLogger
+
+/** What every part of the gateway may report to, passed as one object. */
+export interface Telemetry {
+  readonly log: Logger
+  readonly audit: Audit
+  readonly metrics: Metrics
+}
