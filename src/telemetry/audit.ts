@@ -1,3 +1,5 @@
+import type { Logger } from './telemetry.ts'
+
 /** The names of audit events: a stable, documented schema (`docs/operations.md`). */
 export type AuditEventName =
   | 'login.started'
@@ -22,7 +24,29 @@ export interface AuditFields {
   readonly count?: number
 }
 
-/** Writes audit events: one line each, always, whatever the log level. */
+/** Writes audit events: one line each. */
 export interface Audit {
   event(name: AuditEventName, fields: AuditFields): void
+}
+
+const refusals: ReadonlySet<AuditEventName> = new Set([
+  'login.refused',
+  'session.refresh_failed',
+  'request.refused',
+])
+
+/**
+ * Writes audit events to a logger: one line each with `audit: <name>`. Refusals are warnings, so that they survive a
+ * quieter log level; everything else is information.
+ *
+ * @param log the logger that carries the lines
+ */
+export function createAudit(log: Pick<Logger, 'info' | 'warn'>): Audit {
+  return {
+    event(name, fields) {
+      const line = { audit: name, ...fields }
+      if (refusals.has(name)) log.warn(line, name)
+      else log.info(line, name)
+    },
+  }
 }

@@ -1,0 +1,80 @@
+import { type DestinationStream, pino } from 'pino'
+import pretty from 'pino-pretty'
+import type { Logger } from './telemetry.ts'
+
+/** How the log is written. */
+export interface LoggerOptions {
+  /** `fatal` … `trace`, or `silent`. */
+  readonly logLevel: string
+  /** `json` for machines, `pretty` for a person at a terminal. */
+  readonly logFormat: 'json' | 'pretty'
+}
+
+/** Names whose values are never written, wherever they turn up in an object that somebody logs. */
+const secretNames = [
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'access_token',
+  'accessToken',
+  'id_token',
+  'idToken',
+  'refresh_token',
+  'refreshToken',
+  'client_secret',
+  'clientSecret',
+  'sessionSecret',
+  'codeVerifier',
+  'code_verifier',
+  'state',
+  'nonce',
+  'logout_token',
+]
+
+const redactedPaths = secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`])
+
+/**
+ * What is left of an error in the log: its kind, its stable code and where it came from. Messages of foreign errors stay, their
+ * causes do not: those of the OpenID library carry tokens and claims.
+ */
+function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: typeof error }
+  const code: unknown = Reflect.get(error, 'code')
+  return {
+    type: error.name,
+    message: error.message,
+    ...(typeof code === 'string' ? { errorCode: code } : {}),
+    stack: error.stack,
+  }
+}
+
+/**
+ * Creates the logger.
+ *
+ * @param destination where lines go; standard output unless told otherwise
+ */
+export function createLogger(options: LoggerOptions, destination?: DestinationStream): Logger {
+  const stream = options.logFormat === 'pretty' ? prettyStream(destination) : destination
+  const settings = {
+    level: options.logLevel,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: redactedPaths, censor: '[redacted]' },
+    serializers: { err: describeError, error: describeError },
+  }
+  return stream === undefined ? pino(settings) : pino(settings, stream)
+}
+
+function prettyStream(destination: DestinationStream | undefined): DestinationStream {
+  return pretty({
+    sync: true,
+    translateTime: 'SYS:HH:MM:ss',
+    ...(destination === undefined ? {} : { destination }),
+  })
+}
+
+/** A logger that writes nothing, for tests. */
+export function silentLogger(): Logger {
+  return pino({ level: 'silent' })
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { createAudit } from '../../src/telemetry/audit.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+
+function logLines(
+  write: (log: ReturnType<typeof createLogger>) => void,
+  logLevel = 'info',
+): Record<string, unknown>[] {
+  const lines: string[] = []
+  write(createLogger({ logLevel, logFormat: 'json' }, { write: (line: string) => lines.push(line) }))
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+describe('the logger', () => {
+  it('names the level and writes an ISO time', () => {
+    const [line] = logLines((log) => log.info('started'))
+    expect(line).toMatchObject({ level: 'info', msg: 'started' })
+    expect(new Date(String(line?.['time'])).toISOString()).toBe(line?.['time'])
+  })
+
+  it.each(['authorization', 'cookie', 'refresh_token', 'refreshToken', 'clientSecret', 'codeVerifier'])(
+    'never writes the value of %s, at any of three depths',
+    (name) => {
+      const text = JSON.stringify(
+        logLines((log) => log.info({ [name]: 's3cret', a: { [name]: 's3cret', b: { [name]: 's3cret' } } })),
+      )
+      expect(text).not.toContain('s3cret')
+    },
+  )
+
+  it('writes an error without its cause, which may hold tokens', () => {
+    const error = new Error('refused', { cause: { body: 'eyJtoken' } })
+    const text = JSON.stringify(logLines((log) => log.error({ err: error }, 'failed')))
+    expect(text).toContain('refused')
+    expect(text).not.toContain('eyJtoken')
+  })
+
+  it('keeps the stable code of an error', () => {
+    const error = Object.assign(new Error('x'), { code: 'ECONNREFUSED' })
+    const [line] = logLines((log) => log.error({ err: error }))
+    expect(line?.['err']).toMatchObject({ errorCode: 'ECONNREFUSED' })
+  })
+})
+
+describe('audit events', () => {
+  it('are one line each, named by their audit field', () => {
+    const lines = logLines((log) => createAudit(log).event('login.completed', { userRef: 'u1' }))
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toMatchObject({ audit: 'login.completed', userRef: 'u1', level: 'info' })
+  })
+
+  it('of a refusal survive a log level of warn', () => {
+    const lines = logLines((log) => {
+      createAudit(log).event('request.refused', { code: 'csrf_rejected' })
+      createAudit(log).event('login.completed', {})
+    }, 'warn')
+    expect(lines.map((line) => line['audit'])).toEqual(['request.refused'])
+    expect(lines[0]).toMatchObject({ code: 'csrf_rejected' })
+  })
+})
