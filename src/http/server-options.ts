@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { type FastifyServerOptions, LogController } from 'fastify'
+import type { ErrorCode } from '../errors/codes.ts'
+import { GatewayError } from '../errors/gateway-error.ts'
+import { problemRules, toProblemDocument } from '../errors/problem.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
+
+/** What the listener is told by the settings. */
+export interface ServerSettings {
+  /** Addresses or CIDRs whose `X-Forwarded-For` is believed; empty: nobody's. */
+  readonly trustProxy: readonly string[]
+}
+
+/** All headers of a request together, bytes. Node answers more with an overflow, which becomes 431. */
+const maxHeaderBytes = 32 * 1024
+
+/** A client that has not sent its headers after this is cut off (slow loris), milliseconds. */
+const headersTimeoutMs = 20_000
+
+/** Idle keep-alive connections of browsers and balancers, milliseconds; above the usual 60 s of balancers in front. */
+const keepAliveTimeoutMs = 72_000
+
+const requestIdBytes = 12
+
+/**
+ * Options of the Fastify root: everything about connections, request ids and what happens before routing. Bodies have no overall
+ * deadline here, because uploads may be long; the proxy cuts off silent ones.
+ */
+export function createServerOptions(settings: ServerSettings, log: Logger) {
+  return {
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    genReqId: newRequestId,
+    requestIdHeader: false,
+    trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
+    // During shutdown requests are still answered, with `Connection: close`: none is lost.
+    return503OnClosing: false,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false },
+    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersTimeoutMs, insecureHTTPParser: false },
+    clientErrorHandler: answerClientError,
+    exposeHeadRoutes: false,
+  } satisfies FastifyServerOptions & { http: object }
+}
+
+/** A fresh id for each request; never the client's, which could be forged or reused. */
+function newRequestId(): string {
+  return randomBytes(requestIdBytes).toString('base64url')
+}
+
+const codeOfParserError: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload_too_large',
+}
+
+/** Answers what the HTTP parser refused: there is no request yet, so the answer is written by hand. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const problem = new GatewayError(codeOfParserError[error.code ?? ''] ?? 'request_invalid', {
+    detail:
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? problemRules.headers_too_large.detail
+        : 'The request is not valid HTTP.',
+  })
+  const body = JSON.stringify(toProblemDocument(problem, newRequestId()))
+  const { status, title } = problemRules[problem.code]
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json; charset=utf-8\r\ncache-control: no-store\r\n` +
+      `x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
