@@ -39,8 +39,10 @@ export interface RouteConfig {
   readonly methods: readonly string[] | undefined
   readonly connectTimeoutMs: number
   readonly firstByteTimeoutMs: number
-  /** Longest silence of a body, an event stream or a WebSocket; 0: no limit. */
+  /** Longest silence within a body, in either direction; 0: no limit. Not for event streams and WebSockets. */
   readonly idleTimeoutMs: number
+  /** Longest silence of an event stream or a WebSocket; absent: no limit. */
+  readonly streamIdleTimeoutMs?: number
   readonly bodyLimitBytes: number
   readonly websocket: boolean
   readonly websocketMaxMessageBytes: number

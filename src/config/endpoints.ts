@@ -1,0 +1,44 @@
+/** The gateway's own endpoints, before `AUTH_PREFIX` (DESIGN section 2.1). */
+export const gatewayEndpoints = [
+  '/login',
+  '/callback',
+  '/session',
+  '/sessions',
+  '/logout',
+  '/backchannel-logout',
+  '/frontchannel-logout',
+] as const
+
+/** Endpoints of the orchestrator: never moved by `AUTH_PREFIX`, because probes know nothing of the app. */
+export const healthEndpoints = ['/livez', '/readyz'] as const
+
+/** Every path that the gateway answers itself; what lies beneath them is its own too. */
+export function ownedPaths(authPrefix: string): readonly string[] {
+  return [...gatewayEndpoints.map((path) => `${authPrefix}${path}`), ...healthEndpoints]
+}
+
+function isWithin(path: string, prefix: string): boolean {
+  return path === prefix || path.startsWith(`${prefix}/`)
+}
+
+/**
+ * What is wrong with a route's prefix in view of the gateway's endpoints and the routes before it. Compared without regard to case: a
+ * prefix that only case tells apart from another invites mistakes.
+ *
+ * @returns the end of a sentence that begins with the prefix's name, or `undefined`
+ */
+export function prefixProblem(
+  prefix: string,
+  authPrefix: string,
+  earlierPrefixes: readonly string[],
+): string | undefined {
+  const candidate = prefix.toLowerCase()
+  if (earlierPrefixes.some((earlier) => earlier.toLowerCase() === candidate)) {
+    return 'is the prefix of an earlier route too'
+  }
+  const owned = ownedPaths(authPrefix.toLowerCase())
+  const clash = owned.find((path) => isWithin(path, candidate) || isWithin(candidate, path))
+  return clash === undefined
+    ? undefined
+    : `overlaps the gateway's own ${clash}; choose another, or set AUTH_PREFIX`
+}

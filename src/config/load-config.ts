@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describeAudience } from './audience.ts'
+import { ConfigError, type ConfigFault } from './config-error.ts'
+import { prefixProblem } from './endpoints.ts'
+import {
+  type ConfigFiles,
+  type Environment,
+  readSetting,
+  type SettingSource,
+  settingFault,
+  tryToRead,
+} from './environment.ts'
+import { deepFreeze } from './freeze.ts'
+import type { RouteAudience, RouteConfig } from './route.ts'
+import { defaultRoute } from './routes-default.ts'
+import { readRoutesFile } from './routes-file.ts'
+import { configRules } from './rules.ts'
+import { fieldName, type Setting, ValueFault } from './setting.ts'
+import { type SettingValues, settingRows, settings } from './settings.ts'
+
+/** The whole configuration: all settings by camelCase name, and what follows from several of them. Frozen. */
+export interface Config extends SettingValues {
+  /** The API whose audience the login asks for. */
+  readonly audience: RouteAudience
+  /** All proxied prefixes, in the order in which they were written. */
+  readonly routes: readonly RouteConfig[]
+}
+
+/** A setting as it is in effect. */
+export interface EffectiveSetting {
+  readonly name: string
+  readonly setting: Setting<unknown>
+  readonly text: string | undefined
+  readonly source: SettingSource
+}
+
+const diskFiles: ConfigFiles = { readFile: (path) => readFileSync(path, 'utf8') }
+
+/**
+ * Reads the whole configuration and checks it, across settings too.
+ *
+ * @param env variables; an empty one counts as unset
+ * @param files how `…_FILE` settings and the routes file are read; from disk unless told otherwise
+ * @throws ConfigError with everything that is wrong, not only the first thing
+ */
+export function loadConfig(env: Environment, files: ConfigFiles = diskFiles): Config {
+  const { values, faults, faultyNames } = parseSettings(env, files)
+  faults.push(...applyRules(values, faultyNames), ...checkSpa(values, files))
+  const audience = describeAudience(values.apiAudience ?? [], values.audienceParameter, undefined)
+  const routes = loadRoutes(values, audience, files)
+  faults.push(...routes.faults)
+  if (faults.length > 0) throw new ConfigError(faults)
+  return deepFreeze({ ...values, audience, routes: routes.routes })
+}
+
+/** Every setting as it is in effect, for `coatcheck config`; settings that are wrong are left out. */
+export function effectiveSettings(
+  env: Environment,
+  files: ConfigFiles = diskFiles,
+): readonly EffectiveSetting[] {
+  return settingRows.flatMap(([name, setting]) => {
+    const found = readSetting(name, setting, env, files)
+    return 'problem' in found ? [] : [{ name, setting, ...found }]
+  })
+}
+
+function parseSettings(env: Environment, files: ConfigFiles) {
+  const values: Record<string, unknown> = {}
+  const faults: ConfigFault[] = []
+  const faultyNames = new Set<string>()
+  for (const [name, setting] of settingRows) {
+    const parsed = parseSetting(name, setting, env, files)
+    if ('fault' in parsed) {
+      faults.push(parsed.fault)
+      faultyNames.add(name)
+      // The default stands in, so that what depends on the setting can still be checked.
+      if (setting.defaultText !== undefined) values[fieldName(name)] = setting.parse(setting.defaultText)
+    } else values[fieldName(name)] = parsed.value
+  }
+  // The table has one row for each field, which the type says and a loop cannot.
+  return { values: values as unknown as SettingValues, faults, faultyNames }
+}
+
+function parseSetting(
+  name: string,
+  setting: Setting<unknown>,
+  env: Environment,
+  files: ConfigFiles,
+): { readonly value: unknown } | { readonly fault: ConfigFault } {
+  const found = readSetting(name, setting, env, files)
+  if ('problem' in found) return { fault: found }
+  if (found.text === undefined) return { value: undefined }
+  try {
+    return { value: setting.parse(found.text) }
+  } catch (error) {
+    if (!(error instanceof ValueFault)) throw error
+    return { fault: settingFault(name, setting, error.message) }
+  }
+}
+
+function applyRules(values: SettingValues, faultyNames: ReadonlySet<string>): readonly ConfigFault[] {
+  return configRules.flatMap(({ reads, check }) => {
+    if (reads.some((name) => faultyNames.has(name))) return []
+    const problem = check(values)
+    return problem === undefined ? [] : [settingFault(reads[0], settings[reads[0]], problem)]
+  })
+}
+
+function checkSpa({ spaDir }: SettingValues, files: ConfigFiles): readonly ConfigFault[] {
+  if (spaDir === undefined || tryToRead(join(spaDir, 'index.html'), files) !== undefined) return []
+  return [settingFault('SPA_DIR', settings.SPA_DIR, 'names a folder without an index.html')]
+}
+
+function loadRoutes(
+  values: SettingValues,
+  audience: RouteAudience,
+  files: ConfigFiles,
+): { readonly routes: readonly RouteConfig[]; readonly faults: readonly ConfigFault[] } {
+  if (values.routesFile !== undefined) return readRoutesFile(values.routesFile, values, audience, files)
+  if (values.apiUrl === undefined) return { routes: [], faults: [] }
+  const problem = prefixProblem(values.apiPrefix, values.authPrefix, [])
+  const faults = problem === undefined ? [] : [settingFault('API_PREFIX', settings.API_PREFIX, problem)]
+  const route = { ...defaultRoute(values, audience), prefix: values.apiPrefix, upstream: values.apiUrl }
+  return { routes: [route], faults }
+}

@@ -1,0 +1,95 @@
+import type { CamelCase } from './setting.ts'
+import type { SettingValues, settings } from './settings.ts'
+
+type SettingName = keyof typeof settings
+
+/** A rule across settings. It is asked only when all the settings that it reads could be parsed. */
+export interface ConfigRule {
+  /** The settings that the rule reads; its fault is reported under the first. */
+  readonly reads: readonly [SettingName, ...SettingName[]]
+  /** The end of a sentence that begins with the first name, or `undefined` when all is well. */
+  readonly check: (values: SettingValues) => string | undefined
+}
+
+function rule<const Names extends readonly [SettingName, ...SettingName[]]>(
+  reads: Names,
+  check: (values: Pick<SettingValues, CamelCase<Names[number]> & keyof SettingValues>) => string | undefined,
+): ConfigRule {
+  return { reads, check }
+}
+
+type RedisAddresses = Pick<SettingValues, 'redisUrl' | 'redisSentinels' | 'redisClusterNodes'>
+
+/** How many ways to a Redis are configured. */
+function countRedisAddresses(values: RedisAddresses): number {
+  const ways = [values.redisUrl, values.redisSentinels, values.redisClusterNodes]
+  return ways.filter((way) => way !== undefined).length
+}
+
+/** Whether sessions are kept in Redis. */
+export function usesRedis(values: RedisAddresses & Pick<SettingValues, 'sessionStore'>): boolean {
+  return values.sessionStore !== 'memory' && countRedisAddresses(values) > 0
+}
+
+const redisAddresses = ['REDIS_URL', 'REDIS_SENTINELS', 'REDIS_CLUSTER_NODES'] as const
+
+/** What must be true of several settings together. */
+export const configRules: readonly ConfigRule[] = [
+  rule(['API_URL', 'ROUTES_FILE'], ({ apiUrl, routesFile }) => {
+    if (apiUrl !== undefined && routesFile !== undefined)
+      return 'is set, and so is ROUTES_FILE; keep one of them'
+    return apiUrl === undefined && routesFile === undefined ? 'is missing (or set ROUTES_FILE)' : undefined
+  }),
+  rule(['API_AUDIENCE', 'AUDIENCE_PARAMETER', 'ACCESS_TOKEN_FORMAT'], (values) =>
+    values.apiAudience === undefined &&
+    (values.audienceParameter !== 'none' || values.accessTokenFormat === 'jwt')
+      ? 'is missing (it may be only with AUDIENCE_PARAMETER=none and an ACCESS_TOKEN_FORMAT other than jwt)'
+      : undefined,
+  ),
+  rule(['SPA_URL', 'SPA_DIR'], ({ spaUrl, spaDir }) =>
+    spaUrl !== undefined && spaDir !== undefined ? 'is set, and so is SPA_DIR; keep one of them' : undefined,
+  ),
+  rule(['ADMIN_PORT', 'PORT'], ({ adminPort, port }) =>
+    adminPort === port ? 'must differ from PORT, which the internet may reach' : undefined,
+  ),
+  rule(['SESSION_IDLE_TIMEOUT', 'SESSION_MAX_LIFETIME'], (values) =>
+    values.sessionIdleTimeout > values.sessionMaxLifetime
+      ? 'must not be longer than SESSION_MAX_LIFETIME'
+      : undefined,
+  ),
+  rule(redisAddresses, (values) =>
+    countRedisAddresses(values) > 1
+      ? 'is one of several ways to Redis that are set; keep one of REDIS_URL, REDIS_SENTINELS, REDIS_CLUSTER_NODES'
+      : undefined,
+  ),
+  rule(['SESSION_STORE', ...redisAddresses], (values) =>
+    values.sessionStore === 'redis' && countRedisAddresses(values) === 0
+      ? 'is redis, but none of REDIS_URL, REDIS_SENTINELS, REDIS_CLUSTER_NODES is set'
+      : undefined,
+  ),
+  rule(['WORKERS', 'SESSION_STORE', ...redisAddresses], (values) =>
+    values.workers > 1 && !usesRedis(values)
+      ? 'above 1 needs sessions in Redis: processes cannot share their memory'
+      : undefined,
+  ),
+  rule(['REDIS_PASSWORD', 'REDIS_URL'], ({ redisPassword, redisUrl }) =>
+    redisPassword !== undefined && redisUrl !== undefined && new URL(redisUrl).password !== ''
+      ? 'is set, and REDIS_URL holds a password too; keep one of them'
+      : undefined,
+  ),
+  rule(['REDIS_TLS', 'REDIS_URL'], ({ redisTls, redisUrl }) =>
+    redisTls && redisUrl?.startsWith('redis:') === true
+      ? 'is on, but REDIS_URL begins with redis://; write rediss:// there'
+      : undefined,
+  ),
+  rule(['REDIS_TLS_CA', 'REDIS_TLS', 'REDIS_URL'], ({ redisTlsCa, redisTls, redisUrl }) =>
+    redisTlsCa !== undefined && !redisTls && redisUrl?.startsWith('rediss:') !== true
+      ? 'is set, but Redis is not reached by TLS: write rediss:// or set REDIS_TLS=on'
+      : undefined,
+  ),
+  rule(['UPSTREAM_CERTIFICATE', 'UPSTREAM_KEY'], ({ upstreamCertificate, upstreamKey }) =>
+    (upstreamCertificate === undefined) !== (upstreamKey === undefined)
+      ? 'and UPSTREAM_KEY belong together; set both or neither'
+      : undefined,
+  ),
+]

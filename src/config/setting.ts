@@ -1,0 +1,80 @@
+/** Turns the text of a setting into its value. @throws ValueFault when the text will not do */
+export type Parser<Value> = (untrustedText: string) => Value
+
+/** Why a text is not a value: the end of a sentence that begins with the setting's name. Never repeats the text, which may be a secret. */
+export class ValueFault extends Error {
+  override readonly name = 'ValueFault'
+}
+
+/** What is said about a setting, besides how it is parsed. */
+export interface SettingFacts {
+  /** One sentence for a person: what it decides. Markdown code spans are allowed. */
+  readonly doc: string
+  /** A value that works, as it would stand in `.env`. */
+  readonly example: string
+  readonly unit?: 'seconds' | 'bytes (kb, mb, gb)' | 'PEM text'
+  /** Never shown by any command; also read from the file that `<NAME>_FILE` names. */
+  readonly secret?: true
+  /** Also read from the file that `<NAME>_FILE` names, although it is not secret. */
+  readonly fileForm?: true
+  /** How a secret setting may be shown nevertheless. */
+  readonly mask?: (text: string) => string
+  /** Names that people write instead of ours; they are warned about. */
+  readonly mistakenFor?: readonly string[]
+}
+
+/** A row of the settings table. `Value` includes `undefined` when the setting may be left out. */
+export interface Setting<Value> extends SettingFacts {
+  readonly parse: Parser<Value>
+  readonly required: boolean
+  /** The text that is parsed when the setting is left out. */
+  readonly defaultText: string | undefined
+}
+
+/** A group of settings, as help and documentation show them. */
+export interface SettingGroup<Rows extends Readonly<Record<string, Setting<unknown>>>> {
+  readonly title: string
+  readonly intro?: string
+  readonly rows: Rows
+}
+
+/** A setting without which the gateway does not start. */
+export function required<Value>(parse: Parser<Value>, facts: SettingFacts): Setting<Value> {
+  return { ...facts, parse, required: true, defaultText: undefined }
+}
+
+/** A setting that may be left out: `undefined` then. */
+export function optional<Value>(parse: Parser<Value>, facts: SettingFacts): Setting<Value | undefined> {
+  return { ...facts, parse, required: false, defaultText: undefined }
+}
+
+/** A setting with a default, written as text so that documentation and program can never disagree. */
+export function withDefault<Value>(
+  parse: Parser<Value>,
+  defaultText: string,
+  facts: SettingFacts,
+): Setting<Value> {
+  return { ...facts, parse, required: false, defaultText }
+}
+
+/** `SESSION_IDLE_TIMEOUT` → `sessionIdleTimeout`. */
+export type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
+  : Lowercase<Name>
+
+/** The values of a table of settings, by camelCase name. */
+export type ValuesOf<Rows> = {
+  readonly [Name in keyof Rows & string as CamelCase<Name>]: Rows[Name] extends Setting<infer Value>
+    ? Value
+    : never
+}
+
+/** The camelCase field of a setting; the value-level twin of {@link CamelCase}. */
+export function fieldName(settingName: string): string {
+  return settingName.toLowerCase().replace(/_([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase())
+}
+
+/** Whether the setting may also be given as `<NAME>_FILE`. */
+export function hasFileForm(setting: SettingFacts): boolean {
+  return setting.secret === true || setting.fileForm === true
+}

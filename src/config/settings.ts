@@ -1,0 +1,35 @@
+import type { Setting, SettingGroup, ValuesOf } from './setting.ts'
+import { browserSettings } from './tables/browser.ts'
+import { mainSettings } from './tables/main.ts'
+import { providerSettings } from './tables/provider.ts'
+import { proxySettings } from './tables/proxy.ts'
+import { serverSettings } from './tables/server.ts'
+import { redisSettings, sessionSettings } from './tables/session.ts'
+
+/** All settings in the order in which help and documentation show them. */
+export const settingGroups: readonly SettingGroup<Readonly<Record<string, Setting<unknown>>>>[] = [
+  mainSettings,
+  providerSettings,
+  proxySettings,
+  browserSettings,
+  sessionSettings,
+  redisSettings,
+  serverSettings,
+]
+
+/** The table: the one source of types, checks, help, `.env.example` and documentation (DESIGN section 2.6). */
+export const settings = {
+  ...mainSettings.rows,
+  ...providerSettings.rows,
+  ...proxySettings.rows,
+  ...browserSettings.rows,
+  ...sessionSettings.rows,
+  ...redisSettings.rows,
+  ...serverSettings.rows,
+}
+
+/** The values of all settings, by camelCase name. */
+export type SettingValues = ValuesOf<typeof settings>
+
+/** The rows as a list of name and setting. */
+export const settingRows: readonly (readonly [string, Setting<unknown>])[] = Object.entries(settings)
