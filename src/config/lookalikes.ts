@@ -1,24 +1,10 @@
+import { editDistance } from './edit-distance.ts'
 import type { Environment } from './environment.ts'
 import { hasFileForm } from './setting.ts'
 import { settingRows } from './settings.ts'
 
 /** Names shorter than this are a letter or two away from many honest variables: HOST and HOME. */
 const longNameLength = 9
-
-/** Levenshtein distance, given up (as `limit + 1`) once it exceeds the limit. */
-function editDistance(one: string, other: string, limit: number): number {
-  if (Math.abs(one.length - other.length) > limit) return limit + 1
-  let previous = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (let row = 1; row <= one.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= other.length; column++) {
-      const substitution = (previous[column - 1] ?? 0) + (one[row - 1] === other[column - 1] ? 0 : 1)
-      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
-    }
-    previous = current
-  }
-  return previous.at(-1) ?? 0
-}
 
 const squash = (name: string): string => name.toUpperCase().replaceAll(/[_-]/g, '')
 

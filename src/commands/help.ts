@@ -1,0 +1,59 @@
+import { hasFileForm, type Setting } from '../config/setting.ts'
+import { settingGroups } from '../config/settings.ts'
+import type { Command, CommandContext } from './command.ts'
+import { readVersion } from './version.ts'
+
+/** Lines stay readable on the narrowest usual terminal. */
+const lineWidth = 80
+
+/** `coatcheck help`: commands and settings, rendered from their tables. */
+export async function run(context: CommandContext): Promise<number> {
+  context.print(renderHelp(context.commands))
+  return 0
+}
+
+/** The whole help text. */
+function renderHelp(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name, usage }) => `${name} ${usage ?? ''}`.length))
+  return [
+    `coatcheck ${readVersion()}: a Backend-for-Frontend gateway`,
+    '',
+    'Usage: coatcheck [command]',
+    '',
+    ...commands.map(({ name, usage, summary }) => `  ${`${name} ${usage ?? ''}`.padEnd(width)}  ${summary}`),
+    '',
+    'Settings come from environment variables; .env of the working directory is read when it',
+    'is there, and real variables win. NAME_FILE names a file that holds the value.',
+    ...settingGroups.flatMap(({ title, rows }) => [
+      '',
+      `${title}:`,
+      ...Object.entries(rows).flatMap(([name, setting]) => describeSetting(name, setting)),
+    ]),
+  ].join('\n')
+}
+
+function describeSetting(name: string, setting: Setting<unknown>): readonly string[] {
+  const names = hasFileForm(setting) ? `${name}, ${name}_FILE` : name
+  return [`  ${names}${describePresence(setting)}`, ...wrap(setting.doc.replaceAll('`', ''), '      ')]
+}
+
+function describePresence({ required, defaultText, unit }: Setting<unknown>): string {
+  const inUnit = unit === undefined ? '' : `, ${unit}`
+  if (required) return ` (required${inUnit})`
+  return defaultText === undefined || defaultText === ''
+    ? ` (optional${inUnit})`
+    : ` (default ${defaultText}${inUnit})`
+}
+
+function wrap(sentence: string, indent: string): readonly string[] {
+  const lines: string[] = []
+  let line = indent
+  for (const word of sentence.split(' ')) {
+    if (line.length + word.length > lineWidth && line !== indent) {
+      lines.push(line.trimEnd())
+      line = indent
+    }
+    line += `${word} `
+  }
+  return [...lines, line.trimEnd()]
+}
