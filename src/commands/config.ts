@@ -30,8 +30,9 @@ export async function run(context: CommandContext): Promise<number> {
 }
 
 /** `NAME=text  # source`. Secrets are never shown, not even their length. */
-function describeEffective({ name, setting, text, source }: EffectiveSetting): string {
+function describeEffective({ name, setting, text, source, isValid }: EffectiveSetting): string {
   if (text === undefined) return `# ${name} is not set`
+  if (!isValid) return `# ${name} is wrong`
   return `${name}=${shownText(setting, text)}${source === 'environment' ? '' : `  # ${source}`}`
 }
 

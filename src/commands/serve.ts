@@ -8,10 +8,13 @@ import { CommandError } from './command.ts'
 import { readStopMessage } from './stop-message.ts'
 
 /** A gateway as it is run: a Fastify instance that may know how to say beforehand that it will go. */
-export interface RunnableGateway extends Pick<FastifyInstance, 'listen' | 'close' | 'log'> {
+export interface RunnableGateway extends Pick<FastifyInstance, 'listen' | 'close' | 'log' | 'server'> {
   /** Makes `/readyz` fail while everything else goes on. */
   readonly beginDraining?: () => void
 }
+
+/** How often connections that fell idle are closed during shutdown, milliseconds. */
+const idleCheckMs = 50
 
 type ServeConfig = Pick<Config, 'port' | 'host' | 'drainDelay' | 'shutdownGrace' | 'authPrefix' | 'routes'>
 
@@ -87,18 +90,15 @@ function stopGracefully(gateway: RunnableGateway, config: ServeConfig): void {
       workerSignal = readStopMessage(message)
       if (workerSignal !== undefined) grace.close()
     })
-    process.once('disconnect', grace.close)
   }
 }
 
 async function closeWithin(gateway: RunnableGateway, graceSeconds: number): Promise<void> {
-  const timer = new AbortController()
-  const isLate = await Promise.race([
-    gateway.close().then(() => false),
-    sleep(graceSeconds * 1_000, true, { signal: timer.signal }),
-  ])
-  timer.abort()
-  if (!isLate) return
+  // A connection that was busy when closing began stays open for the next request once its answer is sent; there will be none.
+  const idle = setInterval(() => gateway.server.closeIdleConnections(), idleCheckMs)
+  const isClosed = await Promise.race([gateway.close().then(() => true), sleep(graceSeconds * 1_000, false)])
+  clearInterval(idle)
+  if (isClosed) return
   gateway.log.error({ graceSeconds }, 'SHUTDOWN_GRACE is over; what is still under way is cut off')
   throw new CommandError('not everything finished within SHUTDOWN_GRACE')
 }

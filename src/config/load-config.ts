@@ -33,6 +33,8 @@ export interface EffectiveSetting {
   readonly setting: Setting<unknown>
   readonly text: string | undefined
   readonly source: SettingSource
+  /** Whether the text is a value of the setting; otherwise it may be anything, even a secret in the wrong place. */
+  readonly isValid: boolean
 }
 
 const diskFiles: ConfigFiles = { readFile: (path) => readFileSync(path, 'utf8') }
@@ -54,14 +56,15 @@ export function loadConfig(env: Environment, files: ConfigFiles = diskFiles): Co
   return deepFreeze({ ...values, audience, routes: routes.routes })
 }
 
-/** Every setting as it is in effect, for `coatcheck config`; settings that are wrong are left out. */
+/** Every setting as it is in effect, for `coatcheck config`; those that are missing or cannot be read are left out. */
 export function effectiveSettings(
   env: Environment,
   files: ConfigFiles = diskFiles,
 ): readonly EffectiveSetting[] {
   return settingRows.flatMap(([name, setting]) => {
     const found = readSetting(name, setting, env, files)
-    return 'problem' in found ? [] : [{ name, setting, ...found }]
+    if ('problem' in found) return []
+    return [{ name, setting, ...found, isValid: 'value' in parseText(name, setting, found.text) }]
   })
 }
 
@@ -82,17 +85,17 @@ function parseSettings(env: Environment, files: ConfigFiles) {
   return { values: values as unknown as SettingValues, faults, faultyNames }
 }
 
-function parseSetting(
-  name: string,
-  setting: Setting<unknown>,
-  env: Environment,
-  files: ConfigFiles,
-): { readonly value: unknown } | { readonly fault: ConfigFault } {
+type Parsed = { readonly value: unknown } | { readonly fault: ConfigFault }
+
+function parseSetting(name: string, setting: Setting<unknown>, env: Environment, files: ConfigFiles): Parsed {
   const found = readSetting(name, setting, env, files)
-  if ('problem' in found) return { fault: found }
-  if (found.text === undefined) return { value: undefined }
+  return 'problem' in found ? { fault: found } : parseText(name, setting, found.text)
+}
+
+function parseText(name: string, setting: Setting<unknown>, text: string | undefined): Parsed {
+  if (text === undefined) return { value: undefined }
   try {
-    return { value: setting.parse(found.text) }
+    return { value: setting.parse(text) }
   } catch (error) {
     if (!(error instanceof ValueFault)) throw error
     return { fault: settingFault(name, setting, error.message) }

@@ -143,10 +143,9 @@ export const pathPrefixOrNone: Parser<string> = (untrusted) =>
 /** A path in the file system, made absolute. */
 export const filePath: Parser<string> = (untrusted) => resolve(untrusted)
 
-/** A Redis URL without what opens it. */
+/** A Redis URL without what opens it. Only for text that {@link redisUrl} accepts: in other text a password may stand anywhere. */
 export function maskRedisUrl(url: string): string {
-  const parsed = URL.parse(url)
-  if (parsed === null) return '********'
+  const parsed = new URL(url)
   const access = parsed.username === '' && parsed.password === '' ? '' : '********@'
   return `${parsed.protocol}//${access}${parsed.host}${parsed.pathname}`
 }

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest'
+import { main } from '../../src/commands/main.ts'
+import { settingRows } from '../../src/config/settings.ts'
+import { minimalEnv } from '../config/fixtures.ts'
+
+interface Outcome {
+  readonly code: number
+  readonly printed: string
+  readonly complained: readonly string[]
+}
+
+async function run(
+  argumentsOf: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<Outcome> {
+  const printed: string[] = []
+  const complained: string[] = []
+  const code = await main({
+    arguments: argumentsOf,
+    readEnv: () => env,
+    print: (line) => printed.push(line),
+    complain: (line) => complained.push(line),
+    isTerminal: false,
+  })
+  return { code, printed: printed.join('\n'), complained }
+}
+
+describe('the command line', () => {
+  it.each([[['--help']], [['-h']], [['help']], [['config', '--help']]])(
+    'shows help for %j, with every setting',
+    async (line) => {
+      const { code, printed } = await run(line)
+      expect(code).toBe(0)
+      for (const [name] of settingRows) expect(printed).toContain(`  ${name}`)
+    },
+  )
+
+  it('keeps help within the width of a terminal', async () => {
+    const { printed } = await run(['--help'])
+    expect(printed.split('\n').filter((line) => line.length > 100)).toEqual([])
+  })
+
+  it.each([[['--version']], [['-v']], [['version']]])('shows the version for %j', async (line) => {
+    expect(await run(line)).toMatchObject({ code: 0, printed: expect.stringMatching(/^\d+\.\d+\.\d+/) })
+  })
+
+  it.each([
+    ['confg', 'command "confg"; did you mean config?'],
+    ['--hepl', 'flag "--hepl"; did you mean --help?'],
+    ['quite-else', 'command "quite-else"'],
+    ['--constructor', 'flag "--constructor"'],
+  ])('answers %s with exit code 2 and one line', async (word, hint) => {
+    const { code, complained } = await run([word])
+    expect(code).toBe(2)
+    expect(complained).toEqual([`coatcheck: unknown ${hint} (coatcheck --help shows what there is)`])
+  })
+
+  it.each(['config', 'secret', 'version'])('refuses arguments that %s does not take', async (command) => {
+    expect(await run([command, 'extra'], minimalEnv)).toMatchObject({ code: 2, printed: '' })
+  })
+
+  it('needs no readable environment to show help', async () => {
+    const code = await main({
+      arguments: ['--help'],
+      readEnv: () => {
+        throw new Error('must not be read')
+      },
+      print: () => undefined,
+      complain: () => undefined,
+      isTerminal: false,
+    })
+    expect(code).toBe(0)
+  })
+})
+
+describe('coatcheck secret', () => {
+  it('prints a fresh secret that the gateway accepts, and nothing else', async () => {
+    const [one, other] = [await run(['secret']), await run(['secret'])]
+    expect(one.printed).toMatch(/^[A-Za-z0-9_-]{43}$/)
+    expect(one.printed).not.toBe(other.printed)
+    expect(await run(['config'], { ...minimalEnv, SESSION_SECRET: one.printed })).toMatchObject({ code: 0 })
+  })
+})
+
+describe('coatcheck config', () => {
+  const env = {
+    ...minimalEnv,
+    CLIENT_SECRET: 'NeverShown1',
+    REDIS_URL: 'redis://someone:NeverShown2@redis.internal:6379/3',
+    SESSION_SECRET: 'NeverShown3-abcdefghijklmnopqrstuvwxyz',
+    UPSTREAM_CA: '-----BEGIN CERTIFICATE-----\nNeverShown4\n-----END CERTIFICATE-----',
+  }
+
+  it('shows what is in effect, where it comes from, and the routes', async () => {
+    const { code, printed } = await run(['config'], env)
+    expect(code).toBe(0)
+    expect(printed).toContain('ISSUER_URL=https://tenant.example.com/')
+    expect(printed).toContain('PORT=3000  # default')
+    expect(printed).toContain('# ADMIN_PORT is not set')
+    expect(printed).toContain('REDIS_URL=redis://********@redis.internal:6379/3')
+    expect(printed).toContain('# /api → http://api:8080/v1 (auth required, audience https://api.example.com)')
+  })
+
+  it('shows no secret', async () => {
+    const { printed, complained } = await run(['config'], env)
+    expect(printed).toContain('CLIENT_SECRET=********')
+    expect(printed + complained.join()).not.toMatch(/NeverShown|someone/)
+  })
+
+  it('shows no secret of a configuration that is wrong either', async () => {
+    const { code, printed, complained } = await run(['config'], {
+      ...env,
+      REDIS_URL: 'redis:NeverShown2@@redis:port',
+      SESSION_SECRET: 'NeverShown3',
+      PORT: 'NeverShown5',
+    })
+    expect(code).toBe(1)
+    expect(printed + complained.join()).not.toMatch(/NeverShown/)
+    expect(complained.map((line) => line.split(':')[1]?.trim())).toEqual([
+      'SESSION_SECRET',
+      'REDIS_URL',
+      'PORT',
+    ])
+  })
+
+  it('warns about variables that nearly match a setting', async () => {
+    const { code, complained } = await run(['config'], { ...env, SESSION_SECRETS: 'NeverShown6' })
+    expect(code).toBe(0)
+    expect(complained).toEqual([
+      'warning: SESSION_SECRETS is not a setting and does nothing; did you mean SESSION_SECRET?',
+    ])
+  })
+})
