@@ -91,7 +91,8 @@ describe('the routes file', () => {
     auth: none
     scope: x
     upstream: http://u
-    tls: {certificateFile: nope.pem}
+    tls:
+      certificateFile: nope.pem
   - prefix: /b/
     forwardAuthorization: true
     upstream: http://u
@@ -108,11 +109,11 @@ describe('the routes file', () => {
       'routes.yaml:9 routes[2].prefix',
       'routes.yaml:11 routes[2].scope',
       'routes.yaml:13 routes[2].tls',
-      'routes.yaml:14 routes[3].prefix',
-      'routes.yaml:15 routes[3].forwardAuthorization',
-      'routes.yaml:17 routes[3].connectTimeout',
-      'routes.yaml:18 routes[3].forwardCookies[0]',
-      'routes.yaml:19 routes[4].upstream',
+      'routes.yaml:15 routes[3].prefix',
+      'routes.yaml:16 routes[3].forwardAuthorization',
+      'routes.yaml:18 routes[3].connectTimeout',
+      'routes.yaml:19 routes[3].forwardCookies[0]',
+      'routes.yaml:20 routes[4].upstream',
     ])
   })
 
