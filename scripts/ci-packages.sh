@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs the system packages that the tests use, those that are missing only: a Redis, a browser and nginx.
+set -euo pipefail
+
+missing=()
+want() {
+  local command_name=$1 package=$2
+  command -v "$command_name" > /dev/null || missing+=("$package")
+}
+
+want redis-server redis-server
+want chromium chromium
+want nginx nginx-light
+
+((${#missing[@]} == 0)) && exit 0
+
+if [[ $(id -u) != 0 ]] || ! command -v apt-get > /dev/null; then
+  echo "Missing: ${missing[*]}. Install them, or run this as root on Debian or Ubuntu." >&2
+  exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# Packages must not start services on a build machine: the tests start their own.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+  printf '#!/bin/sh\nexit 101\n' > "$policy"
+  chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+apt-get install -y -qq --no-install-recommends "${missing[@]}"
