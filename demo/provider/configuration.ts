@@ -1,0 +1,147 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import type { ProviderContext, TokenSource } from 'oidc-provider'
+import { describeResource, resolveAudience, shapeAccessToken } from './audience.ts'
+import type { Grants } from './grants.ts'
+import type { DemoClient, DemoTenant } from './options.ts'
+import { renderProviderError } from './pages.ts'
+
+const secondsPerHour = 3_600
+const secondsPerDay = 24 * secondsPerHour
+
+/** Auth0's paths, so that what is learnt here holds there. */
+export const paths = {
+  authorization: '/authorize',
+  token: '/oauth/token',
+  revocation: '/oauth/revoke',
+  jwks: '/.well-known/jwks.json',
+  end_session: '/oidc/logout',
+  userinfo: '/userinfo',
+  pushed_authorization_request: '/oauth/par',
+}
+
+/** The configuration that makes oidc-provider behave like an Auth0 tenant. */
+export function createConfiguration(tenant: DemoTenant, grants: Grants): object {
+  return {
+    routes: paths,
+    clients: tenant.clients.map(toClientMetadata),
+    jwks: { keys: [createSigningKey()] },
+    cookies: { keys: [randomBytes(32).toString('base64url')], names: cookieNames },
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    claims: { openid: ['sub'], profile: ['name', 'nickname'], email: ['email', 'email_verified'] },
+    conformIdTokenClaims: false,
+    clientAuthMethods: ['client_secret_post', 'client_secret_basic'],
+    features: createFeatures(tenant),
+    extraParams: { audience: null, offline_requested: rememberOffline },
+    formats: { customizers: { jwt: customizeJwt(tenant) } },
+    ttl: createTtl(tenant),
+    findAccount: (_ctx: unknown, id: string) => findAccount(tenant, id),
+    loadExistingGrant: grants.create,
+    issueRefreshToken: (_ctx: unknown, _client: unknown, source: TokenSource) =>
+      grants.isOffline(source.grantId),
+    expiresWithSession: () => false,
+    rotateRefreshToken: (ctx: ProviderContext) => rotateRefreshToken(tenant, ctx),
+    interactions: { url: (_ctx: unknown, interaction: { uid: string }) => `/u/login/${interaction.uid}` },
+    pkce: { required: () => false },
+    renderError: renderProviderError,
+    fetch: sendBackchannel,
+  }
+}
+
+/** Names of their own: cookies of one host are shared by all its ports. */
+const cookieNames = {
+  session: 'demo_provider_sso',
+  interaction: 'demo_provider_login',
+  resume: 'demo_provider_resume',
+}
+
+function toClientMetadata(client: DemoClient): object {
+  const endpoint = (path: string): string =>
+    `${new URL(client.baseUrl).origin}${client.authPrefix ?? ''}${path}`
+  const backchannelLogoutUrl =
+    client.backchannelLogoutUrl === undefined ? endpoint('/backchannel-logout') : client.backchannelLogoutUrl
+  return {
+    client_id: client.clientId,
+    client_secret: client.clientSecret,
+    client_name: 'Coatcheck demo',
+    token_endpoint_auth_method: client.authentication ?? 'client_secret_post',
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: [endpoint('/callback')],
+    post_logout_redirect_uris: [endpoint('/logout/callback')],
+    // Without this flag the library never puts a sid into the ID token.
+    backchannel_logout_session_required: true,
+    ...(backchannelLogoutUrl === null ? {} : { backchannel_logout_uri: backchannelLogoutUrl }),
+  }
+}
+
+function createSigningKey(): object {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  return {
+    ...privateKey.export({ format: 'jwk' }),
+    alg: 'RS256',
+    use: 'sig',
+    kid: randomBytes(8).toString('hex'),
+  }
+}
+
+function createFeatures(tenant: DemoTenant): object {
+  return {
+    devInteractions: { enabled: false },
+    dPoP: { enabled: false },
+    backchannelLogout: { enabled: true },
+    revocation: { enabled: true },
+    encryption: { enabled: true },
+    rpInitiatedLogout: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (ctx: ProviderContext, _client: unknown, oneOf?: string[]) =>
+        oneOf?.[0] ?? resolveAudience(tenant, ctx.oidc.params.audience),
+      getResourceServerInfo: (_ctx: unknown, identifier: string) => describeResource(tenant, identifier),
+      useGrantedResource: () => true,
+    },
+  }
+}
+
+function createTtl(tenant: DemoTenant): object {
+  return {
+    AccessToken: () => tenant.knobs.accessTokenTtlSeconds,
+    AuthorizationCode: 60,
+    Grant: 30 * secondsPerDay,
+    IdToken: 10 * secondsPerHour,
+    Interaction: secondsPerHour,
+    RefreshToken: 30 * secondsPerDay,
+    Session: 3 * secondsPerDay,
+  }
+}
+
+/** The library drops `offline_access` from the scope unless consent is asked for; Auth0 does not, so it is noted down first. */
+function rememberOffline({ oidc, query }: ProviderContext): void {
+  const scope = oidc.body?.scope ?? query.scope
+  if (typeof scope === 'string' && scope.split(' ').includes('offline_access'))
+    oidc.params.offline_requested = 'yes'
+}
+
+const customizeJwt =
+  (tenant: DemoTenant) =>
+  (_ctx: unknown, token: TokenSource, jwt: { header?: object; payload: Record<string, unknown> }): void =>
+    shapeAccessToken(tenant, token, jwt)
+
+function findAccount(tenant: DemoTenant, id: string): object | undefined {
+  const user = tenant.users.find((candidate) => candidate.id === id)
+  if (user === undefined) return undefined
+  const { name, email } = user
+  const claims = { sub: id, name, nickname: email.split('@')[0], email, email_verified: true }
+  return { accountId: id, claims: () => claims }
+}
+
+/** Also takes the `sid` away: the ID token of a refresh at Auth0 has none. */
+function rotateRefreshToken(tenant: DemoTenant, ctx: ProviderContext): boolean {
+  const refreshToken = ctx.oidc.entities.RefreshToken
+  if (refreshToken !== undefined) refreshToken.sid = undefined
+  return tenant.knobs.rotateRefreshTokens
+}
+
+/** The library's dispatcher refuses loopback addresses, where the gateways of a demo are. */
+function sendBackchannel(url: string, options: RequestInit & { dispatcher?: unknown }): Promise<Response> {
+  const { dispatcher: _refusesLoopback, ...rest } = options
+  return fetch(url, rest)
+}
