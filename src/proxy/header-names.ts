@@ -1,0 +1,56 @@
+/** How many spellings of unlisted names are remembered; names come from clients, so the memory is bounded. */
+const rememberedSpellings = 512
+
+/** Lower case, and `_` as `-`: how CGI-like servers merge names, so that no twin of a removed header slips through. */
+export function canonicalName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-')
+}
+
+/**
+ * A lookup from a header's name, as it was spelled, to what is done with it. Usual spellings are found at once, others are
+ * classified and remembered.
+ *
+ * @param classify decides for a name in lower case, underscores kept
+ * @param usualNames lower-case names that are worth knowing in advance
+ */
+export function createNameTable<Action>(
+  classify: (lowerCaseName: string) => Action,
+  usualNames: readonly string[],
+): (name: string) => Action {
+  const table = new Map<string, Action>()
+  for (const name of usualNames) {
+    table.set(name, classify(name))
+    table.set(titleCase(name), classify(name))
+  }
+  const limit = table.size + rememberedSpellings
+  return (name) => {
+    const known = table.get(name)
+    if (known !== undefined) return known
+    const action = classify(name.toLowerCase())
+    if (table.size < limit) table.set(name, action)
+    return action
+  }
+}
+
+function titleCase(name: string): string {
+  return name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase())
+}
+
+/** Headers that belong to one connection and never pass a proxy (RFC 9110 section 7.6.1). */
+export const hopByHop: readonly string[] = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+/** The names that a `Connection` header lists, canonical; `undefined` when it lists none beyond the usual two. */
+export function connectionListed(untrustedConnection: string | undefined): ReadonlySet<string> | undefined {
+  if (untrustedConnection === undefined || /^(?:keep-alive|close|upgrade)$/i.test(untrustedConnection)) {
+    return undefined
+  }
+  return new Set(untrustedConnection.split(',').map((name) => canonicalName(name.trim())))
+}

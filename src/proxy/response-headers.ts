@@ -1,0 +1,240 @@
+import { isActiveContent, sandboxPolicy } from './active-content.ts'
+import { privateCacheControl, varyByCookie } from './caching.ts'
+import { withoutPrompts } from './challenges.ts'
+import type { CookiePolicy } from './cookie-policy.ts'
+import { canonicalName, connectionListed, createNameTable, hopByHop } from './header-names.ts'
+import type { LocationMapper } from './location.ts'
+
+/** What a route says about the headers of its answers. */
+export interface ResponseHeaderRules {
+  readonly cookies: CookiePolicy
+  readonly mapLocation: LocationMapper
+  /** Answers belong to one user and are kept from shared caches. */
+  readonly guarded: boolean
+  readonly activeContent: boolean
+  /** Value of `strict-transport-security`; `undefined` sends none. */
+  readonly hsts: string | undefined
+}
+
+/** The head of an answer, ready for the browser. */
+export interface ResponseHead {
+  /** Flat list: name, value, name, value … */
+  readonly headers: string[]
+  /** Announced body length in bytes, or -1. */
+  readonly contentLength: number
+  readonly isEventStream: boolean
+  /** The upstream sends the browser where this route does not allow; the head must not be used. */
+  readonly redirectRefused: boolean
+}
+
+/** Turns the raw header list of an upstream's answer into the head for the browser (DESIGN section 2.3). */
+export type ResponseHeaderPolicy = (
+  status: number,
+  rawHeaders: readonly Buffer[],
+  upstreamTarget: string,
+) => ResponseHead
+
+/** `pass` goes on as it is; the others are looked at, and most are written again at the end. */
+type Action =
+  | 'pass'
+  | 'drop'
+  | 'connection'
+  | 'length'
+  | 'type'
+  | 'storage'
+  | 'vary'
+  | 'validator'
+  | 'expires'
+  | 'policy'
+  | 'location'
+  | 'setCookie'
+  | 'challenge'
+
+const removedNames = new Set([
+  ...hopByHop,
+  'clear-site-data',
+  'strict-transport-security',
+  'service-worker-allowed',
+  'alt-svc',
+  'server',
+  'x-powered-by',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'x-content-type-options',
+])
+
+/** Instructions to shared caches that `cache-control` does not bind. */
+const sharedCacheNames = new Set([
+  'surrogate-control',
+  'cdn-cache-control',
+  'edge-control',
+  'x-accel-expires',
+])
+
+const actions: Readonly<Record<string, Action>> = {
+  connection: 'connection',
+  'content-length': 'length',
+  'content-type': 'type',
+  'cache-control': 'storage',
+  vary: 'vary',
+  etag: 'validator',
+  'last-modified': 'validator',
+  expires: 'expires',
+  'content-security-policy': 'policy',
+  location: 'location',
+  'set-cookie': 'setCookie',
+  'www-authenticate': 'challenge',
+}
+
+const usualNames = [
+  ...removedNames,
+  ...Object.keys(actions),
+  ...'accept-ranges age allow content-disposition content-encoding content-language content-range'.split(' '),
+  ...'date link pragma retry-after x-request-id'.split(' '),
+]
+
+function createClassifier(guarded: boolean): (lowerCaseName: string) => Action {
+  return (lowerCaseName) => {
+    const name = canonicalName(lowerCaseName)
+    const action = actions[name]
+    // `content_length` and the like: twins of what is written or judged here say nothing to browsers, and go.
+    if (action !== undefined) return name === lowerCaseName ? action : 'drop'
+    if (removedNames.has(name) || name.startsWith('access-control-')) return 'drop'
+    const forSharedCaches = sharedCacheNames.has(name) || name.endsWith('-cdn-cache-control')
+    return guarded && forSharedCaches ? 'drop' : 'pass'
+  }
+}
+
+/** What one pass over the upstream's headers finds. */
+class HeadDraft {
+  readonly headers: string[] = []
+  contentLength = -1
+  connection: string | undefined
+  contentType: string | undefined
+  cacheControl: string | undefined
+  vary: string | undefined
+  location: string | undefined
+  hasValidator = false
+  hasExpires = false
+  hasPolicy = false
+}
+
+/** Builds a route's response policy: one pass, every name decided by a table. */
+export function createResponseHeaderPolicy(rules: ResponseHeaderRules): ResponseHeaderPolicy {
+  const actionOf = createNameTable(createClassifier(rules.guarded), usualNames)
+  return (status, rawHeaders, upstreamTarget) => {
+    const draft = new HeadDraft()
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      const name = rawHeaders[at]?.latin1Slice() ?? ''
+      const action = actionOf(name)
+      if (action === 'drop') continue
+      const value = rawHeaders[at + 1]?.latin1Slice() ?? ''
+      if (action === 'pass') draft.headers.push(name, value)
+      else judge(draft, action, name, value, rules)
+    }
+    return finish(draft, status, upstreamTarget, rules)
+  }
+}
+
+function judge(
+  draft: HeadDraft,
+  action: Exclude<Action, 'pass' | 'drop'>,
+  name: string,
+  value: string,
+  rules: ResponseHeaderRules,
+): void {
+  switch (action) {
+    case 'connection':
+      draft.connection = joined(draft.connection, value)
+      return
+    case 'storage':
+      draft.cacheControl = joined(draft.cacheControl, value)
+      return
+    case 'vary':
+      draft.vary = joined(draft.vary, value)
+      return
+    case 'location':
+      draft.location ??= value
+      return
+    case 'setCookie':
+      if (rules.cookies.maySet(value)) draft.headers.push(name, value)
+      return
+    case 'challenge':
+      pushIfAny(draft.headers, name, withoutPrompts(value))
+      return
+    default:
+      note(draft, action, value)
+      draft.headers.push(name, value)
+  }
+}
+
+/** Headers that pass as they are, but say something about the answer. */
+function note(
+  draft: HeadDraft,
+  action: 'length' | 'type' | 'validator' | 'expires' | 'policy',
+  value: string,
+): void {
+  if (action === 'length') draft.contentLength = Number(value)
+  else if (action === 'type') draft.contentType = joined(draft.contentType, value)
+  else if (action === 'validator') draft.hasValidator = true
+  else if (action === 'expires') draft.hasExpires = true
+  else draft.hasPolicy ||= value.trim() !== ''
+}
+
+function joined(earlier: string | undefined, value: string): string {
+  return earlier === undefined ? value : `${earlier}, ${value}`
+}
+
+function pushIfAny(headers: string[], name: string, value: string | undefined): void {
+  if (value !== undefined) headers.push(name, value)
+}
+
+function finish(
+  draft: HeadDraft,
+  status: number,
+  upstreamTarget: string,
+  rules: ResponseHeaderRules,
+): ResponseHead {
+  const headers = withoutListed(draft.headers, draft.connection)
+  const isEventStream = draft.contentType?.toLowerCase().startsWith('text/event-stream') === true
+  pushCaching(headers, draft, status, rules.guarded)
+  const location = draft.location && rules.mapLocation(draft.location, upstreamTarget)
+  pushIfAny(headers, 'location', location)
+  if (!rules.activeContent && !draft.hasPolicy && isActiveContent(draft.contentType ?? '')) {
+    headers.push('content-security-policy', sandboxPolicy)
+  }
+  headers.push('x-content-type-options', 'nosniff')
+  pushIfAny(headers, 'strict-transport-security', rules.hsts)
+  // Proxies in front of us collect answers by default; an event must not wait for the next one.
+  if (isEventStream) headers.push('x-accel-buffering', 'no')
+  const redirectRefused = draft.location !== undefined && location === undefined && isRedirect(status)
+  return { headers, contentLength: draft.contentLength, isEventStream, redirectRefused }
+}
+
+function isRedirect(status: number): boolean {
+  return status >= 300 && status < 400
+}
+
+function pushCaching(headers: string[], draft: HeadDraft, status: number, guarded: boolean): void {
+  if (!guarded) {
+    pushIfAny(headers, 'cache-control', draft.cacheControl)
+    pushIfAny(headers, 'vary', draft.vary)
+    return
+  }
+  const hasValidator = draft.hasValidator || status === 304
+  const { cacheControl, hasExpires } = draft
+  headers.push('cache-control', privateCacheControl({ cacheControl, hasValidator, hasExpires }))
+  headers.push('vary', varyByCookie(draft.vary))
+}
+
+/** Removes what the upstream's `Connection` lists; rare, so it costs nothing unless it happens. */
+function withoutListed(headers: string[], connection: string | undefined): string[] {
+  const listed = connectionListed(connection)
+  if (listed === undefined) return headers
+  const kept: string[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at] ?? ''
+    if (!listed.has(canonicalName(name))) kept.push(name, headers[at + 1] ?? '')
+  }
+  return kept
+}
