@@ -57,6 +57,8 @@ export function readBearerChallenge(value: string): BearerChallenge | undefined 
 }
 
 function parameter(challenge: string, name: string): string | undefined {
-  const match = new RegExp(`(?:^|[\\s,])${name}\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s",]+))`, 'i').exec(challenge)
+  const match = new RegExp(`(?:^|[\\s,])${name}\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s",]+))`, 'i').exec(
+    challenge,
+  )
   return match?.[1]?.replace(/\\(.)/g, '$1') ?? match?.[2]
 }

@@ -87,47 +87,69 @@ const usualNames = [
   'x-forwarded-proto',
 ]
 
+/** What one pass over a request's headers yields. */
+class RequestDraft {
+  readonly headers: string[] = []
+  traceparent: string | undefined
+  traceparents = 0
+  tracestates: string[] | undefined
+}
+
 /** Builds a route's request policy: one pass over the raw list, every name decided by a table. */
 export function createRequestHeaderPolicy(rules: RequestHeaderRules): RequestHeaderPolicy {
   const actionOf = createNameTable(createClassifier(rules), usualNames)
   const fixed = fixedHeaders(rules)
   return (untrustedRawHeaders, untrustedConnection, fresh) => {
     const listed = connectionListed(untrustedConnection)
-    const headers: string[] = []
-    let traceparent: string | undefined
-    let traceparents = 0
-    const tracestates: string[] = []
+    const draft = new RequestDraft()
     for (let at = 0; at + 1 < untrustedRawHeaders.length; at += 2) {
       const name = untrustedRawHeaders[at] ?? ''
-      const value = untrustedRawHeaders[at + 1] ?? ''
       const action = actionOf(name)
       if (action === 'drop' || listed?.has(canonicalName(name))) continue
-      if (action === 'pass') headers.push(name, value)
-      else if (action === 'cookie') pushCookie(headers, rules.cookies, value)
-      else if (action === 'tracestate') tracestates.push(value)
-      else {
-        traceparent = value
-        traceparents += 1
-      }
+      const value = untrustedRawHeaders[at + 1] ?? ''
+      if (action === 'pass') draft.headers.push(name, value)
+      else judge(draft, action, value, rules.cookies)
     }
-    pushTrace(headers, traceparents === 1 ? traceparent : undefined, tracestates)
-    pushFresh(headers, fresh, fixed)
-    return headers
+    pushTrace(draft)
+    pushFresh(draft.headers, fresh, fixed)
+    return draft.headers
   }
 }
 
 function createClassifier(rules: RequestHeaderRules): (lowerCaseName: string) => Action {
-  const transport = new Set(rules.writtenByTransport)
+  const special: Readonly<Record<string, Action>> = {
+    ...Object.fromEntries([...removedNames].map((name) => [name, 'drop'])),
+    ...Object.fromEntries((rules.writtenByTransport ?? []).map((name) => [name, 'drop'])),
+    ...(rules.forwardAuthorization && { authorization: 'pass' }),
+    ...(rules.forwardOrigin && { origin: 'pass' }),
+    cookie: 'cookie',
+    traceparent: 'traceparent',
+    tracestate: 'tracestate',
+  }
   return (lowerCaseName) => {
     const name = canonicalName(lowerCaseName)
-    if (name === 'cookie') return 'cookie'
-    if (name === 'traceparent' || name === 'tracestate') return name
-    if (name === 'authorization') return rules.forwardAuthorization ? 'pass' : 'drop'
-    if (name === 'origin') return rules.forwardOrigin ? 'pass' : 'drop'
-    if (removedNames.has(name) || transport.has(name)) return 'drop'
     // `content_length`: a second length in the eyes of servers that merge the two spellings.
     if (name === 'content-length' && lowerCaseName !== name) return 'drop'
+    if (Object.hasOwn(special, name)) return special[name] ?? 'drop'
     return removedPrefixes.some((prefix) => name.startsWith(prefix)) ? 'drop' : 'pass'
+  }
+}
+
+function judge(
+  draft: RequestDraft,
+  action: Exclude<Action, 'pass' | 'drop'>,
+  untrustedValue: string,
+  cookies: CookiePolicy,
+): void {
+  if (action === 'cookie') {
+    const cookie = cookies.toUpstream(untrustedValue)
+    if (cookie !== undefined) draft.headers.push('cookie', cookie)
+  } else if (action === 'tracestate') {
+    draft.tracestates ??= []
+    draft.tracestates.push(untrustedValue)
+  } else {
+    draft.traceparent = untrustedValue
+    draft.traceparents += 1
   }
 }
 
@@ -142,23 +164,14 @@ function fixedHeaders(rules: RequestHeaderRules): readonly string[] {
   ]
 }
 
-function pushCookie(headers: string[], policy: CookiePolicy, untrustedValue: string): void {
-  const cookie = policy.toUpstream(untrustedValue)
-  if (cookie !== undefined) headers.push('cookie', cookie)
-}
-
-/** Joins the client's trace when it is valid, and only then passes its state on; otherwise begins one. */
-function pushTrace(
-  headers: string[],
-  untrustedTraceparent: string | undefined,
-  states: readonly string[],
-): void {
-  if (untrustedTraceparent === undefined || !isTraceparent(untrustedTraceparent)) {
+/** Joins the client's trace when there is one and it is valid, and only then passes its state on; otherwise begins one. */
+function pushTrace({ headers, traceparent, traceparents, tracestates }: RequestDraft): void {
+  if (traceparent === undefined || traceparents !== 1 || !isTraceparent(traceparent)) {
     headers.push('traceparent', newTraceparent())
     return
   }
-  headers.push('traceparent', untrustedTraceparent)
-  for (const state of states) headers.push('tracestate', state)
+  headers.push('traceparent', traceparent)
+  for (const state of tracestates ?? []) headers.push('tracestate', state)
 }
 
 function pushFresh(headers: string[], fresh: FreshHeaders, fixed: readonly string[]): void {

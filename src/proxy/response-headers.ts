@@ -49,6 +49,7 @@ type Action =
   | 'location'
   | 'setCookie'
   | 'challenge'
+  | 'buffering'
 
 const removedNames = new Set([
   ...hopByHop,
@@ -84,6 +85,7 @@ const actions: Readonly<Record<string, Action>> = {
   location: 'location',
   'set-cookie': 'setCookie',
   'www-authenticate': 'challenge',
+  'x-accel-buffering': 'buffering',
 }
 
 const usualNames = [
@@ -96,7 +98,7 @@ const usualNames = [
 function createClassifier(guarded: boolean): (lowerCaseName: string) => Action {
   return (lowerCaseName) => {
     const name = canonicalName(lowerCaseName)
-    const action = actions[name]
+    const action = Object.hasOwn(actions, name) ? actions[name] : undefined
     // `content_length` and the like: twins of what is written or judged here say nothing to browsers, and go.
     if (action !== undefined) return name === lowerCaseName ? action : 'drop'
     if (removedNames.has(name) || name.startsWith('access-control-')) return 'drop'
@@ -114,6 +116,7 @@ class HeadDraft {
   cacheControl: string | undefined
   vary: string | undefined
   location: string | undefined
+  buffering: string | undefined
   hasValidator = false
   hasExpires = false
   hasPolicy = false
@@ -125,10 +128,10 @@ export function createResponseHeaderPolicy(rules: ResponseHeaderRules): Response
   return (status, rawHeaders, upstreamTarget) => {
     const draft = new HeadDraft()
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-      const name = rawHeaders[at]?.latin1Slice() ?? ''
+      const name = rawHeaders[at]?.toString('latin1') ?? ''
       const action = actionOf(name)
       if (action === 'drop') continue
-      const value = rawHeaders[at + 1]?.latin1Slice() ?? ''
+      const value = rawHeaders[at + 1]?.toString('latin1') ?? ''
       if (action === 'pass') draft.headers.push(name, value)
       else judge(draft, action, name, value, rules)
     }
@@ -155,6 +158,9 @@ function judge(
       return
     case 'location':
       draft.location ??= value
+      return
+    case 'buffering':
+      draft.buffering = value
       return
     case 'setCookie':
       if (rules.cookies.maySet(value)) draft.headers.push(name, value)
@@ -195,18 +201,21 @@ function finish(
   upstreamTarget: string,
   rules: ResponseHeaderRules,
 ): ResponseHead {
-  const headers = withoutListed(draft.headers, draft.connection)
+  const listed = connectionListed(draft.connection)
+  const headers = listed === undefined ? draft.headers : withoutListed(draft.headers, listed)
   const isEventStream = draft.contentType?.toLowerCase().startsWith('text/event-stream') === true
+  const hasPolicy = draft.hasPolicy && listed?.has('content-security-policy') !== true
   pushCaching(headers, draft, status, rules.guarded)
-  const location = draft.location && rules.mapLocation(draft.location, upstreamTarget)
+  const location =
+    draft.location === undefined ? undefined : rules.mapLocation(draft.location, upstreamTarget)
   pushIfAny(headers, 'location', location)
-  if (!rules.activeContent && !draft.hasPolicy && isActiveContent(draft.contentType ?? '')) {
+  if (!rules.activeContent && !hasPolicy && isActiveContent(draft.contentType ?? '')) {
     headers.push('content-security-policy', sandboxPolicy)
   }
   headers.push('x-content-type-options', 'nosniff')
   pushIfAny(headers, 'strict-transport-security', rules.hsts)
   // Proxies in front of us collect answers by default; an event must not wait for the next one.
-  if (isEventStream) headers.push('x-accel-buffering', 'no')
+  pushIfAny(headers, 'x-accel-buffering', isEventStream ? 'no' : draft.buffering)
   const redirectRefused = draft.location !== undefined && location === undefined && isRedirect(status)
   return { headers, contentLength: draft.contentLength, isEventStream, redirectRefused }
 }
@@ -228,9 +237,7 @@ function pushCaching(headers: string[], draft: HeadDraft, status: number, guarde
 }
 
 /** Removes what the upstream's `Connection` lists; rare, so it costs nothing unless it happens. */
-function withoutListed(headers: string[], connection: string | undefined): string[] {
-  const listed = connectionListed(connection)
-  if (listed === undefined) return headers
+function withoutListed(headers: readonly string[], listed: ReadonlySet<string>): string[] {
   const kept: string[] = []
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] ?? ''
