@@ -36,17 +36,18 @@ const refusals: ReadonlySet<AuditEventName> = new Set([
 ])
 
 /**
- * Writes audit events to a logger: one line each with `audit: <name>`. Refusals are warnings, so that they survive a
- * quieter log level; everything else is information.
+ * Writes audit events to a logger: one line each with `audit: <name>`, whatever the log level, unless it is `silent`. Refusals are
+ * warnings.
  *
  * @param log the logger that carries the lines
  */
-export function createAudit(log: Pick<Logger, 'info' | 'warn'>): Audit {
+export function createAudit(log: Logger): Audit {
+  const lines = log.level === 'silent' ? log : log.child({}, { level: 'info' })
   return {
     event(name, fields) {
       const line = { audit: name, ...fields }
-      if (refusals.has(name)) log.warn(line, name)
-      else log.info(line, name)
+      if (refusals.has(name)) lines.warn(line, name)
+      else lines.info(line, name)
     },
   }
 }
