@@ -57,8 +57,6 @@ const cookieNames = {
 function toClientMetadata(client: DemoClient): object {
   const endpoint = (path: string): string =>
     `${new URL(client.baseUrl).origin}${client.authPrefix ?? ''}${path}`
-  const backchannelLogoutUrl =
-    client.backchannelLogoutUrl === undefined ? endpoint('/backchannel-logout') : client.backchannelLogoutUrl
   return {
     client_id: client.clientId,
     client_secret: client.clientSecret,
@@ -67,9 +65,9 @@ function toClientMetadata(client: DemoClient): object {
     grant_types: ['authorization_code', 'refresh_token'],
     redirect_uris: [endpoint('/callback')],
     post_logout_redirect_uris: [endpoint('/logout/callback')],
-    // Without this flag the library never puts a sid into the ID token.
+    // Without these two the library never puts a sid into the ID token, whether logout tokens are sent or not.
     backchannel_logout_session_required: true,
-    ...(backchannelLogoutUrl === null ? {} : { backchannel_logout_uri: backchannelLogoutUrl }),
+    backchannel_logout_uri: client.backchannelLogoutUrl ?? endpoint('/backchannel-logout'),
   }
 }
 

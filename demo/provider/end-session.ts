@@ -1,4 +1,5 @@
 import type { Client, Provider, ProviderContext, Session } from 'oidc-provider'
+import type { DemoTenant } from './options.ts'
 
 /** A logout request whose parameters have been checked. */
 interface EndSessionRequest {
@@ -11,6 +12,7 @@ interface EndSessionRequest {
  * no refresh token, returns with `state`.
  */
 export async function endSession(
+  tenant: DemoTenant,
   provider: Provider,
   ctx: ProviderContext,
   body: URLSearchParams,
@@ -18,7 +20,7 @@ export async function endSession(
   const request = await readRequest(provider, body)
   if (request === undefined) return refuse(ctx)
   const session = await provider.Session.get(ctx)
-  if (session.accountId !== undefined) await endSessionOf(provider, session)
+  if (session.accountId !== undefined) await endSessionOf(tenant, provider, session)
   ctx.cookies.set(provider.cookieName('session'), null)
   if (request.redirectUri === undefined) {
     ctx.body = 'You are signed out.'
@@ -31,19 +33,24 @@ export async function endSession(
 }
 
 /** Ends the provider's session and sends a logout token to each application that it signed in to. */
-export async function endSessionOf(provider: Provider, session: Session): Promise<void> {
+async function endSessionOf(tenant: DemoTenant, provider: Provider, session: Session): Promise<void> {
   const { accountId } = session
   const clients = await Promise.all(
     Object.keys(session.authorizations ?? {}).map((id) => provider.Client.find(id)),
   )
   await session.destroy()
   if (accountId === undefined) return
-  await Promise.all(clients.map((client) => notify(session, client, accountId)))
+  const told = clients
+    .filter((client) => client !== undefined)
+    .filter((client) => hasBackchannel(tenant, client))
+  await Promise.all(told.map((client) => notify(session, client, accountId)))
 }
 
+const hasBackchannel = (tenant: DemoTenant, { clientId }: Client): boolean =>
+  tenant.clients.some((client) => client.clientId === clientId && client.backchannelLogoutUrl !== null)
+
 /** A gateway that is down is no reason not to sign out; Auth0 reports it in its log. */
-async function notify(session: Session, client: Client | undefined, accountId: string): Promise<void> {
-  if (client?.backchannelLogoutUri === undefined) return
+async function notify(session: Session, client: Client, accountId: string): Promise<void> {
   await client.backchannelLogout(accountId, session.sidFor(client.clientId)).catch(() => undefined)
 }
 

@@ -39,7 +39,6 @@ declare module 'oidc-provider' {
 
   export interface Client {
     readonly clientId: string
-    readonly backchannelLogoutUri?: string
     backchannelLogout(subject: string, sid: string): Promise<void>
     postLogoutRedirectUriAllowed(uri: string): boolean
     grantTypeAllowed(type: string): boolean

@@ -77,7 +77,7 @@ async function answer(
   ctx: ProviderContext,
   next: () => Promise<void>,
 ): Promise<void> {
-  if (ctx.path === paths.end_session) return endSession(provider, ctx, await readParameters(ctx))
+  if (ctx.path === paths.end_session) return endSession(tenant, provider, ctx, await readParameters(ctx))
   if (ctx.path.startsWith(loginPath)) return interact(tenant, provider, ctx, await readParameters(ctx))
   await next()
   shapeAnswer(tenant, ctx)

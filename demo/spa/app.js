@@ -24,7 +24,9 @@ async function start() {
     else if (facts.sendsAudience) showSignedOut()
     else showWithoutAudience()
   } catch {
-    main.replaceChildren(document.createTextNode('The gateway does not answer. Reload the page to try again.'))
+    main.replaceChildren(
+      document.createTextNode('The gateway does not answer. Reload the page to try again.'),
+    )
   }
   main.removeAttribute('aria-busy')
 }
@@ -64,7 +66,11 @@ function showSignedIn(session) {
   showTicketNumber(view)
   showAudience(view)
   showWho(String(name ?? sub))
-  cleanUp = [showApi(view, coatcheck), showStream(view, coatcheck), coatcheck.onCountdown((left) => showClocks(document, left))]
+  cleanUp = [
+    showApi(view, coatcheck),
+    showStream(view, coatcheck),
+    coatcheck.onCountdown((left) => showClocks(document, left)),
+  ]
   showEvidence(view, coatcheck)
   find(view, '[data-action=refresh]').addEventListener('click', stayIn)
   show(view, `Signed in as ${name}.`)
@@ -125,7 +131,11 @@ async function showTicketNumber(view) {
   if (!response.ok) return
   const { sessions } = await response.json()
   const current = sessions.find((/** @type {{ current: boolean }} */ session) => session.current)
-  if (current !== undefined) number.textContent = `№ ${current.id.replace(/[^A-Za-z0-9]/g, '').slice(0, 4).toUpperCase()}`
+  if (current !== undefined)
+    number.textContent = `№ ${current.id
+      .replace(/[^A-Za-z0-9]/g, '')
+      .slice(0, 4)
+      .toUpperCase()}`
 }
 
 async function stayIn() {
