@@ -87,7 +87,8 @@ function writesOf(
   }
   return {
     async create(h, row, ttlMs) {
-      if (rows.get(h) !== undefined) return false
+      const present = rows.get(h)
+      if (present !== undefined) return present.writeId === row.writeId
       refuseWhenFull(rows, mostSessions)
       write(h, row, ttlMs)
       return true
@@ -129,7 +130,7 @@ function leasesOf(marks: Marks): Pick<SessionStore, 'acquireLease' | 'renewLease
   return {
     async acquireLease(h, owner, ttlMs) {
       const key = keyOf(h)
-      if (marks.get(key) !== undefined) return false
+      if ((marks.get(key) ?? owner) !== owner) return false
       marks.set(key, owner, ttlMs)
       return true
     },

@@ -1,0 +1,39 @@
+import { GatewayError } from '../errors/gateway-error.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { RedisHealth } from './redis-health.ts'
+
+/** Carries out one operation of the store: measured, and with every failure turned into `session_store_unavailable`. */
+export type RunOperation = <Result>(
+  operation: string,
+  key: string | undefined,
+  work: () => Promise<Result>,
+) => Promise<Result>
+
+/**
+ * Makes the frame of all operations.
+ *
+ * @param metrics hears of each operation, its outcome and its duration
+ * @param health hears of each failure
+ */
+export function createRunner(
+  metrics: Pick<Metrics, 'store'>,
+  health: Pick<RedisHealth, 'failed'>,
+): RunOperation {
+  return async (operation, key, work) => {
+    const startedMs = performance.now()
+    const measure = (ok: boolean): void =>
+      metrics.store(operation, ok, (performance.now() - startedMs) / 1_000)
+    try {
+      const result = await work()
+      measure(true)
+      return result
+    } catch (error) {
+      measure(false)
+      // The library's errors hold the arguments of their command, so they end here.
+      const { reason, cause } = health.failed(error, key)
+      throw new GatewayError('session_store_unavailable', {
+        context: { operation, reason: `Redis ${reason}`, cause },
+      })
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** What an error of Redis means to the gateway. Nothing here names a host or repeats a command's arguments. */
+export interface RedisFault {
+  /** Completes the sentence "Redis …". */
+  readonly reason: string
+  /** Whether reads still work. */
+  readonly refusesWrites: boolean
+  /** Redis' own error word or the system's code, for the log. */
+  readonly cause: string
+}
+
+interface Rule {
+  readonly words: RegExp
+  readonly reason: string
+  readonly refusesWrites: boolean
+}
+
+/** Scripts wrap the error words of the commands that they call, so words are looked for anywhere. */
+const rules: readonly Rule[] = [
+  { words: /\bREADONLY\b/, reason: 'is a read-only replica', refusesWrites: true },
+  { words: /\bOOM\b/, reason: 'is out of memory', refusesWrites: true },
+  { words: /\bMISCONF\b/, reason: 'cannot save to disk', refusesWrites: true },
+  { words: /\bNOREPLICAS\b/, reason: 'has too few replicas', refusesWrites: true },
+  { words: /\bLOADING\b/, reason: 'is loading its data', refusesWrites: false },
+  { words: /\bMASTERDOWN\b/, reason: 'has lost its master', refusesWrites: false },
+  { words: /\bCLUSTERDOWN\b/, reason: 'has a part of its cluster down', refusesWrites: false },
+  { words: /\bBUSY\b/, reason: 'is busy', refusesWrites: false },
+  { words: /\b(NOAUTH|WRONGPASS)\b/, reason: 'refuses our password', refusesWrites: false },
+  { words: /\bNOPERM\b/, reason: 'denies our user a command', refusesWrites: false },
+  { words: /timed out|timeout/i, reason: 'does not answer in time', refusesWrites: false },
+]
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : ''
+}
+
+function causeOf(error: unknown, text: string): string {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+  if (typeof code === 'string') return code
+  return /\b[A-Z]{3,}\b/.exec(text)?.[0] ?? 'connection'
+}
+
+/** Classifies an error that a command was rejected with, or that a connection reported. */
+export function toRedisFault(error: unknown): RedisFault {
+  const text = textOf(error)
+  const rule = rules.find(({ words }) => words.test(text))
+  if (rule === undefined) {
+    return { reason: 'cannot be reached', refusesWrites: false, cause: causeOf(error, text) }
+  }
+  const cause = rule.words.exec(text)?.[0] ?? 'timeout'
+  return { reason: rule.reason, refusesWrites: rule.refusesWrites, cause }
+}
+
+/** Whether the key holds something that is not ours; the caller takes it for "no session". */
+export function isWrongType(error: unknown): boolean {
+  return textOf(error).includes('WRONGTYPE')
+}
+
+/** Whether a server or a proxy before it will never allow this command, so that there is no use in repeating it. */
+export function isForbidden(error: unknown): boolean {
+  return /\bNOPERM\b|unknown (sub)?command|unsupported command|not (allowed|permitted|supported)/i.test(
+    textOf(error),
+  )
+}

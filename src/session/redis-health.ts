@@ -1,0 +1,86 @@
+import type { Logger } from '../telemetry/telemetry.ts'
+import type { RedisClient } from './redis-connection.ts'
+import { type RedisFault, toRedisFault } from './redis-fault.ts'
+
+/** How soon a recovery is noticed without any traffic. */
+const probeIntervalMs = 500
+/** The probe's key has no other use, and soon none at all. */
+const probeTtlMs = 1_000
+
+/** Whether Redis works: told of every failure, finds out about recovery by itself. */
+export interface RedisHealth {
+  /** What is wrong, completing the sentence "Redis …"; `undefined` when nothing is. */
+  reason(): string | undefined
+  /** @param key the key of the failed command; recovery of refused writes is tried in the same slot of a Cluster */
+  failed(error: unknown, key: string | undefined): RedisFault
+  stop(): void
+}
+
+interface Trouble {
+  readonly reason: string
+  /** Set while writes are refused; says in which slot. */
+  readonly refusedKey: string | undefined
+}
+
+/** Before the first connection nothing is wrong yet, and nothing works either. */
+const starting: Trouble = { reason: 'is not connected yet', refusedKey: undefined }
+
+function probeKey(key: string): string {
+  const tag = /\{([^}]+)\}/.exec(key)?.[1] ?? key
+  return `coatcheck:probe:{${tag}}`
+}
+
+/**
+ * Watches over a client. One log line says when the store stops working and one when it works again, however many commands fail
+ * in between; successes cost nothing.
+ */
+export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
+  let trouble: Trouble | undefined = starting
+  let announced = false
+  let failures = 0
+  let timer: NodeJS.Timeout | undefined
+
+  const failed = (error: unknown, key: string | undefined): RedisFault => {
+    const fault = toRedisFault(error)
+    failures += 1
+    const refusedKey = fault.refusesWrites ? (key ?? '') : trouble?.refusedKey
+    trouble = { reason: fault.reason, refusedKey }
+    if (!announced)
+      log.error({ reason: `Redis ${fault.reason}`, cause: fault.cause }, 'session store unavailable')
+    announced = true
+    timer ??= setInterval(probe, probeIntervalMs).unref()
+    return fault
+  }
+  const recovered = (): void => {
+    clearInterval(timer)
+    timer = undefined
+    trouble = undefined
+    if (announced) log.info('session store available again')
+    announced = false
+  }
+  const attempt = (): Promise<unknown> =>
+    trouble?.refusedKey === undefined
+      ? client.ping()
+      : client.set(probeKey(trouble.refusedKey), '1', 'PX', probeTtlMs)
+  const probe = (): void => {
+    const before = failures
+    attempt().then(
+      // A success amid failures proves little: recovery is a whole interval without one.
+      () => (failures === before ? recovered() : undefined),
+      (error: unknown) => failed(error, trouble?.refusedKey),
+    )
+  }
+
+  client.on('error', (error: unknown) => failed(error, undefined))
+  client.on('close', () => failed(new Error('closed'), undefined))
+  client.on('ready', probe)
+  return {
+    reason: () => trouble?.reason,
+    failed,
+    stop() {
+      clearInterval(timer)
+      client.removeAllListeners('close')
+      client.removeAllListeners('ready')
+    },
+  }
+}
