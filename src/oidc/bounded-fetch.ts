@@ -1,0 +1,59 @@
+import type { CustomFetch } from 'openid-client'
+import type { Metrics } from '../telemetry/metrics.ts'
+
+/** No answer of a provider needs more: key sets and metadata are tens of kilobytes, bytes. */
+const largestAnswerBytes = 1024 * 1024
+
+/** The provider's answer was too large to be one. */
+export class AnswerTooLargeError extends Error {
+  override readonly name = 'AnswerTooLargeError'
+}
+
+/**
+ * `fetch` for requests to the provider: never follows a redirect, and never reads more than 1 MiB.
+ *
+ * @param timeoutMs deadline of the whole exchange, body included
+ */
+export function createBoundedFetch(metrics: Metrics, timeoutMs: number): CustomFetch {
+  return async (url, init) => {
+    const startedAt = performance.now()
+    const report = (outcome: string) =>
+      metrics.provider(operationOf(url), outcome, (performance.now() - startedAt) / 1_000)
+    try {
+      const response = await fetch(url, {
+        ...init,
+        body: init.body ?? null,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(timeoutMs),
+      } as RequestInit)
+      const bounded = await readBounded(response)
+      report(`${Math.floor(response.status / 100)}xx`)
+      return bounded
+    } catch (error) {
+      report('error')
+      throw error
+    }
+  }
+}
+
+/** A name from a closed set: paths of a provider are not ours to put into labels. */
+function operationOf(url: string): string {
+  if (url.includes('/.well-known/')) return 'discovery'
+  if (/jwks|certs|keys/.test(url)) return 'keys'
+  return /revo/.test(url) ? 'revocation' : 'token'
+}
+
+async function readBounded(response: Response): Promise<Response> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength
+    if (length > largestAnswerBytes) throw new AnswerTooLargeError('the answer is larger than 1 MiB')
+    chunks.push(chunk)
+  }
+  const hasNoBody = response.status === 204 || response.status === 205 || response.status === 304
+  return new Response(hasNoBody ? null : Buffer.concat(chunks), {
+    status: response.status,
+    headers: response.headers,
+  })
+}

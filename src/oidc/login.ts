@@ -1,0 +1,64 @@
+import {
+  buildAuthorizationUrl,
+  calculatePKCECodeChallenge,
+  randomNonce,
+  randomPKCECodeVerifier,
+  randomState,
+} from 'openid-client'
+import type { ProviderContext, ProviderOptions } from './options.ts'
+import type { LoginRequest, LoginTransaction } from './provider.ts'
+import type { ApiAudience } from './token-set.ts'
+
+/** The one redirect URI: from the settings alone, so that no header of a request can change it (RFC 9700 section 4.1). */
+export function redirectUri(options: Pick<ProviderOptions, 'baseUrl' | 'authPrefix'>): string {
+  return `${options.baseUrl.origin}${options.authPrefix}/callback`
+}
+
+/** How the API is named in requests: Auth0's `audience`, RFC 8707's `resource`, both or neither. */
+export function audienceParameters(audience: ApiAudience): Readonly<Record<string, string>> {
+  const { value, parameter } = audience
+  if (value === undefined || parameter === 'none') return {}
+  if (parameter === 'both') return { audience: value, resource: value }
+  return { [parameter]: value }
+}
+
+/**
+ * Builds an authorization request (OpenID Connect Core section 3.1.2.1) with PKCE S256 (RFC 7636), state and nonce.
+ *
+ * @throws GatewayError `provider_unavailable`
+ */
+export async function beginLogin(
+  { options, client, now }: ProviderContext,
+  request: LoginRequest,
+): Promise<{ readonly url: URL; readonly transaction: LoginTransaction }> {
+  const configuration = await client.configuration()
+  const transaction = newTransaction(request, now())
+  const url = buildAuthorizationUrl(configuration, {
+    ...request.parameters,
+    // What the operator has fixed wins over what a link asks for.
+    ...options.authorizationParameters,
+    ...audienceParameters(options.audience),
+    response_type: 'code',
+    scope: options.scope,
+    redirect_uri: redirectUri(options),
+    state: transaction.state,
+    nonce: transaction.nonce,
+    code_challenge: await calculatePKCECodeChallenge(transaction.codeVerifier),
+    code_challenge_method: 'S256',
+  })
+  return { url, transaction }
+}
+
+function newTransaction(request: LoginRequest, nowMs: number): LoginTransaction {
+  const { max_age: maxAge, acr_values: acrValues } = request.parameters
+  return {
+    state: randomState(),
+    nonce: randomNonce(),
+    codeVerifier: randomPKCECodeVerifier(),
+    returnTo: request.returnTo,
+    startedAtMs: nowMs,
+    maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge),
+    acrValues,
+    endsSession: request.endsSession,
+  }
+}

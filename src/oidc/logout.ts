@@ -1,0 +1,79 @@
+import { tokenRevocation } from 'openid-client'
+import type { ProviderContext, ProviderOptions } from './options.ts'
+import type { Identity } from './token-set.ts'
+
+/** Input of {@link endSessionUrl}. */
+export interface EndSessionRequest {
+  readonly idToken: string | undefined
+  readonly identity: Identity | undefined
+  readonly state: string
+}
+
+/** Longer hints make URLs that servers and balancers refuse, bytes. */
+const longestHint = 4_096
+/** A logout never waits longer for a provider, milliseconds. */
+const revocationTimeoutMs = 2_000
+
+/** Where the provider sends the browser after a logout. */
+export function postLogoutRedirectUri(options: Pick<ProviderOptions, 'baseUrl' | 'authPrefix'>): string {
+  return `${options.baseUrl.origin}${options.authPrefix}/logout/callback`
+}
+
+/**
+ * The end-session URL (OpenID Connect RP-Initiated Logout 1.0 section 2); for an Auth0 issuer that announces none, its `/v2/logout`.
+ * `undefined` when the provider has neither, or was never discovered. Makes no request.
+ */
+export function endSessionUrl(
+  { options, client }: Pick<ProviderContext, 'options' | 'client'>,
+  request: EndSessionRequest,
+): URL | undefined {
+  const announced = client.current()?.serverMetadata().end_session_endpoint
+  if (options.endSessionUrl === undefined && announced === undefined) return auth0LogoutUrl(options)
+  const url = new URL(options.endSessionUrl ?? announced ?? '')
+  const parameters = {
+    ...hintOf(request),
+    client_id: options.clientId,
+    post_logout_redirect_uri: postLogoutRedirectUri(options),
+    state: request.state,
+  }
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  return url
+}
+
+function hintOf({ idToken, identity }: EndSessionRequest): Readonly<Record<string, string>> {
+  if (idToken !== undefined && idToken.length <= longestHint) return { id_token_hint: idToken }
+  const hint = identity?.providerSessionId
+  return hint === undefined ? {} : { logout_hint: hint }
+}
+
+function auth0LogoutUrl(options: ProviderOptions): URL | undefined {
+  const issuer = new URL(options.issuerUrl)
+  if (!issuer.hostname.endsWith('.auth0.com')) return undefined
+  const url = new URL('/v2/logout', issuer)
+  url.searchParams.set('client_id', options.clientId)
+  url.searchParams.set('returnTo', postLogoutRedirectUri(options))
+  return url
+}
+
+/** Revokes a refresh token (RFC 7009), best effort: whether the provider said within 2 s that it is done. Never throws. */
+export async function revoke({ client, telemetry }: ProviderContext, refreshToken: string): Promise<boolean> {
+  const configuration = client.current()
+  if (configuration?.serverMetadata().revocation_endpoint === undefined) return false
+  const done = tokenRevocation(configuration, refreshToken, { token_type_hint: 'refresh_token' }).then(
+    () => true,
+    () => false,
+  )
+  const isDone = await within(done, revocationTimeoutMs)
+  if (!isDone) telemetry.log.warn('a refresh token could not be revoked at the identity provider')
+  return isDone
+}
+
+async function within(done: Promise<boolean>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, false)
+  })
+  const isDone = await Promise.race([done, late])
+  clearTimeout(timer)
+  return isDone
+}

@@ -1,0 +1,39 @@
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { OidcClient } from './client.ts'
+import type { ProviderKeys } from './keys.ts'
+import type { ApiAudience } from './token-set.ts'
+
+/** What the settings say about the provider. */
+export interface ProviderOptions {
+  /** Exactly as the provider writes it in `iss`, trailing slash included. */
+  readonly issuerUrl: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly clientAuthentication: 'client_secret_post' | 'client_secret_basic'
+  readonly baseUrl: URL
+  readonly authPrefix: string
+  readonly scope: string
+  /** The API whose audience the login asks for. */
+  readonly audience: ApiAudience
+  readonly accessTokenFormat: 'jwt' | 'jwt-without-aud' | 'any'
+  readonly authorizationParameters: Readonly<Record<string, string>>
+  readonly tokenParameters: Readonly<Record<string, string>>
+  readonly endSessionUrl: URL | undefined
+  readonly userClaims: readonly string[]
+  /** Deadline of each request to the provider, seconds. */
+  readonly providerTimeout: number
+}
+
+/** What the provider's parts are handed. */
+export interface ProviderDependencies {
+  readonly telemetry: Telemetry
+  /** The clock, epoch milliseconds. */
+  readonly now: () => number
+}
+
+/** What every protocol step works with. */
+export interface ProviderContext extends ProviderDependencies {
+  readonly options: ProviderOptions
+  readonly client: OidcClient
+  readonly keys: ProviderKeys
+}

@@ -1,0 +1,123 @@
+import { errors as joseErrors } from 'jose'
+import {
+  AuthorizationResponseError,
+  ClientError,
+  ResponseBodyError,
+  WWWAuthenticateChallengeError,
+} from 'openid-client'
+import { GatewayError } from '../errors/gateway-error.ts'
+
+/** What a failed exchange with the provider means. The only place that knows the OpenID library's classes. */
+export type ProviderFailure =
+  /** The grant is over: `invalid_grant` and its kin. */
+  | { readonly kind: 'refused'; readonly error: string }
+  /** The provider refuses our client or our configuration. */
+  | { readonly kind: 'rejected'; readonly error: string }
+  /** It did not answer, or not as a provider does. */
+  | {
+      readonly kind: 'unavailable'
+      readonly error: string
+      readonly cause: 'transport' | 'busy'
+      readonly retryAfterSeconds: number | undefined
+    }
+  /** It answered, and the answer failed a check. */
+  | { readonly kind: 'invalid'; readonly error: string }
+
+/** Errors that end a grant, whatever their status (RFC 6749 section 5.2, OpenID Connect Core section 3.1.2.6). */
+const grantErrors = new Set([
+  'invalid_grant',
+  'login_required',
+  'interaction_required',
+  'consent_required',
+  'account_selection_required',
+  'mfa_required',
+])
+
+const safeErrorName = /^[A-Za-z0-9_.-]{1,64}$/
+
+/** An error name of the provider's, if it looks like one: it ends up in logs. */
+function safeName(untrustedError: string): string {
+  return safeErrorName.test(untrustedError) ? untrustedError : 'malformed_error'
+}
+
+/** Classifies whatever a grant has thrown. */
+export function classifyFailure(error: unknown): ProviderFailure {
+  if (error instanceof ResponseBodyError)
+    return classifyStatus(error.status, safeName(error.error), error.response)
+  if (error instanceof WWWAuthenticateChallengeError)
+    return { kind: 'rejected', error: `challenge_${error.status}` }
+  if (error instanceof joseErrors.JOSEError) return { kind: 'invalid', error: error.code }
+  if (error instanceof GatewayError && error.code === 'provider_unavailable') return transport('no_metadata')
+  const code = codeOf(error)
+  if (error instanceof ClientError) return classifyClientError(error, code)
+  // `fetch` reports network failures as a bare TypeError with a cause.
+  if (error instanceof TypeError && error.cause !== undefined) return transport('network')
+  if (error instanceof Error && /^(?:TimeoutError|AbortError|AnswerTooLargeError)$/.test(error.name)) {
+    return transport(error.name)
+  }
+  return { kind: 'invalid', error: code }
+}
+
+function classifyStatus(status: number, error: string, response: Response): ProviderFailure {
+  if (status === 429)
+    return { kind: 'unavailable', error, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
+  if (status >= 500) return transport(error)
+  if (grantErrors.has(error)) return { kind: 'refused', error }
+  // Auth0 says access_denied with 401 for a wrong client secret; any other access_denied is about the user.
+  if (error === 'access_denied' && status !== 401) return { kind: 'refused', error }
+  return { kind: 'rejected', error }
+}
+
+function classifyClientError(error: ClientError, code: string): ProviderFailure {
+  const response = error.cause instanceof Response ? error.cause : undefined
+  if (response?.status === 429) {
+    return { kind: 'unavailable', error: code, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
+  }
+  if (response !== undefined && response.status >= 400 && response.status < 500) {
+    return { kind: 'rejected', error: `status_${response.status}` }
+  }
+  if (code === 'OAUTH_TIMEOUT' || code === 'OAUTH_ABORT' || response !== undefined) return transport(code)
+  if (code === 'OAUTH_PARSE_ERROR' || code === 'OAUTH_RESPONSE_IS_NOT_JSON') return transport(code)
+  return { kind: 'invalid', error: code }
+}
+
+function transport(error: string): ProviderFailure {
+  return { kind: 'unavailable', error, cause: 'transport', retryAfterSeconds: undefined }
+}
+
+function codeOf(error: unknown): string {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+  return typeof code === 'string' ? code : 'unknown'
+}
+
+const longestRetryAfterSeconds = 60
+
+function retryAfterOf(response: Response): number | undefined {
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+  return Number.isInteger(seconds) && seconds > 0 ? Math.min(seconds, longestRetryAfterSeconds) : undefined
+}
+
+/** What went wrong with the connection, for the operator's log; never an address. */
+export function describeTransportError(error: unknown): string {
+  const failure = classifyFailure(error)
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  const code = codeOf(cause)
+  return code === 'unknown' ? failure.error : code
+}
+
+/** The failure of a login as the gateway's error. */
+export function loginFailure(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error
+  if (error instanceof AuthorizationResponseError) return new GatewayError('login_refused')
+  const failure = classifyFailure(error)
+  const context = { reason: failure.error }
+  switch (failure.kind) {
+    case 'unavailable':
+      return new GatewayError('provider_unavailable', { context })
+    case 'rejected':
+      return new GatewayError('provider_rejected', { context })
+    case 'refused':
+    case 'invalid':
+      return new GatewayError('login_refused', { context })
+  }
+}

@@ -1,0 +1,75 @@
+import {
+  type AccessTokenFacts,
+  accessTokenFault,
+  isBearerToken,
+  readAccessToken,
+} from './access-token-check.ts'
+import type { ProviderContext } from './options.ts'
+import type { AccessTokenFault } from './provider.ts'
+import { providerHints } from './provider-hints.ts'
+import type { AccessToken, ApiAudience } from './token-set.ts'
+
+/** A token response is not one (RFC 6749 section 5.1). Its message names the member, never a value. */
+export class TokenResponseError extends Error {
+  override readonly name = 'TokenResponseError'
+  readonly code = 'TOKEN_RESPONSE_REFUSED'
+}
+
+/** The members of a token response that are read here. */
+export interface UntrustedTokenResponse {
+  readonly access_token?: unknown
+  readonly token_type?: unknown
+  readonly expires_in?: unknown
+  readonly refresh_token?: unknown
+  readonly id_token?: unknown
+}
+
+/** What a token response holds for an API: its access token, and why the API could not use it, if so. */
+export interface ApiToken {
+  readonly accessToken: AccessToken
+  readonly facts: AccessTokenFacts
+  readonly fault: AccessTokenFault | undefined
+}
+
+/** For a token whose life nobody tells, seconds: short, because it may be shorter; long enough never to refresh in a loop. */
+const unknownLifeSeconds = 300
+const longestRefreshToken = 16 * 1024
+
+/**
+ * Takes the access token out of a token response.
+ *
+ * @throws TokenResponseError when it is missing, malformed, or to be used otherwise than as a bearer token (RFC 6750)
+ */
+export function readApiToken(
+  { options, now }: Pick<ProviderContext, 'options' | 'now'>,
+  response: UntrustedTokenResponse,
+  audience: ApiAudience,
+): ApiToken {
+  if (typeof response.token_type !== 'string' || response.token_type.toLowerCase() !== 'bearer') {
+    throw new TokenResponseError('token_type')
+  }
+  if (!isBearerToken(response.access_token)) throw new TokenResponseError('access_token')
+  const facts = readAccessToken(response.access_token)
+  const obtainedAtMs = now()
+  const fault = accessTokenFault(facts, {
+    format: options.accessTokenFormat,
+    audience,
+    clientId: options.clientId,
+    hints: providerHints(options.issuerUrl),
+  })
+  const expiresAtMs = obtainedAtMs + lifeSeconds(response.expires_in, facts, obtainedAtMs) * 1_000
+  return { accessToken: { value: response.access_token, obtainedAtMs, expiresAtMs }, facts, fault }
+}
+
+function lifeSeconds(expiresIn: unknown, facts: AccessTokenFacts, nowMs: number): number {
+  if (typeof expiresIn === 'number' && Number.isFinite(expiresIn) && expiresIn > 0) return expiresIn
+  if (facts.expiresAtSeconds === undefined) return unknownLifeSeconds
+  const left = facts.expiresAtSeconds - nowMs / 1_000
+  return left > 0 ? left : unknownLifeSeconds
+}
+
+/** The refresh token of a response, or `undefined` when there is none. */
+export function readRefreshToken(response: UntrustedTokenResponse): string | undefined {
+  const token = response.refresh_token
+  return typeof token === 'string' && token !== '' && token.length <= longestRefreshToken ? token : undefined
+}
