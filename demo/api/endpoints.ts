@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { setInterval } from 'node:timers'
 import type { Caller } from './caller.ts'
 
 /** One operation of the API. */

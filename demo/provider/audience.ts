@@ -22,11 +22,7 @@ export function resolveAudience(tenant: DemoTenant, audience: string | undefined
 
 /** What oidc-provider wants to know about the audience of an access token. */
 export function describeResource(tenant: DemoTenant, identifier: string): object {
-  const common = {
-    audience: identifier,
-    accessTokenFormat: 'jwt',
-    accessTokenTTL: tenant.knobs.accessTokenTtlSeconds,
-  }
+  const common = { audience: identifier, accessTokenFormat: 'jwt' }
   if (identifier === userinfoAudience(tenant)) {
     const encrypt = { alg: 'dir', enc: 'A256GCM', key: opaqueTokenKey }
     return { ...common, scope: identityScopes.join(' '), jwt: { encrypt } }

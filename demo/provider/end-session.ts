@@ -1,6 +1,9 @@
 import type { Client, Provider, ProviderContext, Session } from 'oidc-provider'
 import type { DemoTenant } from './options.ts'
 
+/** Auth0's older logout: `returnTo` instead of `post_logout_redirect_uri`, no hint, no state. */
+export const legacyLogoutPath = '/v2/logout'
+
 /** A logout request whose parameters have been checked. */
 interface EndSessionRequest {
   readonly client: Client | undefined
@@ -27,7 +30,7 @@ export async function endSession(
     return
   }
   const target = new URL(request.redirectUri)
-  const state = body.get('state')
+  const state = ctx.path === legacyLogoutPath ? null : body.get('state')
   if (state !== null) target.searchParams.set('state', state)
   ctx.redirect(target.href)
 }
@@ -61,14 +64,17 @@ async function readRequest(
   const hint = body.get('id_token_hint')
   const clientId = body.get('client_id')
   const client = await provider.Client.find(clientId ?? audienceOf(hint) ?? '')
-  const redirectUri = body.get('post_logout_redirect_uri') ?? undefined
+  const redirectUri = body.get('post_logout_redirect_uri') ?? body.get('returnTo') ?? undefined
   if (hint !== null) {
     if (client === undefined || !(await isValidHint(provider, hint, client))) return undefined
   }
-  if (redirectUri !== undefined && client?.postLogoutRedirectUriAllowed(redirectUri) !== true)
-    return undefined
+  if (redirectUri !== undefined && !isAllowed(client, redirectUri)) return undefined
   return { client, redirectUri }
 }
+
+/** Auth0 leaves the query out of the comparison. */
+const isAllowed = (client: Client | undefined, redirectUri: string): boolean =>
+  client?.postLogoutRedirectUriAllowed(redirectUri.replace(/[?#].*$/, '')) === true
 
 function audienceOf(untrustedToken: string | null): string | undefined {
   const payload = untrustedToken?.split('.')[1] ?? ''

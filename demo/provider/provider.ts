@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Provider, type ProviderContext } from 'oidc-provider'
 import { shapeAnswer } from './auth0-answers.ts'
 import { createConfiguration, paths } from './configuration.ts'
-import { endSession } from './end-session.ts'
+import { endSession, legacyLogoutPath } from './end-session.ts'
 import { createGrants } from './grants.ts'
 import { interact, loginPath } from './interaction.ts'
 import { type DemoProviderKnobs, type DemoProviderOptions, type DemoTenant, toKnobs } from './options.ts'
@@ -77,7 +77,8 @@ async function answer(
   ctx: ProviderContext,
   next: () => Promise<void>,
 ): Promise<void> {
-  if (ctx.path === paths.end_session) return endSession(tenant, provider, ctx, await readParameters(ctx))
+  if (ctx.path === paths.end_session || ctx.path === legacyLogoutPath)
+    return endSession(tenant, provider, ctx, await readParameters(ctx))
   if (ctx.path.startsWith(loginPath)) return interact(tenant, provider, ctx, await readParameters(ctx))
   await next()
   shapeAnswer(tenant, ctx)

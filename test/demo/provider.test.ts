@@ -5,7 +5,18 @@ import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { DemoProviderOptions } from '../../demo/provider/options.ts'
 import { type DemoProvider, startDemoProvider } from '../../demo/provider/provider.ts'
-import { audience, authorize, claimsOf, client, isOfApp, newTab, refresh, signIn, tenant } from './sign-in.ts'
+import {
+  audience,
+  authorize,
+  claimsOf,
+  client,
+  isOfApp,
+  newTab,
+  refresh,
+  request,
+  signIn,
+  tenant,
+} from './sign-in.ts'
 
 let provider: DemoProvider
 let server: Server | undefined
@@ -181,6 +192,27 @@ describe('logout', () => {
     expect(url.href).toBe(`${client.baseUrl}/logout/callback?state=out`)
     const again = await authorize(provider, tab, { audience, prompt: 'none' })
     expect(again.url.searchParams.get('error')).toBe('login_required')
+  })
+
+  it('ends the session itself, so that its old cookie is worth nothing', async () => {
+    await start()
+    const tab = newTab()
+    const { hops } = await authorize(provider, tab, { audience })
+    const cookie = hops.flatMap(({ setCookies }) => setCookies.map((line) => line.split(';')[0])).join('; ')
+    await tab.open(`${provider.issuer}oidc/logout`)
+    const question = `${provider.issuer}authorize?${new URLSearchParams({ ...request, prompt: 'none' })}`
+    const answer = await fetch(question, { headers: { cookie }, redirect: 'manual' })
+    expect(answer.headers.get('location')).toContain('error=login_required')
+  })
+
+  it('takes the older /v2/logout with returnTo', async () => {
+    await start()
+    const tab = newTab()
+    await signIn(provider, { audience }, tab)
+    const returnTo = `${client.baseUrl}/logout/callback?state=mine`
+    const legacy = new URLSearchParams({ client_id: client.clientId, returnTo })
+    const { url } = await tab.open(`${provider.issuer}v2/logout?${legacy}`, { stopBefore: isOfApp })
+    expect(url.href).toBe(returnTo)
   })
 
   it('refuses a return address that is not registered', async () => {

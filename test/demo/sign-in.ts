@@ -41,6 +41,17 @@ export interface TokenAnswer {
 const callbackUrl = `${client.baseUrl}/callback`
 const codeVerifier = randomBytes(32).toString('base64url')
 
+/** The parameters of an authorization request without an audience. */
+export const request: Readonly<Record<string, string>> = {
+  client_id: client.clientId,
+  response_type: 'code',
+  redirect_uri: callbackUrl,
+  scope: 'openid profile email offline_access read:x write:x',
+  state: 'the-state',
+  code_challenge: createHash('sha256').update(codeVerifier).digest('base64url'),
+  code_challenge_method: 'S256',
+}
+
 /** A browser's tab that has not been anywhere. */
 export const newTab = (): Tab => createBrowser({ baseUrl: new URL(client.baseUrl) }).tab()
 
@@ -51,16 +62,7 @@ export function authorize(
   parameters: Record<string, string>,
 ): Promise<Landing> {
   const url = new URL('authorize', provider.issuer)
-  url.search = new URLSearchParams({
-    client_id: client.clientId,
-    response_type: 'code',
-    redirect_uri: callbackUrl,
-    scope: 'openid profile email offline_access read:x write:x',
-    state: 'the-state',
-    code_challenge: createHash('sha256').update(codeVerifier).digest('base64url'),
-    code_challenge_method: 'S256',
-    ...parameters,
-  }).toString()
+  url.search = new URLSearchParams({ ...request, ...parameters }).toString()
   return tab.open(url.href, { stopBefore: isOfApp })
 }
 
