@@ -1,3 +1,5 @@
+import { isGatewayCookieName } from '../http/cookies.ts'
+
 /** Which cookies pass a route, either way. */
 export interface CookiePolicy {
   /** The `cookie` header for the upstream, or `undefined` when none passes. */
@@ -8,8 +10,6 @@ export interface CookiePolicy {
 
 /** What a route's cookie policy is made of. */
 export interface CookieRules {
-  /** Name of the session cookie; the login and logout cookies begin with it and `-`. */
-  readonly sessionCookieName: string
   /** Names that may reach the upstream, or `all` but the gateway's own. */
   readonly forwardCookies: readonly string[] | 'all'
   /** Names that the upstream may set, or `all` but the gateway's own. */
@@ -18,9 +18,8 @@ export interface CookieRules {
 
 /** Builds the cookie policy of a route. The gateway's own cookies never pass, whatever the lists say. */
 export function createCookiePolicy(rules: CookieRules): CookiePolicy {
-  const { sessionCookieName: own } = rules
-  const mayForward = allowList(rules.forwardCookies, own)
-  const maySetName = allowList(rules.allowSetCookies, own)
+  const mayForward = allowList(rules.forwardCookies)
+  const maySetName = allowList(rules.allowSetCookies)
   const forwardsNone = rules.forwardCookies.length === 0
   return {
     toUpstream(untrustedHeader) {
@@ -38,15 +37,8 @@ function nameOf(pair: string): string {
   return equalsAt === -1 ? '' : pair.slice(0, equalsAt).trim()
 }
 
-function allowList(names: readonly string[] | 'all', own: string): (name: string) => boolean {
+function allowList(names: readonly string[] | 'all'): (name: string) => boolean {
   const listed = names === 'all' ? undefined : new Set(names)
   // An empty name is never let through: `=name=value` reaches servers as `name=value`.
-  return (name) => name !== '' && !isOwn(name, own) && (listed === undefined || listed.has(name))
-}
-
-/** Compared without regard to case: some upstreams do, and browsers do for the prefixes. */
-function isOwn(name: string, own: string): boolean {
-  const lower = name.toLowerCase()
-  const ownLower = own.toLowerCase()
-  return lower === ownLower || lower.startsWith(`${ownLower}-`)
+  return (name) => name !== '' && !isGatewayCookieName(name) && (listed === undefined || listed.has(name))
 }

@@ -1,3 +1,4 @@
+import type { HeaderFields } from '../http/security-headers.ts'
 import { isActiveContent, sandboxPolicy } from './active-content.ts'
 import { privateCacheControl, varyByCookie } from './caching.ts'
 import { withoutPrompts } from './challenges.ts'
@@ -12,8 +13,8 @@ export interface ResponseHeaderRules {
   /** Answers belong to one user and are kept from shared caches. */
   readonly guarded: boolean
   readonly activeContent: boolean
-  /** Value of `strict-transport-security`; `undefined` sends none. */
-  readonly hsts: string | undefined
+  /** Headers that every answer gets, whatever the upstream said of them. */
+  readonly transport: HeaderFields
 }
 
 /** The head of an answer, ready for the browser. */
@@ -125,6 +126,7 @@ class HeadDraft {
 /** Builds a route's response policy: one pass, every name decided by a table. */
 export function createResponseHeaderPolicy(rules: ResponseHeaderRules): ResponseHeaderPolicy {
   const actionOf = createNameTable(createClassifier(rules.guarded), usualNames)
+  const ours = Object.entries(rules.transport).flat()
   return (status, rawHeaders, upstreamTarget) => {
     const draft = new HeadDraft()
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -135,7 +137,7 @@ export function createResponseHeaderPolicy(rules: ResponseHeaderRules): Response
       if (action === 'pass') draft.headers.push(name, value)
       else judge(draft, action, name, value, rules)
     }
-    return finish(draft, status, upstreamTarget, rules)
+    return finish(draft, status, upstreamTarget, rules, ours)
   }
 }
 
@@ -200,6 +202,7 @@ function finish(
   status: number,
   upstreamTarget: string,
   rules: ResponseHeaderRules,
+  ours: readonly string[],
 ): ResponseHead {
   const listed = connectionListed(draft.connection)
   const headers = listed === undefined ? draft.headers : withoutListed(draft.headers, listed)
@@ -212,8 +215,7 @@ function finish(
   if (!rules.activeContent && !hasPolicy && isActiveContent(draft.contentType ?? '')) {
     headers.push('content-security-policy', sandboxPolicy)
   }
-  headers.push('x-content-type-options', 'nosniff')
-  pushIfAny(headers, 'strict-transport-security', rules.hsts)
+  for (const item of ours) headers.push(item)
   // Proxies in front of us collect answers by default; an event must not wait for the next one.
   pushIfAny(headers, 'x-accel-buffering', isEventStream ? 'no' : draft.buffering)
   const redirectRefused = draft.location !== undefined && location === undefined && isRedirect(status)

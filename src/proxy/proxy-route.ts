@@ -1,0 +1,96 @@
+import { METHODS } from 'node:http'
+import type { RouteConfig } from '../config/route.ts'
+import { type SecurityHeaderOptions, transportHeaders } from '../http/security-headers.ts'
+import type { ApiAudience } from '../oidc/token-set.ts'
+import { type CookieRules, createCookiePolicy } from './cookie-policy.ts'
+import { createLocationMapper } from './location.ts'
+import { createRequestHeaderPolicy, type RequestHeaderPolicy } from './request-headers.ts'
+import { createResponseHeaderPolicy, type ResponseHeaderPolicy } from './response-headers.ts'
+import { createTargetRule, type TargetRule } from './target.ts'
+import { createUpstreamPool, type UpstreamPool } from './upstream-pool.ts'
+
+/** What all routes share. The configuration satisfies it. */
+export interface ProxyOptions extends SecurityHeaderOptions {
+  readonly authPrefix: string
+  /** Seconds. */
+  readonly sessionIdleTimeout: number
+  /** Seconds. */
+  readonly sessionMaxLifetime: number
+  readonly maxWebsocketsPerSession: number
+}
+
+/** A route's configuration together with everything that is derived from it once. */
+export interface ProxyRoute {
+  readonly config: RouteConfig
+  readonly isGuarded: boolean
+  readonly audience: ApiAudience | undefined
+  readonly target: TargetRule
+  readonly methods: ReadonlySet<string>
+  /** `methods` as the value of `allow`. */
+  readonly allow: string
+  readonly requestHeaders: RequestHeaderPolicy
+  /** The same for WebSocket handshakes, the headers of which `ws` writes. */
+  readonly handshakeHeaders: RequestHeaderPolicy
+  readonly responseHeaders: ResponseHeaderPolicy
+  readonly pool: UpstreamPool
+}
+
+/**
+ * Methods that are let through unless the route lists its own. TRACE and CONNECT never are: the one echoes our token, the
+ * other opens tunnels.
+ */
+export const usualMethods: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** Every method that a route answers at all, if only with 405. CONNECT never arrives as a request. */
+export const answeredMethods: readonly string[] = METHODS.filter((method) => method !== 'CONNECT')
+
+/** Derives a route. */
+export function createProxyRoute(
+  config: RouteConfig,
+  options: ProxyOptions,
+  now: () => number,
+  cookieRules: CookieRules = config,
+): ProxyRoute {
+  const target = createTargetRule(config.prefix, config.upstream)
+  const cookies = createCookiePolicy(cookieRules)
+  const isGuarded = config.auth !== 'none'
+  const methods = new Set(config.methods ?? usualMethods)
+  const requestRules = { ...config, cookies, baseUrl: options.baseUrl }
+  return {
+    config,
+    isGuarded,
+    audience: config.audience,
+    target,
+    methods,
+    allow: [...methods].join(', '),
+    requestHeaders: createRequestHeaderPolicy(requestRules),
+    handshakeHeaders: createRequestHeaderPolicy({ ...requestRules, writtenByTransport: writtenByWs }),
+    responseHeaders: createResponseHeaderPolicy({
+      cookies,
+      mapLocation: createMapper(config, target, options),
+      guarded: isGuarded,
+      activeContent: config.activeContent,
+      transport: transportHeaders(options),
+    }),
+    pool: createUpstreamPool(config, now),
+  }
+}
+
+const writtenByWs: readonly string[] = [
+  'content-length',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-protocol',
+  'sec-websocket-extensions',
+  'sec-websocket-accept',
+]
+
+function createMapper(config: RouteConfig, target: TargetRule, options: ProxyOptions) {
+  return createLocationMapper({
+    upstreamOrigin: config.upstream.origin,
+    upstreamPath: target.upstreamPath,
+    prefix: config.prefix,
+    baseOrigin: options.baseUrl.origin,
+    allowRedirectHosts: config.allowRedirectHosts,
+  })
+}

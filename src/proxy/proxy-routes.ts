@@ -1,0 +1,118 @@
+import httpProxy from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { RouteConfig } from '../config/route.ts'
+import type { SessionLimits } from '../session/session.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import { Exchange, type ExchangeContext } from './exchange.ts'
+import { createGuard, type GuardServices } from './guard.ts'
+import { createOpenStreams, type OpenStreams, type OpenStreamsDependencies } from './open-streams.ts'
+import { answeredMethods, createProxyRoute, type ProxyOptions, type ProxyRoute } from './proxy-route.ts'
+import { isUpgrade } from './upgrade.ts'
+import { bridgeWebSocket, type WebSocketContext } from './websocket.ts'
+
+/** What the proxy is built from. */
+export interface ProxyServices extends GuardServices {
+  readonly sessions: GuardServices['sessions'] & OpenStreamsDependencies['sessions']
+  readonly accessTokens: GuardServices['accessTokens'] & ExchangeContext['accessTokens']
+  readonly telemetry: Telemetry
+  readonly now: () => number
+}
+
+/** The running proxy. */
+export interface ProxyHandle {
+  /** Closes WebSockets and event streams: says goodbye, then cuts after 2 s. Called before the server is closed. */
+  drain(): Promise<void>
+}
+
+/** What is left of requests under way when the server is closed may take this long, milliseconds. */
+const closeGraceMs = 1_000
+
+/** Registers every route, each in a scope of its own with its guard as the first hook, and the closing of what they hold. */
+export function registerProxyScope(
+  app: FastifyInstance,
+  options: ProxyOptions & { readonly routes: readonly RouteConfig[] },
+  services: ProxyServices,
+): ProxyHandle {
+  const openStreams = createOpenStreams({
+    sessions: services.sessions,
+    metrics: services.telemetry.metrics,
+    limits: limitsOf(options),
+    now: services.now,
+  })
+  knowAllMethods(app)
+  for (const config of options.routes) {
+    registerRoute(app, createProxyRoute(config, options, services.now), openStreams, options, services)
+  }
+  app.addHook('preClose', () => openStreams.drain())
+  return { drain: () => openStreams.drain() }
+}
+
+function limitsOf({ sessionIdleTimeout, sessionMaxLifetime }: ProxyOptions): SessionLimits {
+  return { idleTimeoutMs: sessionIdleTimeout * 1_000, maxLifetimeMs: sessionMaxLifetime * 1_000 }
+}
+
+/** Fastify routes only methods it was told of; the others are answered 405 here instead of 404. */
+function knowAllMethods(app: FastifyInstance): void {
+  for (const method of answeredMethods) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
+  }
+}
+
+/** Registers one route. */
+export function registerRoute(
+  app: FastifyInstance,
+  route: ProxyRoute,
+  openStreams: OpenStreams,
+  options: ProxyOptions,
+  services: ProxyServices,
+): void {
+  const context = {
+    route,
+    openStreams,
+    accessTokens: services.accessTokens,
+    sessions: services.sessions,
+    limits: limitsOf(options),
+    now: services.now,
+    metrics: services.telemetry.metrics,
+    authPrefix: options.authPrefix,
+    maxWebsocketsPerSession: options.maxWebsocketsPerSession,
+  }
+  app.register((scope, _options, done) => {
+    scope.decorateRequest('admission', null)
+    scope.removeAllContentTypeParsers()
+    scope.addHook('onRequest', createGuard(route, services))
+    scope.addHook('onClose', () => route.pool.close(closeGraceMs))
+    scope.register(httpProxy, {
+      prefix: route.config.prefix === '' ? '/' : route.config.prefix,
+      handler: (request, reply) => forward(context, request, reply),
+      httpMethods: [...answeredMethods],
+      ...unusedByOurHandler(route),
+    })
+    done()
+  })
+}
+
+function forward(
+  context: WebSocketContext & ExchangeContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const { admission } = request
+  if (admission === null) throw new TypeError('a proxied request came past its guard')
+  if (isUpgrade(request.raw)) bridgeWebSocket(context, request, reply, admission)
+  else new Exchange(context, request, reply, admission).start()
+}
+
+/**
+ * Our handler sends the target that the guard has judged. The plugin's own rewriting, which would re-encode queries and parse
+ * each address three times, is therefore given nothing to do, and its transport is never used.
+ */
+function unusedByOurHandler(route: ProxyRoute) {
+  return {
+    upstream: route.config.upstream.origin,
+    rewritePrefix: '/',
+    preRewrite: () => '/',
+    globalAgent: true,
+    disableCache: true,
+  }
+}

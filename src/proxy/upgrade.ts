@@ -1,0 +1,54 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+
+/** The connection of an upgrade request, and what came on it behind the request's head. */
+export interface UpgradeSocket {
+  readonly socket: Duplex
+  readonly head: Buffer
+}
+
+const upgradeMark = Symbol('upgrade')
+
+interface MarkedRequest extends IncomingMessage {
+  [upgradeMark]?: UpgradeSocket
+}
+
+/** The connection to upgrade, when the request asked for a WebSocket. */
+export function upgradeSocketOf(request: MarkedRequest): UpgradeSocket | undefined {
+  return request[upgradeMark]
+}
+
+/** Whether the request asked for a WebSocket. */
+export function isUpgrade(request: MarkedRequest): boolean {
+  return request[upgradeMark] !== undefined
+}
+
+/**
+ * Sends WebSocket handshakes through the router like any other request, so that the same routes, hooks and guards run. Other
+ * upgrades (`h2c`) are ignored, as HTTP allows (RFC 9110 section 7.8): the request is answered as if it had asked for none.
+ */
+export function installUpgrades(app: FastifyInstance): void {
+  const { server } = app
+  // Node 24.9 and later ask here; earlier ones emit 'upgrade' for every upgrade there is.
+  Object.assign(server, { shouldUpgradeCallback: asksForWebSocket })
+  server.on('upgrade', (request: MarkedRequest, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy())
+    if (asksForWebSocket(request)) request[upgradeMark] = { socket, head }
+    app.routing(request, createResponse(request, socket))
+  })
+}
+
+function asksForWebSocket(request: IncomingMessage): boolean {
+  return request.headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** A response on a connection that the server has let go of: it is the last on it. */
+function createResponse(request: IncomingMessage, socket: Duplex): ServerResponse {
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  // The server hands over the net.Socket itself; the event's type says no more than Duplex.
+  response.assignSocket(socket as ServerResponse['socket'] & object)
+  response.on('finish', () => socket.end())
+  return response
+}
