@@ -1,0 +1,67 @@
+import { ownedPaths } from '../config/endpoints.ts'
+import { type Cookies, createCookies } from './cookies.ts'
+import type { CsrfPolicy } from './csrf-guard.ts'
+import { createErrorAnswers, type ErrorAnswers } from './error-answer.ts'
+import { createLogoutProofs, type LogoutProofs } from './logout-proof.ts'
+import { createPages, type Pages } from './pages.ts'
+import { type GatewayPaths, gatewayPaths } from './paths.ts'
+import { type ReturnToRules, resolveReturnTo } from './return-to.ts'
+import { type HeaderFields, transportHeaders } from './security-headers.ts'
+import type { GatewayServices, HttpOptions } from './services.ts'
+import { createTransactions, type Transactions } from './transactions.ts'
+
+/** Everything that the scopes share: made once, by {@link createHttpContext}. */
+export interface HttpContext extends GatewayServices {
+  readonly options: HttpOptions
+  readonly paths: GatewayPaths
+  readonly cookies: Cookies
+  readonly csrfPolicy: CsrfPolicy
+  readonly errorAnswers: ErrorAnswers
+  readonly logoutProofs: LogoutProofs
+  readonly pages: Pages
+  readonly returnToRules: ReturnToRules
+  readonly transactions: Transactions
+  readonly transportHeaders: HeaderFields
+  /** A safe path of this application, or `undefined`; see `return-to.ts`. */
+  resolveReturnTo(untrusted: string): string | undefined
+}
+
+/**
+ * Puts together what the endpoints share.
+ *
+ * @param pages the operator's own pages instead of ours
+ */
+export function createHttpContext(
+  options: HttpOptions,
+  services: GatewayServices,
+  pages?: Pages,
+): HttpContext {
+  const paths = gatewayPaths(options.authPrefix)
+  const shownPages = pages ?? createPages({ app: '/', login: paths.login })
+  const transport = transportHeaders(options)
+  const returnToRules = { baseUrl: options.baseUrl, reservedPaths: reservedPaths(options) }
+  const owner = JSON.stringify([services.provider.issuer, options.clientId, options.baseUrl.origin])
+  return {
+    ...services,
+    options,
+    paths,
+    cookies: createCookies(options),
+    csrfPolicy: { origin: options.baseUrl.origin, headerRequired: options.csrfHeader === 'required' },
+    errorAnswers: createErrorAnswers({
+      loginUrl: paths.login,
+      pages: shownPages,
+      transportHeaders: transport,
+    }),
+    logoutProofs: createLogoutProofs(services.sealer, services.now),
+    pages: shownPages,
+    returnToRules,
+    transactions: createTransactions(services.sealer, owner, services.now),
+    transportHeaders: transport,
+    resolveReturnTo: (untrusted) => resolveReturnTo(untrusted, returnToRules),
+  }
+}
+
+function reservedPaths(options: HttpOptions): readonly string[] {
+  const prefixes = options.routes.map(({ prefix }) => prefix)
+  return [...prefixes, ...ownedPaths(options.authPrefix)].map((path) => path.toLowerCase())
+}

@@ -1,0 +1,81 @@
+import { Buffer } from 'node:buffer'
+
+/** Longest return address, bytes of its serialised form: it travels in a cookie. */
+export const maxReturnToBytes = 512
+
+/** How often a path is decoded while looking for what it hides; nobody escapes an escape more often for a good reason. */
+const maxDecodings = 4
+
+/** What a return address is judged by. */
+export interface ReturnToRules {
+  readonly baseUrl: URL
+  /** Lower-case paths that no navigation may return to, nor anything beneath them: proxied prefixes and our own endpoints. */
+  readonly reservedPaths: readonly string[]
+}
+
+/**
+ * Turns what a browser asked to return to into a path of this origin, or `undefined` when it may not be returned to. The result
+ * resolves to the same address wherever it is parsed: it never begins with two slashes.
+ */
+export function resolveReturnTo(untrusted: string, rules: ReturnToRules): string | undefined {
+  if (Buffer.byteLength(untrusted) > maxReturnToBytes || hasControlOrBackslash(untrusted)) return undefined
+  const url = URL.parse(untrusted, rules.baseUrl.origin)
+  if (url === null || url.origin !== rules.baseUrl.origin) return undefined
+  if (!isDecodable(url.pathname) || isReservedPath(url.pathname, rules.reservedPaths)) return undefined
+  const returnTo = `${url.pathname.startsWith('//') ? '/.' : ''}${url.pathname}${url.search}${url.hash}`
+  return Buffer.byteLength(returnTo) > maxReturnToBytes ? undefined : returnTo
+}
+
+/** Browsers drop some control characters and read a backslash as a slash; other parsers do neither. */
+function hasControlOrBackslash(untrusted: string): boolean {
+  for (let index = 0; index < untrusted.length; index++) {
+    const code = untrusted.charCodeAt(index)
+    if (code < 0x20 || code === 0x7f || code === 0x5c) return true
+  }
+  return false
+}
+
+/**
+ * Whether a path is a reserved one or lies beneath one, however it is spelt: escaped, escaped twice, with dot segments, empty segments or
+ * parameters, in any case. A path that hides control characters or backslashes in escapes counts as reserved.
+ */
+export function isReservedPath(untrustedPath: string, reservedPaths: readonly string[]): boolean {
+  let path = untrustedPath
+  for (let round = 0; round <= maxDecodings; round++) {
+    const plain = resolveSegments(path)
+    if (reservedPaths.some((reserved) => plain === reserved || plain.startsWith(`${reserved}/`))) return true
+    const decoded = decodeBytes(path)
+    if (decoded === path) return false
+    if (hasControlOrBackslash(decoded)) return true
+    path = decoded
+  }
+  return true
+}
+
+/** Decodes each escape by itself, as lenient parsers do; enough to compare with plain paths. */
+function decodeBytes(path: string): string {
+  return path.replace(/%([0-9a-f]{2})/gi, (_escape, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  )
+}
+
+/** Whether the router will be able to read the path. */
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The path in lower case without empty and dot segments, and without the parameters that some servers allow after `;`. */
+function resolveSegments(path: string): string {
+  const resolved: string[] = []
+  for (const segment of path.toLowerCase().split('/')) {
+    const name = segment.split(';', 1)[0] ?? ''
+    if (name === '..') resolved.pop()
+    else if (name !== '' && name !== '.') resolved.push(name)
+  }
+  return `/${resolved.join('/')}`
+}
