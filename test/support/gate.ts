@@ -20,6 +20,8 @@ export interface Hold {
   count(): number
   /** Lets everything through, now and later. */
   release(): void
+  /** Cuts off those that wait, and lets later ones through. */
+  drop(): void
 }
 
 /** Which side of the server a request is stopped on: before it is asked, or when its answer is ready. */
@@ -38,6 +40,8 @@ export interface Gate {
   hold(path: string, side?: HoldSide): Hold
   /** Answers requests for this path itself until the returned function is called. */
   answer(path: string, status: number, body: unknown, headers?: Readonly<Record<string, string>>): () => void
+  /** Sends everything from now on to another server. */
+  retarget(port: number): void
   /** Stops listening and drops every connection: the server is down. */
   down(): Promise<void>
   up(): Promise<void>
@@ -60,6 +64,7 @@ export interface GateOptions {
 /** Opens a gate in front of `127.0.0.1:targetPort`. */
 export async function startGate(options: GateOptions): Promise<Gate> {
   const port = options.port ?? (await freePort())
+  let { targetPort } = options
   const passed: PassedRequest[] = []
   const rules = new Set<Rule>()
   const runRules = async (path: string, side: Rule['side'], response: ServerResponse): Promise<boolean> => {
@@ -83,10 +88,10 @@ export async function startGate(options: GateOptions): Promise<Gate> {
       })
     }
     if (await runRules(path, 'answer', response)) return remember(response.statusCode, '')
-    await runRules(path, 'request', response)
-    const answer = await forward(request, body, options.targetPort)
+    if (await runRules(path, 'request', response)) return
+    const answer = await forward(request, body, targetPort)
     remember(answer.status, `${answer.body}`)
-    await runRules(path, 'response', response)
+    if (await runRules(path, 'response', response)) return
     response.writeHead(answer.status, answer.headers).end(answer.body)
   }
   const server = createServer((request, response) => {
@@ -109,6 +114,9 @@ export async function startGate(options: GateOptions): Promise<Gate> {
       rules.add(rule)
       return () => rules.delete(rule)
     },
+    retarget(next) {
+      targetPort = next
+    },
     down: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -120,15 +128,26 @@ export async function startGate(options: GateOptions): Promise<Gate> {
 
 function createHold(path: string, side: HoldSide): { readonly rule: Rule; readonly hold: Hold } {
   const arrival = Promise.withResolvers<void>()
-  const opening = Promise.withResolvers<void>()
+  const opening = Promise.withResolvers<'pass' | 'drop'>()
   let count = 0
-  const apply = async (): Promise<boolean> => {
+  let isDropped = false
+  const apply = async (response: ServerResponse): Promise<boolean> => {
+    if (isDropped) return false
     count += 1
     arrival.resolve()
-    await opening.promise
-    return false
+    if ((await opening.promise) === 'pass') return false
+    response.destroy()
+    return true
   }
-  const hold = { arrived: arrival.promise, count: () => count, release: () => opening.resolve() }
+  const hold: Hold = {
+    arrived: arrival.promise,
+    count: () => count,
+    release: () => opening.resolve('pass'),
+    drop: () => {
+      isDropped = true
+      opening.resolve('drop')
+    },
+  }
   return { rule: { path, side, apply }, hold }
 }
 

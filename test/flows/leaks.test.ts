@@ -1,0 +1,63 @@
+import { afterEach, expect, test } from 'vitest'
+import { expectProblem } from '../support/expect-problem.ts'
+import { providerPaths } from '../support/oidc-provider.ts'
+import { startWorld, type World } from '../support/world.ts'
+import { scanWorld } from '../support/world-scan.ts'
+
+let world: World
+// Stopping a world scans it, too: every other flow test fails in the same way when it leaks.
+afterEach(() => world.stop())
+
+test('no token, code, verifier, secret or cookie shows in any answer, address, log line or Redis value', async () => {
+  world = await startWorld()
+  world.provider.knobs.accessTokenTtlSeconds = 5
+  const browser = world.browser()
+  const tab = await world.signIn(browser)
+  world.provider.knobs.accessTokenTtlSeconds = 600
+  expect((await tab.fetch('/api/orders')).status).toBe(200)
+  await tab.fetch('/session')
+  await tab.fetch('/sessions')
+  await provokeFaults(world)
+  await tab.submit('/logout', {})
+  const scan = scanWorld(world)
+  expect(scan.kinds()).toEqual(
+    new Set([
+      'access token',
+      'refresh token',
+      'id token',
+      'authorization code',
+      'code verifier',
+      'client secret',
+      'session secret',
+      'cookie value',
+    ]),
+  )
+  expect(world.redisContent().includes('coatcheck:session:')).toBe(true)
+  expect(world.gateways[0]?.log().length).toBeGreaterThan(5)
+  expect(scan.leaks()).toEqual([])
+})
+
+/** Errors are where secrets slip out: wrong answers of the provider, refused requests, an API that is down. */
+async function provokeFaults({ provider, api, browser, signIn }: World): Promise<void> {
+  provider.knobs.accessTokenTtlSeconds = 5
+  const tab = await signIn(browser())
+  provider.knobs.accessTokenTtlSeconds = 600
+  for (const [status, body] of [
+    [500, { error: 'server_error' }],
+    [401, { error: 'access_denied' }],
+    [200, { token_type: 'DPoP', access_token: provider.lastTokens().accessToken }],
+  ] as const) {
+    const stop = provider.gate.answer(providerPaths.token, status, body)
+    await tab.fetch('/api/orders')
+    await browser().tab().open('/login')
+    stop()
+  }
+  const stopped = await browser()
+    .tab()
+    .open('/login', { stopBefore: (url) => url.pathname === '/callback' })
+  await browser().tab().open(stopped.url.href)
+  const other = await signIn(browser())
+  await api.stop()
+  expectProblem(await other.fetch('/api/orders'), 502, 'upstream_unreachable')
+  await api.start()
+}

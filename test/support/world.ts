@@ -1,0 +1,179 @@
+import { fileURLToPath } from 'node:url'
+import { startTestApi, type TestApi } from './api.ts'
+import { type Browser, createBrowser, type Tab } from './browser-client.ts'
+import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
+import {
+  apiAudience,
+  startTestProvider,
+  type TestProvider,
+  type TestProviderOptions,
+  testClient,
+} from './oidc-provider.ts'
+import { freePort } from './ports.ts'
+import { type RedisServer, startRedis } from './redis.ts'
+import { watchRedis } from './redis-watch.ts'
+import { scanWorld } from './world-scan.ts'
+
+/** What a world is made of. */
+export interface WorldOptions {
+  /** Gateway processes that answer for one origin on one Redis. Default 1. */
+  readonly gateways?: number
+  /** `https` as behind a proxy that ends TLS (the default), or plain `http` on loopback as in development. */
+  readonly scheme?: 'https' | 'http'
+  readonly settings?: Readonly<Record<string, string>>
+  readonly provider?: Partial<TestProviderOptions>
+  /** Directives of `redis.conf`. */
+  readonly redisConf?: Readonly<Record<string, string>>
+  /** Whether the provider runs when the gateways start. Default true. */
+  readonly providerUp?: boolean
+}
+
+/** A browser that reaches a given gateway, or each in turn. */
+export interface WorldBrowserOptions {
+  readonly via?: number | 'in turn'
+}
+
+/** Everything around a gateway, real: provider, API, Redis, browsers; all of it stopped, and searched for leaks, in the end. */
+export interface World {
+  readonly provider: TestProvider
+  readonly api: TestApi
+  readonly redis: RedisServer
+  readonly baseUrl: URL
+  /** Every gateway process, also those that have ended. */
+  readonly gateways: readonly GatewayProcess[]
+  readonly browsers: readonly Browser[]
+  readonly secrets: readonly string[]
+  readonly sessionCookieName: string
+  redisContent(): Buffer
+  /** Restarts Redis, empty. */
+  restartRedis(): Promise<void>
+  browser(options?: WorldBrowserOptions): Browser
+  /** Signs in; the tab shows the application then. */
+  signIn(browser?: Browser, loginHint?: string): Promise<Tab>
+  /** The session cookie that a browser holds. */
+  sessionCookie(browser: Browser): string | undefined
+  /** Starts a gateway in the place of number `index`, which must have ended. */
+  replaceGateway(index: number, settings?: Readonly<Record<string, string>>): Promise<GatewayProcess>
+  /** Hashes of the sessions in Redis. */
+  sessionKeys(): Promise<readonly string[]>
+  /** @throws Error that lists every secret found where it must not be */
+  stop(): Promise<void>
+}
+
+const sessionSecret = 'first-session-secret-of-the-tests-0123456789'
+
+const spaFolder = fileURLToPath(new URL('spa', import.meta.url))
+
+/** Builds the world; call {@link World.stop} after the test. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const count = options.gateways ?? 1
+  const ports = await Promise.all(Array.from({ length: count }, freePort))
+  const baseUrl = new URL(
+    options.scheme === 'http' ? `http://127.0.0.1:${ports[0]}` : 'https://app.example.test',
+  )
+  const redis = await startRedis({ conf: options.redisConf ?? {} })
+  const watch = await watchRedis(redis.port)
+  const redisClient = redis.client()
+  const provider = await startTestProvider({
+    baseUrl: baseUrl.origin,
+    backchannelLogoutUrl: `http://127.0.0.1:${ports[0]}/backchannel-logout`,
+    ...options.provider,
+  })
+  const api = await startTestApi({
+    issuer: provider.issuer,
+    audience: apiAudience,
+    jwksUri: `${provider.issuer}.well-known/jwks.json`,
+  })
+  if (options.providerUp === false) await provider.gate.down()
+  const settings = {
+    ISSUER_URL: provider.issuer,
+    CLIENT_ID: testClient.id,
+    CLIENT_SECRET: testClient.secret,
+    API_AUDIENCE: apiAudience,
+    API_URL: api.url,
+    BASE_URL: baseUrl.origin,
+    SCOPE: 'openid profile email offline_access read:orders',
+    SESSION_SECRET: sessionSecret,
+    REDIS_URL: redis.url,
+    SESSION_STORE: 'redis',
+    SPA_DIR: spaFolder,
+    // The scan shall see everything that could ever be logged.
+    LOG_LEVEL: 'trace',
+    LOG_FORMAT: 'json',
+    DRAIN_DELAY: '0',
+    ...options.settings,
+  }
+  const secrets = new Set(settings.SESSION_SECRET.split(','))
+  const current: GatewayProcess[] = await Promise.all(
+    ports.map((port) => startGatewayProcess({ ...settings, PORT: `${port}` })),
+  )
+  const gateways = [...current]
+  const browsers: Browser[] = []
+  let turn = 0
+
+  const world: World = {
+    provider,
+    api,
+    redis,
+    baseUrl,
+    gateways,
+    browsers,
+    get secrets() {
+      return [...secrets]
+    },
+    sessionCookieName: baseUrl.protocol === 'https:' ? '__Host-Http-coatcheck' : 'coatcheck',
+    redisContent: watch.content,
+    async restartRedis() {
+      await redis.restart()
+      await watch.rewatch()
+    },
+    browser({ via = 0 } = {}) {
+      const route = (url: URL) => {
+        if (url.origin !== baseUrl.origin) return undefined
+        turn += 1
+        const port = ports[(via === 'in turn' ? turn : via) % ports.length]
+        return { host: '127.0.0.1', port: port ?? 0 }
+      }
+      const browser = createBrowser({ baseUrl, route })
+      browsers.push(browser)
+      return browser
+    },
+    async signIn(browser = world.browser(), loginHint) {
+      const tab = browser.tab()
+      const hint = loginHint === undefined ? '' : `&login_hint=${encodeURIComponent(loginHint)}`
+      const { answer } = await tab.open(`/login?returnTo=/welcome${hint}`)
+      const arrived = answer.url.origin === baseUrl.origin && answer.url.pathname === '/welcome'
+      if (!arrived || world.sessionCookie(browser) === undefined) {
+        throw new Error(
+          `the sign-in ended at ${answer.url.pathname} with ${answer.status}:\n${answer.text()}`,
+        )
+      }
+      return tab
+    },
+    sessionCookie: (browser) => browser.cookies.get(baseUrl, world.sessionCookieName),
+    async replaceGateway(index, changes = {}) {
+      const next = { ...settings, ...changes, PORT: `${ports[index]}` }
+      for (const secret of next.SESSION_SECRET.split(',')) secrets.add(secret)
+      const gateway = await startGatewayProcess(next)
+      current[index] = gateway
+      gateways.push(gateway)
+      return gateway
+    },
+    sessionKeys: () => redisClient.keys('coatcheck:session:*'),
+    async stop() {
+      await Promise.all(current.map((gateway) => gateway.stop()))
+      await Promise.all([api.stop(), provider.stop()])
+      watch.stop()
+      await redis.stop()
+      failOnLeaks(world)
+    },
+  }
+  return world
+}
+
+function failOnLeaks(world: World): void {
+  const leaks = scanWorld(world).leaks()
+  if (leaks.length === 0) return
+  const lines = leaks.map(({ surface, kind, form, at }) => `${kind} (${form}) at byte ${at} of ${surface}`)
+  throw new Error(`secrets where they must not be:\n${lines.join('\n')}`)
+}
