@@ -1,0 +1,31 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { GatewayError } from '../errors/gateway-error.ts'
+import { hashSessionId } from '../session/session-keys.ts'
+import type { HttpContext } from './http-context.ts'
+import { pickLoginParameters } from './login-parameters.ts'
+import { expectLoginNavigation } from './navigation-guard.ts'
+import { maxQueryBytes, readQuery } from './query.ts'
+import { startTransaction } from './transaction-cookies.ts'
+
+/** `GET /login`: begins a login, whether or not there is a session, and stores nothing (DESIGN section 3.1). */
+export function createLogin(context: HttpContext) {
+  const { options, provider, telemetry } = context
+  const rules = { names: ['returnTo', ...options.loginParameters], maxBytes: maxQueryBytes }
+
+  return async function login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    // Link checkers ask this way; a cookie and a state would be wasted on them.
+    if (request.method === 'HEAD') return reply.code(200).send()
+    expectLoginNavigation(request.headers)
+    const untrusted = readQuery(request.raw.url ?? '', rules)
+    const returnTo = context.resolveReturnTo(untrusted.get('returnTo') ?? '/')
+    if (returnTo === undefined) throw new GatewayError('return_to_invalid')
+    const parameters = pickLoginParameters(untrusted, options.loginParameters)
+    const seenId = context.cookies.readSession(request.headers.cookie)
+    const endsSession = seenId === undefined ? undefined : hashSessionId(seenId)
+    const { url, transaction } = await provider.beginLogin({ returnTo, parameters, endsSession })
+    const setCookies = startTransaction(context, 'login', request.headers.cookie, transaction)
+    telemetry.metrics.login('started')
+    telemetry.audit.event('login.started', { requestId: request.id })
+    return reply.header('set-cookie', setCookies).redirect(url.href, 303)
+  }
+}

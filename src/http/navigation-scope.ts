@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify'
+import { createCallback } from './callback.ts'
+import type { HttpContext } from './http-context.ts'
+import { createLogin } from './login.ts'
+import { createLogoutCallback, createLogoutNavigation, isActingLogout } from './logout-pages.ts'
+import { forbidStoring } from './no-store.ts'
+import { registerSessionPlugin } from './session-plugin.ts'
+
+/**
+ * The endpoints that a browser navigates to. @fastify/session sees a cookie only where a logout acts: `/login` needs no more than its hash,
+ * and `/callback` must not take a former session away before the new one is there.
+ */
+export function registerNavigationScope(app: FastifyInstance, context: HttpContext): void {
+  const { paths } = context
+  app.register(async function navigationScope(scope) {
+    scope.addHook('onRequest', forbidStoring)
+    await registerSessionPlugin(scope, context)
+    scope.route({ method: ['GET', 'HEAD'], url: paths.login, handler: createLogin(context) })
+    scope.get(paths.callback, createCallback(context))
+    scope.route({
+      method: ['GET', 'HEAD'],
+      url: paths.logout,
+      config: { readsSession: isActingLogout },
+      handler: createLogoutNavigation(context),
+    })
+    scope.route({
+      method: ['GET', 'HEAD'],
+      url: paths.logoutCallback,
+      handler: createLogoutCallback(context),
+    })
+  })
+}

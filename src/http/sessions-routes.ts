@@ -1,0 +1,67 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { GatewayError } from '../errors/gateway-error.ts'
+import { isSessionHash } from '../session/session-keys.ts'
+import type { ListedSession } from '../session/sessions.ts'
+import type { HttpContext } from './http-context.ts'
+import { endSession } from './logout.ts'
+import { requireSession } from './session-plugin.ts'
+
+/** One of the user's sessions, as JSON shows it: times are RFC 3339 in UTC. */
+interface ShownSession {
+  readonly id: string
+  readonly browser: string
+  readonly createdAt: string
+  readonly lastUsedAt: string
+  readonly current: boolean
+}
+
+function show(session: ListedSession): ShownSession {
+  return {
+    id: session.id,
+    browser: session.browserFamily,
+    createdAt: new Date(session.createdAtMs).toISOString(),
+    lastUsedAt: new Date(session.lastSeenAtMs).toISOString(),
+    current: session.current,
+  }
+}
+
+/** `GET /sessions`: the user's own sessions. */
+export function createSessionList(context: HttpContext) {
+  return async function listSessions(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const sessions = await context.sessions.list(requireSession(request, context))
+    return reply.send({ sessions: sessions.map(show) })
+  }
+}
+
+/** `DELETE /sessions/:id`: ends one of them; this one's end takes the cookie along. */
+export function createSessionEnding(context: HttpContext) {
+  return async function endListedSession(
+    request: FastifyRequest<{ Params: { readonly id: string } }>,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const session = requireSession(request, context)
+    const untrustedId = request.params.id
+    // Listed ids have the form of any of our hashes; anything else is not worth the look.
+    const own = isSessionHash(untrustedId) ? await context.sessions.list(session) : []
+    const listed = own.find(({ id }) => id === untrustedId)
+    if (listed === undefined) throw new GatewayError('not_found')
+    if (listed.current) {
+      await endSession(context, session)
+      reply.header('set-cookie', context.cookies.clearSession())
+    } else if (!(await context.sessions.endListed(session, listed.id))) {
+      throw new GatewayError('not_found')
+    }
+    return reply.code(204).send()
+  }
+}
+
+/** `DELETE /sessions`: ends all of them, this one included. The others' refresh tokens lapse: only their own cookies open them. */
+export function createAllSessionsEnding(context: HttpContext) {
+  return async function endAllSessions(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const session = requireSession(request, context)
+    const ended = await context.sessions.endAllOf(session)
+    const { refreshToken } = session.record.tokens
+    if (refreshToken !== undefined) await context.provider.revoke(refreshToken)
+    return reply.header('set-cookie', context.cookies.clearSession()).send({ ended })
+  }
+}
