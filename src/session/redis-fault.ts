@@ -6,6 +6,8 @@ export interface RedisFault {
   readonly refusesWrites: boolean
   /** Redis' own error word or the system's code, for the log. */
   readonly cause: string
+  /** Whether it says only that there is no connection, not why. */
+  readonly isBare: boolean
 }
 
 interface Rule {
@@ -33,10 +35,10 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : ''
 }
 
-function causeOf(error: unknown, text: string): string {
+/** The system's code (`ECONNREFUSED`) or the error word with which Redis begins (`ERR`). */
+function causeOf(error: unknown, text: string): string | undefined {
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
-  if (typeof code === 'string') return code
-  return /\b[A-Z]{3,}\b/.exec(text)?.[0] ?? 'connection'
+  return typeof code === 'string' ? code : /^[A-Z]{3,}\b/.exec(text)?.[0]
 }
 
 /** Classifies an error that a command was rejected with, or that a connection reported. */
@@ -44,10 +46,12 @@ export function toRedisFault(error: unknown): RedisFault {
   const text = textOf(error)
   const rule = rules.find(({ words }) => words.test(text))
   if (rule === undefined) {
-    return { reason: 'cannot be reached', refusesWrites: false, cause: causeOf(error, text) }
+    const cause = causeOf(error, text)
+    const isBare = cause === undefined
+    return { reason: 'cannot be reached', refusesWrites: false, cause: cause ?? 'connection', isBare }
   }
   const cause = rule.words.exec(text)?.[0] ?? 'timeout'
-  return { reason: rule.reason, refusesWrites: rule.refusesWrites, cause }
+  return { reason: rule.reason, refusesWrites: rule.refusesWrites, cause, isBare: false }
 }
 
 /** Whether the key holds something that is not ours; the caller takes it for "no session". */

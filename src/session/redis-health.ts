@@ -11,7 +11,11 @@ const probeTtlMs = 1_000
 export interface RedisHealth {
   /** What is wrong, completing the sentence "Redis …"; `undefined` when nothing is. */
   reason(): string | undefined
-  /** @param key the key of the failed command; recovery of refused writes is tried in the same slot of a Cluster */
+  /**
+   * Told of a command that failed.
+   *
+   * @param key the command's key; recovery of refused writes is tried in the same slot of a Cluster
+   */
   failed(error: unknown, key: string | undefined): RedisFault
   stop(): void
 }
@@ -40,15 +44,21 @@ export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
   let failures = 0
   let timer: NodeJS.Timeout | undefined
 
-  const failed = (error: unknown, key: string | undefined): RedisFault => {
-    const fault = toRedisFault(error)
+  const note = (fault: RedisFault, key: string | undefined): void => {
     failures += 1
     const refusedKey = fault.refusesWrites ? (key ?? '') : trouble?.refusedKey
-    trouble = { reason: fault.reason, refusedKey }
+    // That a connection is closed is no news when it is known why.
+    const known = fault.isBare && trouble !== starting ? trouble?.reason : undefined
+    trouble = { reason: known ?? fault.reason, refusedKey }
     if (!announced)
       log.error({ reason: `Redis ${fault.reason}`, cause: fault.cause }, 'session store unavailable')
     announced = true
     timer ??= setInterval(probe, probeIntervalMs).unref()
+  }
+  const failed = (error: unknown, key: string | undefined): RedisFault => {
+    const fault = toRedisFault(error)
+    // A command that comes before the first connection says nothing about Redis.
+    if (trouble !== starting) note(fault, key)
     return fault
   }
   const recovered = (): void => {
@@ -71,8 +81,9 @@ export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
     )
   }
 
-  client.on('error', (error: unknown) => failed(error, undefined))
-  client.on('close', () => failed(new Error('closed'), undefined))
+  const disconnected = (error?: unknown): void => note(toRedisFault(error), undefined)
+  client.on('error', disconnected)
+  client.on('close', disconnected)
   client.on('ready', probe)
   return {
     reason: () => trouble?.reason,

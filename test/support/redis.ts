@@ -1,16 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { freePort } from './ports.ts'
 import { findRedisServer } from './redis-binary.ts'
 
+/** Directives of a configuration file. */
+export type RedisConf = Readonly<Record<string, string | readonly string[]>>
+
 /** What a server is started with. */
 export interface RedisServerOptions {
   readonly port?: number
-  /** Directives of `redis.conf`, such as `{ maxmemory: '10mb' }`. */
-  readonly conf?: Readonly<Record<string, string>>
+  /** Directives of `redis.conf`, such as `{ maxmemory: '10mb' }`; a list repeats one. */
+  readonly conf?: RedisConf
+  /** Runs it as a Sentinel. */
+  readonly sentinel?: boolean
 }
 
 /** A Redis server of its own process, for tests that do it harm. */
@@ -33,11 +38,13 @@ export interface RedisServer {
   client(): Redis
 }
 
-const readyLine = 'Ready to accept connections'
+const readyLine = /Ready to accept connections|Sentinel ID is/
 
-function toArguments(port: number, folder: string, conf: Readonly<Record<string, string>>): string[] {
-  const directives = { port: `${port}`, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', ...conf }
-  return Object.entries(directives).flatMap(([name, value]) => [`--${name}`, ...value.split(' ')])
+function toFile(conf: RedisConf): string {
+  const lines = Object.entries(conf).flatMap(([name, values]) =>
+    [values].flat().map((value) => `${name} ${value === '' ? '""' : value}`),
+  )
+  return `${lines.join('\n')}\n`
 }
 
 async function launch(args: readonly string[]): Promise<ChildProcess> {
@@ -51,7 +58,7 @@ async function launch(args: readonly string[]): Promise<ChildProcess> {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         output = (output + chunk.toString()).slice(-20_000)
-        if (output.includes(readyLine)) resolve()
+        if (readyLine.test(output)) resolve()
       })
     }
   })
@@ -70,7 +77,12 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const port = options.port ?? (await freePort())
   const folder = await mkdtemp(join(tmpdir(), 'coatcheck-redis-'))
-  const args = toArguments(port, folder, options.conf ?? {})
+  const file = join(folder, 'redis.conf')
+  const isSentinel = options.sentinel === true
+  const args = [file, ...(isSentinel ? ['--sentinel'] : [])]
+  const base = { port: `${port}`, bind: '127.0.0.1', dir: folder }
+  const unsaved = isSentinel ? {} : { save: '', appendonly: 'no' }
+  await writeFile(file, toFile({ ...base, ...unsaved, ...options.conf }))
   let child = await launch(args)
   const clients: Redis[] = []
   return {
