@@ -20,7 +20,9 @@ export interface ReturnToRules {
 export function resolveReturnTo(untrusted: string, rules: ReturnToRules): string | undefined {
   if (Buffer.byteLength(untrusted) > maxReturnToBytes || hasControlOrBackslash(untrusted)) return undefined
   const url = URL.parse(untrusted, rules.baseUrl.origin)
-  if (url === null || url.origin !== rules.baseUrl.origin) return undefined
+  // The scheme too: a blob: address has the origin of the page that made it.
+  if (url?.origin !== rules.baseUrl.origin || url.protocol !== rules.baseUrl.protocol) return undefined
+  if (url.username !== '' || url.password !== '') return undefined
   if (!isDecodable(url.pathname) || isReservedPath(url.pathname, rules.reservedPaths)) return undefined
   const returnTo = `${url.pathname.startsWith('//') ? '/.' : ''}${url.pathname}${url.search}${url.hash}`
   return Buffer.byteLength(returnTo) > maxReturnToBytes ? undefined : returnTo

@@ -1,0 +1,201 @@
+import { GatewayError } from '../../../src/errors/gateway-error.ts'
+import type { PendingLogin, SessionBridge } from '../../../src/http/session-bridge.ts'
+import type { SessionRecord, SessionView } from '../../../src/session/session.ts'
+import { hashSessionId, newSessionId } from '../../../src/session/session-keys.ts'
+import type { BeginResult, OpenSession, Sessions } from '../../../src/session/sessions.ts'
+
+/** Start of the tests' clock, epoch milliseconds. */
+export const startMs = 1_800_000_000_000
+
+/** Sessions in a map, with switches for what may go wrong. */
+export interface FakeSessions {
+  readonly sessions: Sessions
+  readonly bridge: SessionBridge
+  /** What was called, in order. */
+  readonly calls: string[]
+  readonly byHash: Map<string, OpenSession>
+  readonly redeemed: Set<string>
+  /** While true every call rejects with `session_store_unavailable`. */
+  isDown: boolean
+  /** While true a login is ended before it has begun. */
+  endsMeanwhile: boolean
+  /** Puts a session in as if it had been begun earlier; resolves to its id. */
+  add(id?: string): string
+  clock: { nowMs: number }
+}
+
+const identity = {
+  issuer: 'https://issuer.example/',
+  subject: 'user-1',
+  providerSessionId: 'sid-1',
+  loginIssuedAtSeconds: startMs / 1_000,
+  authTimeSeconds: undefined,
+  acr: undefined,
+  claims: { sub: 'user-1', name: 'Ada' },
+}
+
+function record(nowMs: number): SessionRecord {
+  return {
+    createdAtMs: nowMs,
+    endsAtMs: nowMs + 36_000_000,
+    browserFamily: 'Firefox',
+    identity,
+    tokens: { idToken: 'the-id-token', refreshToken: 'the-refresh-token', access: {} },
+  }
+}
+
+function view(h: string, nowMs: number): SessionView {
+  return {
+    h,
+    writeId: 'w1',
+    createdAtMs: nowMs,
+    endsAtMs: nowMs + 36_000_000,
+    lastSeenAtMs: nowMs,
+    access: {},
+    canRefresh: true,
+    sessionRef: 'session-ref',
+    userRef: 'user-ref',
+  }
+}
+
+/** The hidden handle, as @fastify/session must never serialise it. */
+class Handle {
+  readonly value: unknown
+  constructor(value: unknown) {
+    this.value = value
+  }
+  toJSON(): undefined {
+    return undefined
+  }
+}
+
+/** Creates the fake. */
+export function createFakeSessions(): FakeSessions {
+  const fake: FakeSessions = {
+    calls: [],
+    byHash: new Map(),
+    redeemed: new Set(),
+    isDown: false,
+    endsMeanwhile: false,
+    clock: { nowMs: startMs },
+    add: (id = newSessionId()) => {
+      const h = hashSessionId(id)
+      fake.byHash.set(h, { id, view: view(h, fake.clock.nowMs), record: record(fake.clock.nowMs) })
+      return id
+    },
+    sessions: undefined as never,
+    bridge: undefined as never,
+  }
+  const call = (name: string) => {
+    fake.calls.push(name)
+    if (fake.isDown) throw new GatewayError('session_store_unavailable')
+  }
+  const end = (h: string) => fake.byHash.delete(h)
+  const sessions: Sessions = {
+    find: (id) => fake.byHash.get(hashSessionId(id))?.view,
+    open: async (id) => {
+      call('open')
+      return fake.byHash.get(hashSessionId(id))
+    },
+    touch: () => undefined,
+    touchNow: async (seen) => {
+      call('touchNow')
+      const found = fake.byHash.get(seen.h)
+      if (found === undefined) return
+      fake.byHash.set(seen.h, { ...found, view: { ...found.view, lastSeenAtMs: fake.clock.nowMs } })
+    },
+    redeemState: async (state) => {
+      call('redeemState')
+      if (fake.redeemed.has(state)) return undefined
+      fake.redeemed.add(state)
+      return fake.clock.nowMs
+    },
+    begin: async ({ id }): Promise<BeginResult> => {
+      call('begin')
+      if (fake.endsMeanwhile) return { kind: 'ended_meanwhile' }
+      fake.add(id)
+      return { kind: 'begun', session: fake.byHash.get(hashSessionId(id)) as OpenSession }
+    },
+    end: async (h) => {
+      call('end')
+      return end(h)
+    },
+    endOpened: async (session) => {
+      call('endOpened')
+      return end(session.view.h)
+    },
+    endByLogoutToken: async () => {
+      call('endByLogoutToken')
+      return { ended: 1, replayed: false }
+    },
+    endByProviderSession: async (_issuer, sid) => {
+      call(`endByProviderSession ${sid}`)
+      return sid === 'sid-1' ? 1 : 0
+    },
+    list: async (session) => {
+      call('list')
+      return [...fake.byHash.values()].map((one) => ({
+        id: hashSessionId(`listed ${one.view.h}`),
+        browserFamily: one.record.browserFamily,
+        createdAtMs: one.view.createdAtMs,
+        lastSeenAtMs: one.view.lastSeenAtMs,
+        current: one.view.h === session.view.h,
+      }))
+    },
+    endListed: async (_session, listedId) => {
+      call('endListed')
+      const h = [...fake.byHash.keys()].find((key) => hashSessionId(`listed ${key}`) === listedId)
+      return h === undefined ? false : end(h)
+    },
+    endAllOf: async () => {
+      call('endAllOf')
+      const count = fake.byHash.size
+      fake.byHash.clear()
+      return count
+    },
+    exist: async (hs) => hs.map((h) => fake.byHash.has(h)),
+    subscribe: () => () => undefined,
+    isLive: () => true,
+    userRef: () => 'user-ref',
+  }
+  return Object.assign(fake, { sessions, bridge: createFakeBridge(sessions) })
+}
+
+/** The bridge to @fastify/session, in the smallest form that obeys its contract. */
+function createFakeBridge(sessions: Sessions): SessionBridge {
+  const pending = new WeakMap<object, { login: PendingLogin; result: BeginResult | undefined }>()
+  return {
+    store: {
+      get: (id, done) => {
+        sessions.open(id).then(
+          (open) => done(null, open === undefined ? null : ({ handle: new Handle(open) } as never)),
+          (error: unknown) => done(error),
+        )
+      },
+      set: (id, session, done) => {
+        const prepared = pending.get(session)
+        if (prepared === undefined) {
+          done()
+          return
+        }
+        sessions.begin({ id, ...prepared.login }).then(
+          (result) => {
+            prepared.result = result
+            done()
+          },
+          (error: unknown) => done(error),
+        )
+      },
+      destroy: (_id, done) => done(),
+    },
+    openSession: (session) => {
+      const handle: unknown = session === null ? undefined : Reflect.get(session, 'handle')
+      return handle instanceof Handle ? (handle.value as OpenSession) : undefined
+    },
+    beginOnSave: (session, login) => {
+      const prepared = { login, result: undefined as BeginResult | undefined }
+      pending.set(session, prepared)
+      return { result: () => prepared.result }
+    },
+  }
+}

@@ -1,0 +1,132 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { installErrorHandling } from '../../../src/http/error-handler.ts'
+import { registerFetchScope } from '../../../src/http/fetch-scope.ts'
+import { registerHealthRoutes } from '../../../src/http/health-routes.ts'
+import { createHttpContext, type HttpContext } from '../../../src/http/http-context.ts'
+import { installLoopbackRedirect } from '../../../src/http/loopback-redirect.ts'
+import { registerMethodGuards } from '../../../src/http/method-guards.ts'
+import { registerNavigationScope } from '../../../src/http/navigation-scope.ts'
+import { registerProviderScope } from '../../../src/http/provider-scope.ts'
+import { installTargetCheck } from '../../../src/http/request-target.ts'
+import { createServerOptions } from '../../../src/http/server-options.ts'
+import type { HttpOptions } from '../../../src/http/services.ts'
+import { createSpaFallback, registerSpaFiles } from '../../../src/http/spa-files.ts'
+import { installSecurityHeaders } from '../../../src/http/transport-headers.ts'
+import { createSealer } from '../../../src/sealing/sealer.ts'
+import type { AuditEventName, AuditFields } from '../../../src/telemetry/audit.ts'
+import { silentLogger } from '../../../src/telemetry/logger.ts'
+import { noMetrics } from '../../../src/telemetry/metrics.ts'
+import { createFakeProvider, type FakeProvider } from './fake-provider.ts'
+import { createFakeSessions, type FakeSessions } from './fake-sessions.ts'
+
+/** A gateway's own endpoints on fakes. */
+export interface TestGateway {
+  readonly app: FastifyInstance
+  readonly context: HttpContext
+  readonly sessions: FakeSessions
+  readonly provider: FakeProvider
+  readonly audited: (AuditFields & { readonly name: AuditEventName })[]
+  readonly store: { ready: boolean; answers: boolean }
+  readonly process: { isDraining: boolean }
+  readonly refreshes: string[]
+}
+
+/** What a test may choose. */
+export interface TestGatewayOptions extends Partial<HttpOptions> {
+  readonly spaDir?: string
+  readonly spaCsp?: string
+}
+
+/** A same-origin fetch, as browsers with Fetch metadata send it. */
+export const fetchHeaders = {
+  'sec-fetch-site': 'same-origin',
+  'sec-fetch-mode': 'cors',
+  'sec-fetch-dest': 'empty',
+}
+
+/** A navigation that the user began. */
+export const navigationHeaders = {
+  'sec-fetch-site': 'none',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-dest': 'document',
+  accept: 'text/html,application/xhtml+xml',
+}
+
+/** The session cookie of the tests' https origin. */
+export const sessionCookie = '__Host-Http-coatcheck'
+
+const defaults: HttpOptions = {
+  baseUrl: new URL('https://app.example.com'),
+  hsts: 'max-age=31536000',
+  authPrefix: '',
+  clientId: 'client-1',
+  sessionCookiePersistent: false,
+  sessionMaxLifetime: 36_000,
+  sessionIdleTimeout: 1_800,
+  csrfHeader: 'auto',
+  loginParameters: ['acr_values', 'max_age', 'login_hint'],
+  audience: {
+    key: 'api',
+    value: 'https://api.example.com',
+    parameter: 'audience',
+    accepted: [],
+    scope: undefined,
+  },
+  routes: [{ prefix: '/api' }],
+}
+
+/** Builds the endpoints in the order in which the gateway registers them. Close `app` afterwards. */
+export async function buildGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const sessions = createFakeSessions()
+  const now = () => sessions.clock.nowMs
+  const provider = createFakeProvider(now)
+  const audited: TestGateway['audited'] = []
+  const store = { ready: true, answers: true }
+  const process = { isDraining: false }
+  const refreshes: string[] = []
+  const log = silentLogger()
+  const context = createHttpContext(
+    { ...defaults, ...options },
+    {
+      sessions: sessions.sessions,
+      sessionBridge: sessions.bridge,
+      accessTokens: {
+        refreshIfDue: async (id) => {
+          refreshes.push(id)
+        },
+      },
+      provider: provider.provider,
+      store: {
+        ping: async () => {
+          if (!store.answers) throw new Error('the store is gone')
+        },
+        status: () => ({
+          ready: store.ready,
+          reason: store.ready ? undefined : 'the store does not answer',
+          note: undefined,
+        }),
+      },
+      telemetry: {
+        log,
+        audit: { event: (name, fields) => audited.push({ name, ...fields }) },
+        metrics: noMetrics,
+      },
+      sealer: createSealer(['a-secret-that-is-long-enough-for-tests']),
+      now,
+    },
+  )
+  const app = Fastify(createServerOptions({ trustProxy: [] }, log))
+  const spa = { ...context.returnToRules, spaDir: options.spaDir ?? '', spaCsp: options.spaCsp }
+  installSecurityHeaders(app, context.transportHeaders)
+  installTargetCheck(app)
+  installLoopbackRedirect(app, context.options.baseUrl)
+  installErrorHandling(app, context, options.spaDir === undefined ? undefined : createSpaFallback(spa))
+  registerNavigationScope(app, context)
+  registerFetchScope(app, context)
+  registerProviderScope(app, context)
+  registerHealthRoutes(app, { ...context, isDraining: () => process.isDraining })
+  registerMethodGuards(app, context.paths)
+  if (options.spaDir !== undefined) await registerSpaFiles(app, spa)
+  await app.ready()
+  return { app, context, sessions, provider, audited, store, process, refreshes }
+}
