@@ -71,6 +71,11 @@ describe('the browser double', () => {
       'sec-fetch-dest': 'empty',
       origin: `http://127.0.0.1:${port}`,
     })
+    const abroad = await tab.fetch(`http://localhost:${port}/x`)
+    expect(abroad.json<Echo>().headers).toMatchObject({
+      'sec-fetch-site': 'cross-site',
+      origin: `http://127.0.0.1:${port}`,
+    })
   })
 
   test('stops before an address and resumes there', async () => {

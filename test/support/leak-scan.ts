@@ -72,9 +72,8 @@ function needlesOf(kind: SecretKind, secret: string): Needle[] {
     needles.push({ kind, form, bytes: Buffer.from(bytes as string) })
   }
   for (const { part, text } of tellingParts(secret)) {
-    add(`${part}, raw`, text)
-    add(`${part}, its beginning`, text.slice(0, pieceLength))
-    add(`${part}, its end`, text.slice(-pieceLength))
+    add(`${part}, raw or cut off`, text.slice(0, pieceLength))
+    add(`${part}, raw, its end`, text.slice(-pieceLength))
     if (encodeURIComponent(text) !== text) add(`${part}, URL-encoded`, encodeURIComponent(text))
     add(`${part}, hexadecimal`, Buffer.from(text).toString('hex'))
     for (const encoding of ['base64', 'base64url'] as const) {
