@@ -15,7 +15,7 @@ export interface ArrivedRequest {
   readonly body: Promise<Buffer>
   /** Number of the connection, from 0. */
   readonly connection: number
-  /** Resolves when the connection or answer ended before it was whole. */
+  /** Resolves when its connection is closed. */
   readonly aborted: Promise<void>
 }
 
@@ -54,12 +54,12 @@ export async function startUpstream(): Promise<Upstream> {
   const requests: ArrivedRequest[] = []
   const scripts = new Map<string, Script>()
   const waiting: ((request: ArrivedRequest) => void)[] = []
-  const connections = new Map<Socket, number>()
+  const connections = new Map<Socket, Connection>()
   let handshake:
     | ((socket: Socket, request: ArrivedRequest, raw: IncomingMessage, head: Buffer) => void)
     | undefined
   const record = (raw: IncomingMessage): ArrivedRequest => {
-    const request = arrive(raw, connections.get(raw.socket) ?? -1)
+    const request = arrive(raw, connections.get(raw.socket) ?? { number: -1, closed: Promise.resolve() })
     requests.push(request)
     for (const resolve of waiting.splice(0)) resolve(request)
     return request
@@ -70,7 +70,10 @@ export async function startUpstream(): Promise<Upstream> {
     const script = scripts.get(path) ?? echo
     Promise.resolve(script(response, request, raw)).catch(() => response.destroy())
   })
-  server.on('connection', (socket) => connections.set(socket, connections.size))
+  server.on('connection', (socket) => {
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    connections.set(socket, { number: connections.size, closed })
+  })
   server.on('checkContinue', (raw, response) => server.emit('request', raw, response))
   server.on('upgrade', (raw: IncomingMessage, socket: Socket, head: Buffer) => {
     const request = record(raw)
@@ -108,10 +111,14 @@ export async function startUpstream(): Promise<Upstream> {
   }
 }
 
-function arrive(raw: IncomingMessage, connection: number): ArrivedRequest {
+interface Connection {
+  readonly number: number
+  readonly closed: Promise<void>
+}
+
+function arrive(raw: IncomingMessage, connection: Connection): ArrivedRequest {
   let bodyBytes = 0
   const body = Promise.withResolvers<Buffer>()
-  const aborted = Promise.withResolvers<void>()
   const chunks: Buffer[] = []
   raw.on('data', (chunk: Buffer) => {
     bodyBytes += chunk.length
@@ -119,7 +126,6 @@ function arrive(raw: IncomingMessage, connection: number): ArrivedRequest {
     if (bodyBytes <= 4_194_304) chunks.push(chunk)
   })
   raw.once('end', () => body.resolve(Buffer.concat(chunks)))
-  raw.socket.once('close', () => aborted.resolve())
   const headers: [string, string][] = []
   for (let at = 0; at + 1 < raw.rawHeaders.length; at += 2) {
     headers.push([raw.rawHeaders[at] ?? '', raw.rawHeaders[at + 1] ?? ''])
@@ -133,8 +139,8 @@ function arrive(raw: IncomingMessage, connection: number): ArrivedRequest {
     },
     bodyBytes: () => bodyBytes,
     body: body.promise,
-    connection,
-    aborted: aborted.promise,
+    connection: connection.number,
+    aborted: connection.closed,
   }
 }
 
