@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSealer } from '../../src/sealing/sealer.ts'
+import { readTail } from '../../src/session/packed-text.ts'
 import { createRecordSeal } from '../../src/session/record.ts'
 import { decodeFacts, decodeRecord, encodeFacts, encodeRecord } from '../../src/session/record-codec.ts'
 import type { SessionFacts, SessionRecord } from '../../src/session/session.ts'
@@ -128,6 +129,13 @@ describe('the record format', () => {
     expect(decodeRecord(encode(plain))).toBeDefined()
     expect(decodeRecord(encode({ ...plain, [member]: value }))).toBeUndefined()
   })
+})
+
+describe('a packed text', () => {
+  it.each([[[-1]], [[4]], [[2, 2]], [[1.5]], [['1']], [[]], [7], [null], [undefined]])(
+    'cannot be %j when three bytes are left',
+    (packed) => expect(readTail(Buffer.alloc(3)).text(packed)).toBeUndefined(),
+  )
 })
 
 describe('a sealed record', () => {
