@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { LoginTransaction } from '../oidc/provider.ts'
+import { attachPendingLogin, openSessionOf } from '../session/fastify-store.ts'
 import { hashSessionId } from '../session/session-keys.ts'
 import type { OpenSession } from '../session/sessions.ts'
 import { browserFamily } from './browser-family.ts'
@@ -54,7 +55,7 @@ function findByState(context: HttpContext, request: FastifyRequest): FoundTransa
 }
 
 async function complete(
-  { provider, sessions, sessionBridge, options }: HttpContext,
+  { provider, sessions, options }: HttpContext,
   request: FastifyRequest,
   transaction: LoginTransaction,
 ): Promise<OpenSession> {
@@ -66,16 +67,17 @@ async function complete(
   }
   const login = await provider.completeLogin(untrustedQuery, transaction)
   await request.session.regenerate()
-  const beginning = sessionBridge.beginOnSave(request.session, {
+  attachPendingLogin(request.session, {
     login,
     audienceKey: options.audience.key,
     browserFamily: browserFamily(request.headers['user-agent']),
     redeemedAtMs,
   })
   await request.session.save()
-  const begun = beginning.result()
-  if (begun?.kind === 'begun') return begun.session
-  throw new GatewayError('session_expired', { context: { reason: 'logged out meanwhile' } })
+  const begun = openSessionOf(request.session)
+  if (begun === undefined)
+    throw new GatewayError('internal_error', { context: { reason: 'no session begun' } })
+  return begun
 }
 
 /**

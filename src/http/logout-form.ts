@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { openSessionOf } from '../session/fastify-store.ts'
 import { csrfError, csrfRefusal } from './csrf-guard.ts'
 import type { HttpContext } from './http-context.ts'
 import { logOut } from './logout.ts'
 import { logoutProofField } from './pages.ts'
-import { currentSession } from './session-plugin.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,7 +38,7 @@ export function createLogout(context: HttpContext) {
   return async function logout(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = request.awaitsLogoutProof
       ? await context.sessions.open(provenSessionId(context, request))
-      : currentSession(request, context)
+      : openSessionOf(request.session)
     return logOut(context, request, reply, session)
   }
 }

@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { openSessionOf } from '../session/fastify-store.ts'
 import type { HttpContext } from './http-context.ts'
 import { logOut, logoutReturnTo } from './logout.ts'
 import { isOwnNavigation } from './navigation-guard.ts'
 import { queryOf } from './query.ts'
 import { pageHeaders } from './security-headers.ts'
-import { currentSession } from './session-plugin.ts'
 import { findTransactions } from './transaction-cookies.ts'
 
 /** Whether a `GET /logout` acts at once. */
@@ -20,7 +20,7 @@ export function createLogoutNavigation(context: HttpContext) {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
-    if (isActingLogout(request)) return logOut(context, request, reply, currentSession(request, context))
+    if (isActingLogout(request)) return logOut(context, request, reply, openSessionOf(request.session))
     const returnTo = logoutReturnTo(context, request)
     const id = context.cookies.readSession(request.headers.cookie)
     const page = context.pages.confirmLogout({

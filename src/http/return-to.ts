@@ -44,8 +44,8 @@ function hasControlOrBackslash(untrusted: string): boolean {
 export function isReservedPath(untrustedPath: string, reservedPaths: readonly string[]): boolean {
   let path = untrustedPath
   for (let round = 0; round <= maxDecodings; round++) {
-    const plain = resolveSegments(path)
-    if (reservedPaths.some((reserved) => plain === reserved || plain.startsWith(`${reserved}/`))) return true
+    if (reservedPaths.some((reserved) => readings(path).some((reading) => isWithin(reading, reserved))))
+      return true
     const decoded = decodeBytes(path)
     if (decoded === path) return false
     if (hasControlOrBackslash(decoded)) return true
@@ -71,13 +71,25 @@ function isDecodable(path: string): boolean {
   }
 }
 
-/** The path in lower case without empty and dot segments, and without the parameters that some servers allow after `;`. */
+/** What some servers allow after `;` in a segment, and strip. */
+const pathParameters = /;[^/]*/g
+
+/** The path as different readers take it: a router goes segment by segment, an API may resolve dots, or strip parameters first. */
+function readings(path: string): readonly string[] {
+  const lower = path.toLowerCase()
+  return [lower, resolveSegments(lower), resolveSegments(lower.replace(pathParameters, ''))]
+}
+
+/** The path without empty and dot segments. */
 function resolveSegments(path: string): string {
   const resolved: string[] = []
-  for (const segment of path.toLowerCase().split('/')) {
-    const name = segment.split(';', 1)[0] ?? ''
-    if (name === '..') resolved.pop()
-    else if (name !== '' && name !== '.') resolved.push(name)
+  for (const segment of path.split('/')) {
+    if (segment === '..') resolved.pop()
+    else if (segment !== '' && segment !== '.') resolved.push(segment)
   }
   return `/${resolved.join('/')}`
+}
+
+function isWithin(path: string, prefix: string): boolean {
+  return path === prefix || path.startsWith(`${prefix}/`)
 }

@@ -6,12 +6,10 @@ import type { SessionStore } from '../session/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { CookieOptions } from './cookies.ts'
 import type { SecurityHeaderOptions } from './security-headers.ts'
-import type { SessionBridge } from './session-bridge.ts'
 
 /** What the endpoints work with. */
 export interface GatewayServices {
   readonly sessions: Sessions
-  readonly sessionBridge: SessionBridge
   readonly accessTokens: Pick<AccessTokens, 'refreshIfDue'>
   readonly provider: Provider
   readonly store: Pick<SessionStore, 'status' | 'ping'>

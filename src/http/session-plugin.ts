@@ -2,6 +2,7 @@ import fastifyCookie from '@fastify/cookie'
 import fastifySession from '@fastify/session'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors/gateway-error.ts'
+import { createFastifySessionStore, openSessionOf } from '../session/fastify-store.ts'
 import { isSessionId, newSessionId } from '../session/session-keys.ts'
 import type { OpenSession } from '../session/sessions.ts'
 import type { HttpContext } from './http-context.ts'
@@ -24,7 +25,7 @@ const passThroughSigner = {
  * without `Secure`, and cannot write `Max-Age`. `/callback`, `/logout` and `DELETE /sessions` do that themselves.
  */
 export async function registerSessionPlugin(scope: FastifyInstance, context: HttpContext): Promise<void> {
-  const { cookies, options, sessionBridge } = context
+  const { cookies, options, sessions } = context
   await scope.register(fastifyCookie, { hook: false })
   scope.addHook(
     'onRequest',
@@ -53,7 +54,7 @@ export async function registerSessionPlugin(scope: FastifyInstance, context: Htt
     cookie: { path: '/', httpOnly: true, sameSite: 'strict', secure: options.baseUrl.protocol === 'https:' },
     secret: passThroughSigner,
     idGenerator: newSessionId,
-    store: sessionBridge.store,
+    store: createFastifySessionStore(sessions),
     rolling: false,
     saveUninitialized: false,
   })
@@ -62,18 +63,13 @@ export async function registerSessionPlugin(scope: FastifyInstance, context: Htt
 /** For routes that always read the session. */
 export const readsSession = { readsSession: () => true }
 
-/** The live session of a request, or `undefined`. */
-export function currentSession(request: FastifyRequest, context: HttpContext): OpenSession | undefined {
-  return context.sessionBridge.openSession(request.session)
-}
-
 /**
  * The live session of a request.
  *
  * @throws GatewayError `session_missing` without a cookie of ours, `session_expired` with one that leads nowhere
  */
 export function requireSession(request: FastifyRequest, context: HttpContext): OpenSession {
-  const session = currentSession(request, context)
+  const session = openSessionOf(request.session)
   if (session !== undefined) return session
   const id = context.cookies.readSession(request.headers.cookie)
   throw new GatewayError(id === undefined ? 'session_missing' : 'session_expired')

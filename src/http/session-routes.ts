@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { openSessionOf } from '../session/fastify-store.ts'
 import type { SessionLimits } from '../session/session.ts'
 import type { HttpContext } from './http-context.ts'
 import { describeSession } from './session-answer.ts'
-import { currentSession } from './session-plugin.ts'
 
 function limitsOf({ options }: HttpContext): SessionLimits {
   return {
@@ -15,7 +15,7 @@ function limitsOf({ options }: HttpContext): SessionLimits {
 export function createSessionAnswer(context: HttpContext) {
   const limits = limitsOf(context)
   return function answerSession(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const session = currentSession(request, context)
+    const session = openSessionOf(request.session)
     return reply.send(describeSession(session, context.paths, limits, context.now()))
   }
 }
@@ -24,7 +24,7 @@ export function createSessionAnswer(context: HttpContext) {
 export function createSessionRefresh(context: HttpContext) {
   const limits = limitsOf(context)
   return async function refreshSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const session = currentSession(request, context)
+    const session = openSessionOf(request.session)
     if (session !== undefined) {
       await context.sessions.touchNow(session.view)
       await context.accessTokens.refreshIfDue(session.id, session.view, context.options.audience)

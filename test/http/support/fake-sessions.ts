@@ -1,5 +1,4 @@
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
-import type { PendingLogin, SessionBridge } from '../../../src/http/session-bridge.ts'
 import type { SessionRecord, SessionView } from '../../../src/session/session.ts'
 import { hashSessionId, newSessionId } from '../../../src/session/session-keys.ts'
 import type { BeginResult, OpenSession, Sessions } from '../../../src/session/sessions.ts'
@@ -10,7 +9,6 @@ export const startMs = 1_800_000_000_000
 /** Sessions in a map, with switches for what may go wrong. */
 export interface FakeSessions {
   readonly sessions: Sessions
-  readonly bridge: SessionBridge
   /** What was called, in order. */
   readonly calls: string[]
   readonly byHash: Map<string, OpenSession>
@@ -58,17 +56,6 @@ function view(h: string, nowMs: number): SessionView {
   }
 }
 
-/** The hidden handle, as @fastify/session must never serialise it. */
-class Handle {
-  readonly value: unknown
-  constructor(value: unknown) {
-    this.value = value
-  }
-  toJSON(): undefined {
-    return undefined
-  }
-}
-
 /** Creates the fake. */
 export function createFakeSessions(): FakeSessions {
   const fake: FakeSessions = {
@@ -84,7 +71,6 @@ export function createFakeSessions(): FakeSessions {
       return id
     },
     sessions: undefined as never,
-    bridge: undefined as never,
   }
   const call = (name: string) => {
     fake.calls.push(name)
@@ -158,44 +144,5 @@ export function createFakeSessions(): FakeSessions {
     isLive: () => true,
     userRef: () => 'user-ref',
   }
-  return Object.assign(fake, { sessions, bridge: createFakeBridge(sessions) })
-}
-
-/** The bridge to @fastify/session, in the smallest form that obeys its contract. */
-function createFakeBridge(sessions: Sessions): SessionBridge {
-  const pending = new WeakMap<object, { login: PendingLogin; result: BeginResult | undefined }>()
-  return {
-    store: {
-      get: (id, done) => {
-        sessions.open(id).then(
-          (open) => done(null, open === undefined ? null : ({ handle: new Handle(open) } as never)),
-          (error: unknown) => done(error),
-        )
-      },
-      set: (id, session, done) => {
-        const prepared = pending.get(session)
-        if (prepared === undefined) {
-          done()
-          return
-        }
-        sessions.begin({ id, ...prepared.login }).then(
-          (result) => {
-            prepared.result = result
-            done()
-          },
-          (error: unknown) => done(error),
-        )
-      },
-      destroy: (_id, done) => done(),
-    },
-    openSession: (session) => {
-      const handle: unknown = session === null ? undefined : Reflect.get(session, 'handle')
-      return handle instanceof Handle ? (handle.value as OpenSession) : undefined
-    },
-    beginOnSave: (session, login) => {
-      const prepared = { login, result: undefined as BeginResult | undefined }
-      pending.set(session, prepared)
-      return { result: () => prepared.result }
-    },
-  }
+  return Object.assign(fake, { sessions })
 }

@@ -89,7 +89,6 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     { ...defaults, ...options },
     {
       sessions: sessions.sessions,
-      sessionBridge: sessions.bridge,
       accessTokens: {
         refreshIfDue: async (id) => {
           refreshes.push(id)
