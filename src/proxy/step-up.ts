@@ -1,8 +1,23 @@
 import { GatewayError } from '../errors/gateway-error.ts'
 import { type BearerChallenge, readBearerChallenge, withoutPrompts } from './challenges.ts'
 
+/**
+ * What an upstream's 401 means: the error to answer when it wants a stronger login, `curable` when another token may be accepted,
+ * `final` when it is simply the API's answer.
+ */
+export function judgeRefusal(
+  rawHeaders: readonly Buffer[],
+  authPrefix: string,
+): GatewayError | 'curable' | 'final' {
+  const challenge = bearerChallengeOf(rawHeaders)
+  if (challenge?.error === 'insufficient_user_authentication') {
+    return stepUpRequired(challenge, rawHeaders, authPrefix)
+  }
+  return challenge?.error === 'invalid_token' ? 'curable' : 'final'
+}
+
 /** The bearer challenge of an upstream's 401, from its raw headers. */
-export function bearerChallengeOf(rawHeaders: readonly Buffer[]): BearerChallenge | undefined {
+function bearerChallengeOf(rawHeaders: readonly Buffer[]): BearerChallenge | undefined {
   const value = challengesOf(rawHeaders)
   return value === undefined ? undefined : readBearerChallenge(value)
 }
@@ -21,7 +36,7 @@ function challengesOf(rawHeaders: readonly Buffer[]): string | undefined {
  * An API that wants a stronger or fresher login (RFC 9470 section 3), as our own answer: the same demand, and the address
  * where it can be met.
  */
-export function stepUpRequired(
+function stepUpRequired(
   challenge: BearerChallenge,
   rawHeaders: readonly Buffer[],
   authPrefix: string,

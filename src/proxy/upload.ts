@@ -76,6 +76,13 @@ export class Upload extends EventEmitter {
   }
 }
 
+/** The body that follows a request's head, if any (RFC 9112 section 6.3). */
+export function createUpload(request: IncomingMessage, observer: UploadObserver): Upload | undefined {
+  const { 'content-length': length, 'transfer-encoding': coding } = request.headers
+  const hasBody = coding !== undefined || (length !== undefined && length !== '0')
+  return hasBody ? new Upload(request, observer) : undefined
+}
+
 /** After an answer to an unfinished request, so much longer is the rest read (and thrown away) before the cut, milliseconds. */
 const lingerMs = 2_000
 

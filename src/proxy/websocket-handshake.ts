@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import { GatewayError } from '../errors/gateway-error.ts'
-import { type Admission, forwardedFor } from './admission.ts'
+import type { Admission } from './admission.ts'
 import type { ProxyRoute } from './proxy-route.ts'
 import type { ResponseHead } from './response-headers.ts'
-import { bearerChallengeOf, stepUpRequired } from './step-up.ts'
+import { judgeRefusal } from './step-up.ts'
 import { tlsOptions } from './upstream-pool.ts'
+import { freshHeaders } from './upstream-request.ts'
 
 const keyPattern = /^[+/0-9A-Za-z]{22}==$/
 
@@ -36,12 +37,9 @@ function invalid(detail: string): GatewayError {
  */
 export function connectUpstream(route: ProxyRoute, request: FastifyRequest, admission: Admission): WebSocket {
   const { raw } = request
-  const fresh = {
-    authorization: admission.token === undefined ? undefined : `Bearer ${admission.token.value}`,
-    forwardedFor: forwardedFor(request),
-    requestId: request.id,
-  }
-  const headers = toRecord(route.handshakeHeaders(raw.rawHeaders, raw.headers.connection, fresh))
+  const headers = toRecord(
+    route.handshakeHeaders(raw.rawHeaders, raw.headers.connection, freshHeaders(request, admission.token)),
+  )
   try {
     return new WebSocket(route.config.upstream.origin, subprotocols(raw), {
       ...tlsOptions(route.config.tls),
@@ -101,10 +99,8 @@ export async function readRefusal(
 ): Promise<Refusal> {
   const rawHeaders = answer.rawHeaders.map((text) => Buffer.from(text, 'latin1'))
   const status = answer.statusCode ?? 502
-  const challenge = status === 401 ? bearerChallengeOf(rawHeaders) : undefined
-  if (challenge?.error === 'insufficient_user_authentication') {
-    throw stepUpRequired(challenge, rawHeaders, authPrefix)
-  }
+  const judgement = status === 401 ? judgeRefusal(rawHeaders, authPrefix) : 'final'
+  if (judgement instanceof GatewayError) throw judgement
   const head = route.responseHeaders(status, rawHeaders, target)
   if (head.redirectRefused) throw new GatewayError('upstream_redirect_refused')
   const body = await readStart(answer)
