@@ -76,8 +76,6 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     )
   }
 
-  // What undici calls.
-
   onConnect(abort: (error?: Error) => void): void {
     if (this.#phase === 'settled') abort()
     else this.#abort = abort
@@ -117,8 +115,6 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     } else this.#fail(error)
   }
 
-  // What the pool, the upload and the registry of streams call.
-
   checkSilence(sweep: number): void {
     const limitMs = silenceLimitMs(this.#phase, this.#upload, this.#context.route.config)
     if (limitMs === 0 || (sweep - this.#movedAtSweep) * sweepMs < limitMs) return
@@ -150,8 +146,6 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#answer.cut()
   }
 
-  // The answer.
-
   #begin(answer: Answer): void {
     const { route, openStreams } = this.#context
     const head = route.responseHeaders(answer.status, answer.rawHeaders, this.#target)
@@ -177,8 +171,6 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#settle('browser_gone')
     this.#abort?.()
   }
-
-  // An upstream that does not accept the token.
 
   /** Whether a 401 is not simply passed on: it asks for a stronger login, or another token may cure it. */
   #isTakenOver(answer: Answer, rejected: AccessToken): boolean {
@@ -224,8 +216,6 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#token = token
     this.#send()
   }
-
-  // The end.
 
   #settle(outcome: string): void {
     const { route, metrics, openStreams } = this.#context

@@ -66,9 +66,11 @@ function refused(
   return new Promise((resolve, reject) => {
     socket.on('error', () => undefined)
     socket.once('open', () => reject(new Error('was opened')))
-    socket.once('unexpected-response', async (_request, answer) => {
-      const chunks = (await answer.toArray()) as Buffer[]
-      resolve({ status: answer.statusCode, body: Buffer.concat(chunks).toString(), headers: answer.headers })
+    socket.once('unexpected-response', (_request, answer) => {
+      const { statusCode: status, headers } = answer
+      answer.toArray().then((chunks) => {
+        resolve({ status, body: Buffer.concat(chunks as Buffer[]).toString(), headers })
+      }, reject)
     })
   })
 }
