@@ -1,0 +1,102 @@
+import { GatewayError } from '../errors/gateway-error.ts'
+import type { CompletedLogin, Provider } from '../oidc/provider.ts'
+import { usableMarginMs } from '../oidc/token-set.ts'
+import type { Sealer } from '../sealing/sealer.ts'
+import type { SessionRecords } from './records.ts'
+import type { SessionRecord } from './session.ts'
+import { hashSessionId, hashState, providerSessionTombstoneKey, subjectTombstoneKey } from './session-keys.ts'
+import type { BeginResult, OpenSession, Sessions } from './sessions.ts'
+import type { SessionStore } from './store.ts'
+
+/** A transaction cookie lives as long: afterwards there is nothing left to redeem twice. */
+const stateLifeMs = 600_000
+
+/** What beginning a session needs. */
+export interface BeginDependencies {
+  readonly records: SessionRecords
+  readonly store: Pick<SessionStore, 'redeemState' | 'readTombstones'>
+  readonly sealer: Sealer
+  readonly provider: Pick<Provider, 'revoke'>
+  readonly now: () => number
+}
+
+type BeginInput = Parameters<Sessions['begin']>[0]
+
+/** The callback's half of sessions. */
+export function createBegin(dependencies: BeginDependencies): Pick<Sessions, 'redeemState' | 'begin'> {
+  const { records, store, provider, now } = dependencies
+  const giveUp = async (h: string, { refreshToken }: CompletedLogin): Promise<void> => {
+    await records.delete(h)
+    if (refreshToken !== undefined) await provider.revoke(refreshToken)
+  }
+  return {
+    async redeemState(state) {
+      const { redeemed, timeMs } = await store.redeemState(hashState(state), stateLifeMs)
+      return redeemed ? timeMs : undefined
+    },
+    async begin(input) {
+      const h = hashSessionId(input.id)
+      const record = toRecord(input, records.limits.maxLifetimeMs, now())
+      try {
+        const session = record.endsAtMs > now() ? await write(dependencies, h, input, record) : undefined
+        if (session !== undefined) return { kind: 'begun', session } satisfies BeginResult
+      } catch (error) {
+        // Written or not, nobody will ever hold its cookie; the store may not answer this either.
+        void giveUp(h, input.login).catch(() => undefined)
+        throw error
+      }
+      await giveUp(h, input.login)
+      return { kind: 'ended_meanwhile' } satisfies BeginResult
+    },
+  }
+}
+
+/** Index members → create → tombstones: whichever way a logout runs beside it, one of both sees the other. */
+async function write(
+  { records, store, sealer }: BeginDependencies,
+  h: string,
+  { id, login: { identity }, redeemedAtMs }: BeginInput,
+  record: SessionRecord,
+): Promise<OpenSession | undefined> {
+  await records.indexes.add(h, record)
+  const session = await records.create(id, record)
+  if (session === undefined)
+    throw new GatewayError('internal_error', { context: { reason: 'session id in use' } })
+  const { issuer, subject, providerSessionId: sid } = identity
+  const ofSession = sid === undefined ? [] : providerSessionTombstoneKey(sealer, issuer, sid).all
+  const ofUser = subjectTombstoneKey(sealer, issuer, subject).all
+  const [sessionEnds, userEnds] = await Promise.all([
+    store.readTombstones(ofSession),
+    store.readTombstones(ofUser),
+  ])
+  const isSessionOver = sessionEnds.some((writtenAtMs) => writtenAtMs !== undefined)
+  // In the same millisecond nobody can tell which came first; then the logout counts.
+  const isUserOut = userEnds.some((writtenAtMs) => writtenAtMs !== undefined && writtenAtMs >= redeemedAtMs)
+  return isSessionOver || isUserOut ? undefined : session
+}
+
+function toRecord(
+  { login, audienceKey, browserFamily }: BeginInput,
+  maxLifetimeMs: number,
+  nowMs: number,
+): SessionRecord {
+  const { identity, idToken, refreshToken, accessToken } = login
+  return {
+    createdAtMs: nowMs,
+    endsAtMs: endOf(login, nowMs + maxLifetimeMs),
+    browserFamily,
+    identity,
+    tokens: { idToken, refreshToken, access: { [audienceKey]: accessToken } },
+  }
+}
+
+/** Lifetime, `session_expiry`, and without a refresh token the moment from which no call could succeed. */
+function endOf(
+  { refreshToken, accessToken, sessionExpirySeconds }: CompletedLogin,
+  lifetimeEndsAtMs: number,
+): number {
+  const expiryMs = sessionExpirySeconds === undefined ? lifetimeEndsAtMs : sessionExpirySeconds * 1_000
+  const tokenEndsAtMs =
+    refreshToken === undefined ? accessToken.expiresAtMs - usableMarginMs : lifetimeEndsAtMs
+  return Math.floor(Math.min(lifetimeEndsAtMs, expiryMs, tokenEndsAtMs))
+}
