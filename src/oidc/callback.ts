@@ -2,10 +2,12 @@ import { authorizationCodeGrant } from 'openid-client'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { IdTokenError, identityOf, sessionExpiryOf, verifyIdToken } from './id-token.ts'
 import { audienceParameters, redirectUri } from './login.ts'
+import { revoke } from './logout.ts'
 import type { ProviderContext } from './options.ts'
 import type { AccessTokenFault, CompletedLogin, LoginTransaction } from './provider.ts'
 import { loginFailure } from './provider-error.ts'
 import { providerHints } from './provider-hints.ts'
+import { beginTokenExchange, type TokenExchange } from './token-exchange.ts'
 import { readApiToken, readRefreshToken } from './token-response.ts'
 import type { Identity } from './token-set.ts'
 
@@ -25,21 +27,27 @@ export async function completeLogin(
   untrustedQuery: string,
   transaction: LoginTransaction,
 ): Promise<CompletedLogin> {
+  let exchange: TokenExchange | undefined
   try {
-    return await redeem(context, untrustedQuery, transaction)
+    exchange = await beginTokenExchange(context.client)
+    return await redeem(context, exchange, untrustedQuery, transaction)
   } catch (error) {
+    // Nobody will use it. The user does not wait for that.
+    const refreshToken = readRefreshToken(exchange?.answer() ?? {})
+    if (refreshToken !== undefined) void revoke(context, refreshToken)
     throw loginFailure(error)
   }
 }
 
 async function redeem(
   context: ProviderContext,
+  exchange: TokenExchange,
   untrustedQuery: string,
   transaction: LoginTransaction,
 ): Promise<CompletedLogin> {
-  const { options, client } = context
-  const response = await authorizationCodeGrant(
-    await client.configuration(),
+  const { options } = context
+  await authorizationCodeGrant(
+    exchange.configuration,
     // Scheme and host come from the settings: the library takes the token request's redirect URI from here.
     new URL(`${redirectUri(options)}?${untrustedQuery}`),
     {
@@ -50,9 +58,10 @@ async function redeem(
     },
     { ...options.tokenParameters, ...audienceParameters(options.audience) },
   )
+  const response = exchange.answer()
   const idToken = response.id_token
-  if (idToken === undefined) throw new IdTokenError('missing')
-  const payload = await verifyIdToken(context, idToken, oldestIdTokenSeconds)
+  if (typeof idToken !== 'string') throw new IdTokenError('missing')
+  const payload = await verifyIdToken(context, { ...response, id_token: idToken }, oldestIdTokenSeconds)
   if (payload.nonce !== transaction.nonce) throw new IdTokenError('nonce')
   const identity = identityOf(payload, options.userClaims)
   expectAuthentication(identity, transaction, context.now())
@@ -83,7 +92,7 @@ function expectAuthentication(identity: Identity, transaction: LoginTransaction,
 
 function unusable({ telemetry }: ProviderContext, fault: AccessTokenFault): GatewayError {
   const { kind, askedFor, found, explanation, remedy } = fault
-  telemetry.log.error({ kind, askedFor, found, remedy }, explanation)
+  telemetry.log.error({ code: 'access_token_unusable', kind, askedFor, found, remedy }, explanation)
   return new GatewayError('access_token_unusable', { detail: `${explanation} ${remedy}`, context: { kind } })
 }
 

@@ -1,15 +1,18 @@
 import {
   allowInsecureRequests,
+  type ClientAuth,
   ClientSecretBasic,
   ClientSecretPost,
-  type Configuration,
+  Configuration,
+  type CustomFetch,
   customFetch,
   discovery,
+  type ServerMetadata,
 } from 'openid-client'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { createBoundedFetch } from './bounded-fetch.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
-import { describeTransportError } from './provider-error.ts'
+import { announcedIssuer, describeTransportError } from './provider-error.ts'
 
 /** The provider's metadata and our client at it; discovered in the background, so that a provider that is down stops nothing. */
 export interface OidcClient {
@@ -18,6 +21,11 @@ export interface OidcClient {
    * @throws GatewayError `provider_unavailable`
    */
   configuration(): Promise<Configuration>
+  /**
+   * A configuration like the discovered one that sends its requests through `fetch`.
+   * @throws GatewayError `provider_unavailable`
+   */
+  exchangeConfiguration(fetch: CustomFetch): Promise<Configuration>
   /** The discovered configuration, if there is one; makes no request. */
   current(): Configuration | undefined
   status(): { readonly ready: boolean; readonly reason: string | undefined }
@@ -48,7 +56,7 @@ export function createOidcClient(options: ProviderOptions, dependencies: Provide
   }
 
   function onFailure(error: unknown): void {
-    const problem = error instanceof IssuerError ? error.message : describeTransportError(error)
+    const problem = error instanceof MetadataError ? error.message : describeTransportError(error)
     if (problem !== reason) log.warn({ reason: problem }, 'the identity provider cannot be discovered')
     if (current === undefined) reason = problem
     const waitMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures)
@@ -76,13 +84,16 @@ export function createOidcClient(options: ProviderOptions, dependencies: Provide
     return attempt
   }
 
+  async function configuration(): Promise<Configuration> {
+    if (current === undefined) await tryOnce()
+    if (current === undefined) throw new GatewayError('provider_unavailable', { context: { reason } })
+    return current
+  }
+
   void tryOnce()
   return {
-    async configuration() {
-      if (current === undefined) await tryOnce()
-      if (current === undefined) throw new GatewayError('provider_unavailable', { context: { reason } })
-      return current
-    },
+    configuration,
+    exchangeConfiguration: async (fetch) => withFetch(await configuration(), options, fetch),
     current: () => current,
     status: () => ({ ready: current !== undefined, reason }),
     fetch: boundedFetch,
@@ -93,38 +104,71 @@ export function createOidcClient(options: ProviderOptions, dependencies: Provide
   }
 }
 
-/** The metadata is of another issuer than the configured one. Its message is safe to show to the operator. */
-class IssuerError extends Error {
-  override readonly name = 'IssuerError'
+/** The metadata cannot be used. Its message is safe to show to the operator. */
+class MetadataError extends Error {
+  override readonly name = 'MetadataError'
 }
 
-async function discoverOnce(
-  options: ProviderOptions,
-  boundedFetch: OidcClient['fetch'],
-): Promise<Configuration> {
-  const issuer = new URL(options.issuerUrl)
-  const authentication =
-    options.clientAuthentication === 'client_secret_basic' ? ClientSecretBasic : ClientSecretPost
+function withFetch(discovered: Configuration, options: ProviderOptions, fetch: CustomFetch): Configuration {
+  const { clientId, clientSecret, providerTimeout } = options
+  const metadata = { client_secret: clientSecret }
+  const copy = new Configuration(
+    discovered.serverMetadata(),
+    clientId,
+    metadata,
+    clientAuthenticationOf(options),
+  )
+  copy.timeout = providerTimeout
+  copy[customFetch] = fetch
+  if (isInsecure(options)) allowInsecureRequests(copy)
+  return copy
+}
+
+function clientAuthenticationOf({ clientAuthentication, clientSecret }: ProviderOptions): ClientAuth {
+  return clientAuthentication === 'client_secret_basic'
+    ? ClientSecretBasic(clientSecret)
+    : ClientSecretPost(clientSecret)
+}
+
+/** The settings allow http for loopback only. */
+function isInsecure({ issuerUrl }: ProviderOptions): boolean {
+  return new URL(issuerUrl).protocol === 'http:'
+}
+
+async function discoverOnce(options: ProviderOptions, boundedFetch: CustomFetch): Promise<Configuration> {
   const configuration = await discovery(
-    issuer,
+    new URL(options.issuerUrl),
     options.clientId,
     { client_secret: options.clientSecret },
-    authentication(options.clientSecret),
+    clientAuthenticationOf(options),
     {
       timeout: options.providerTimeout,
       [customFetch]: boundedFetch,
-      // The settings allow http for loopback only.
-      ...(issuer.protocol === 'http:' ? { execute: [allowInsecureRequests] } : {}),
+      ...(isInsecure(options) ? { execute: [allowInsecureRequests] } : {}),
     },
-  )
-  expectSameIssuer(configuration.serverMetadata().issuer, options.issuerUrl)
+  ).catch((error: unknown) => {
+    const found = announcedIssuer(error)
+    throw found === undefined ? error : issuerError(found, options.issuerUrl)
+  })
+  const metadata = configuration.serverMetadata()
+  if (metadata.issuer !== options.issuerUrl) throw issuerError(metadata.issuer, options.issuerUrl)
+  expectSafeEndpoints(metadata, options)
   return configuration
 }
 
 /** Discovery section 4.3 and RFC 9207 compare issuers as plain strings, so a slash too many fails every login later. */
-function expectSameIssuer(found: string, configured: string): void {
-  if (found === configured) return
+function issuerError(found: string, configured: string): MetadataError {
   const hint =
     found.replace(/\/$/, '') === configured.replace(/\/$/, '') ? '; only the trailing slash differs' : ''
-  throw new IssuerError(`ISSUER_URL must be exactly what the provider calls itself: ${found}${hint}`)
+  return new MetadataError(`ISSUER_URL must be exactly what the provider calls itself: ${found}${hint}`)
+}
+
+/** Keys or tokens that travel in the clear could be anybody's: the endpoints are as safe as the issuer. */
+function expectSafeEndpoints(metadata: ServerMetadata, options: ProviderOptions): void {
+  for (const name of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const) {
+    const protocol = URL.parse(metadata[name] ?? '')?.protocol
+    if (protocol !== 'https:' && !(protocol === 'http:' && isInsecure(options))) {
+      throw new MetadataError(`the provider's metadata has no ${name} with https`)
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { JWSHeaderParameters, JWTPayload } from 'jose'
 import type { ProviderContext } from './options.ts'
 import type { Identity } from './token-set.ts'
@@ -17,18 +18,22 @@ const latestEpochSeconds = 100_000_000_000
 
 /**
  * Verifies an ID token (OpenID Connect Core section 3.1.3.7) beyond what the OpenID library does: the signature, the kind of token, the
- * subject, `azp`, and an `iat` near our own time.
+ * subject, `azp`, `at_hash` when it is there, and an `iat` near our own time.
  *
+ * @param response the token response that brought the ID token
  * @param oldestSeconds how old `iat` may be
  * @throws IdTokenError, errors of jose, GatewayError `provider_unavailable`
  */
 export async function verifyIdToken(
   { keys, options, now }: ProviderContext,
-  untrustedIdToken: string,
+  response: { readonly id_token: string; readonly access_token?: unknown },
   oldestSeconds: number,
 ): Promise<JWTPayload> {
-  const { payload, header } = await keys.verify(untrustedIdToken, { requiredClaims: ['sub', 'iat', 'exp'] })
+  const { payload, header } = await keys.verify(response.id_token, 'tokens', ['sub', 'iat', 'exp'])
   expectHeader(header)
+  // A logout token of the same keys, written with the type of any JWT.
+  if (Object.hasOwn(payload, 'events')) throw new IdTokenError('events')
+  expectAccessTokenHash(payload.at_hash, header.alg, response.access_token)
   expectSubject(payload.sub)
   expectParty(payload, options.clientId)
   expectTime(payload.iat, now() / 1_000, oldestSeconds)
@@ -38,6 +43,15 @@ export async function verifyIdToken(
 function expectHeader({ typ }: JWSHeaderParameters): void {
   const kind = typ?.toLowerCase().replace(/^application\//, '')
   if (!typesOfIdTokens.has(kind)) throw new IdTokenError('typ')
+}
+
+/** OpenID Connect Core section 3.1.3.8: the left half of the hash that the signature's algorithm uses. */
+function expectAccessTokenHash(claimed: unknown, algorithm = '', accessToken: unknown): void {
+  if (claimed === undefined) return
+  const bits = /^Ed/.test(algorithm) ? '512' : algorithm.slice(2)
+  const digest = createHash(`sha${bits}`).update(String(accessToken)).digest()
+  if (claimed !== digest.subarray(0, digest.length / 2).toString('base64url'))
+    throw new IdTokenError('at_hash')
 }
 
 function expectSubject(subject: unknown): void {
@@ -81,8 +95,9 @@ export function refreshedIdentity(
   userClaims: readonly string[],
 ): Identity {
   if (payload.iss !== pinned.issuer || payload.sub !== pinned.subject) throw new IdTokenError('another user')
+  // A later one is the user signing in at the provider again, in this session's favour; an earlier one is another sign-in.
   const authTime = numberOf(payload.auth_time)
-  if (authTime !== undefined && pinned.authTimeSeconds !== undefined && authTime !== pinned.authTimeSeconds) {
+  if (authTime !== undefined && pinned.authTimeSeconds !== undefined && authTime < pinned.authTimeSeconds) {
     throw new IdTokenError('auth_time')
   }
   return { ...pinned, claims: { ...pinned.claims, ...chosenClaims(payload, userClaims) } }

@@ -1,7 +1,7 @@
 import {
+  type CryptoKey,
   createLocalJWKSet,
   errors,
-  type FlattenedJWSInput,
   type JSONWebKeySet,
   type JWSHeaderParameters,
   type JWTPayload,
@@ -10,7 +10,11 @@ import {
 } from 'jose'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { OidcClient } from './client.ts'
+import { createFetchBudget } from './fetch-budget.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
+
+/** Who brings a JWT: tokens of a token response come from the provider itself, logout tokens from anybody. */
+export type KeyUse = 'tokens' | 'logout'
 
 /** The provider's signing keys. */
 export interface ProviderKeys {
@@ -20,7 +24,8 @@ export interface ProviderKeys {
    */
   verify(
     untrustedJwt: string,
-    checks?: Pick<JWTVerifyOptions, 'currentDate' | 'requiredClaims'>,
+    use: KeyUse,
+    requiredClaims: readonly string[],
   ): Promise<{ readonly payload: JWTPayload; readonly header: JWSHeaderParameters }>
 }
 
@@ -40,11 +45,13 @@ const algorithms = [
 ]
 /** Clocks of provider and gateway may differ by this much, seconds. */
 export const clockToleranceSeconds = 30
-/** Unknown key ids that are looked up at once, so that all logins of a rotation survive it … */
+/** Keys that fail a token response's token are fetched anew at once, so that all logins of a rotation survive it … */
 const burstOfFetches = 5
-/** … and then one such lookup per this long, so that forged tokens cannot flood the provider, milliseconds. */
+/** … and then once per this long, milliseconds; for logout tokens, which anybody can forge, from the first one on. */
 const fetchCooldownMs = 30_000
 const longestAgeMs = 600_000
+
+type KeySet = ReturnType<typeof createLocalJWKSet>
 
 /** Fetches, keeps and uses the provider's key set (RFC 7517 section 5). */
 export function createProviderKeys(
@@ -52,15 +59,21 @@ export function createProviderKeys(
   options: ProviderOptions,
   { now }: ProviderDependencies,
 ): ProviderKeys {
-  let cached: { readonly set: ReturnType<typeof createLocalJWKSet>; readonly atMs: number } | undefined
-  let fetching: Promise<void> | undefined
-  let tokens = burstOfFetches
-  let refilledAtMs = now()
+  let cached: { readonly set: KeySet; readonly atMs: number } | undefined
+  let fetching: Promise<KeySet> | undefined
+  // Apart, so that forged logout tokens cannot use up what a login needs after a rotation.
+  const budgets = {
+    tokens: createFetchBudget(burstOfFetches, fetchCooldownMs, now),
+    logout: createFetchBudget(1, fetchCooldownMs, now),
+  }
 
-  function fetchKeys(): Promise<void> {
+  /** One fetch at a time, whoever asks. */
+  function fetchKeys(): Promise<KeySet> {
     fetching ??= loadKeys(client)
       .then((keys) => {
-        cached = { set: createLocalJWKSet(keys), atMs: now() }
+        const set = createLocalJWKSet(keys)
+        cached = { set, atMs: now() }
+        return set
       })
       .finally(() => {
         fetching = undefined
@@ -68,48 +81,84 @@ export function createProviderKeys(
     return fetching
   }
 
-  function mayFetchForUnknownKey(): boolean {
-    const refills = Math.floor((now() - refilledAtMs) / fetchCooldownMs)
-    if (refills > 0) {
-      tokens = Math.min(burstOfFetches, tokens + refills)
-      refilledAtMs += refills * fetchCooldownMs
-    }
-    if (tokens === 0) return false
-    tokens -= 1
-    return true
+  async function freshSet(): Promise<KeySet> {
+    return cached === undefined || now() - cached.atMs > longestAgeMs ? fetchKeys() : cached.set
   }
 
-  async function getKey(header: JWSHeaderParameters, token: FlattenedJWSInput) {
-    if (cached === undefined || now() - cached.atMs > longestAgeMs) await fetchKeys()
-    try {
-      return await currentSet()(header, token)
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
-      if (fetching === undefined && !mayFetchForUnknownKey()) throw error
-      await fetchKeys()
-      return await currentSet()(header, token)
-    }
-  }
-
-  function currentSet() {
-    if (cached === undefined)
-      throw new GatewayError('provider_unavailable', { context: { reason: 'no keys' } })
-    return cached.set
+  /** The set to try after `failed`, or `undefined` when none may be fetched now. */
+  async function nextSet(failed: KeySet, use: KeyUse): Promise<KeySet | undefined> {
+    if (cached !== undefined && cached.set !== failed) return cached.set
+    if (fetching !== undefined) return fetchKeys()
+    if (!budgets[use].take()) return undefined
+    return fetchKeys().catch((error: unknown) => {
+      // An outage of the keys must not cost the logins after it their rotation.
+      if (use === 'tokens') budgets.tokens.giveBack()
+      throw error
+    })
   }
 
   return {
-    async verify(untrustedJwt, checks = {}) {
-      const { payload, protectedHeader } = await jwtVerify(untrustedJwt, getKey, {
-        issuer: options.issuerUrl,
-        audience: options.clientId,
-        algorithms,
-        clockTolerance: clockToleranceSeconds,
-        currentDate: new Date(now()),
-        ...checks,
-      })
-      return { payload, header: protectedHeader }
+    async verify(untrustedJwt, use, requiredClaims) {
+      const checks = checksOf(options, now(), requiredClaims)
+      const set = await freshSet()
+      try {
+        return await verifyWith(set, untrustedJwt, checks)
+      } catch (error) {
+        if (!mayBeRotation(error)) throw error
+        const next = await nextSet(set, use)
+        if (next !== undefined) return verifyWith(next, untrustedJwt, checks)
+        // Without a look at the current keys nobody knows whether the signature is wrong.
+        throw use === 'logout' ? error : unavailable('keys were fetched too often', error)
+      }
     },
   }
+}
+
+function checksOf(
+  options: ProviderOptions,
+  nowMs: number,
+  requiredClaims: readonly string[],
+): JWTVerifyOptions {
+  return {
+    issuer: options.issuerUrl,
+    audience: options.clientId,
+    algorithms,
+    clockTolerance: clockToleranceSeconds,
+    currentDate: new Date(nowMs),
+    requiredClaims: [...requiredClaims],
+  }
+}
+
+/** A new key may have a new id, the old id, or none. */
+function mayBeRotation(error: unknown): boolean {
+  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed
+}
+
+async function verifyWith(set: KeySet, untrustedJwt: string, checks: JWTVerifyOptions) {
+  try {
+    const { payload, protectedHeader } = await jwtVerify(untrustedJwt, set, checks)
+    return { payload, header: protectedHeader }
+  } catch (error) {
+    if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithEach(error, untrustedJwt, checks)
+    throw error
+  }
+}
+
+/** A header without `kid` leaves several keys to try (OpenID Connect Core section 10.1). */
+async function verifyWithEach(
+  keys: AsyncIterable<CryptoKey>,
+  untrustedJwt: string,
+  checks: JWTVerifyOptions,
+) {
+  for await (const key of keys) {
+    try {
+      const { payload, protectedHeader } = await jwtVerify(untrustedJwt, key, checks)
+      return { payload, header: protectedHeader }
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed()
 }
 
 async function loadKeys(client: OidcClient): Promise<JSONWebKeySet> {

@@ -43,7 +43,7 @@ export async function verifyLogoutToken(
 
 async function verifySignature({ keys }: ProviderContext, untrustedToken: string): Promise<JWTPayload> {
   try {
-    const { payload, header } = await keys.verify(untrustedToken, { requiredClaims: ['iat', 'events'] })
+    const { payload, header } = await keys.verify(untrustedToken, 'logout', ['iat', 'events'])
     const kind = header.typ?.toLowerCase().replace(/^application\//, '')
     if (!typesOfLogoutTokens.has(kind)) throw new LogoutTokenError('typ is of another kind of token')
     return payload

@@ -33,6 +33,9 @@ const grantErrors = new Set([
   'mfa_required',
 ])
 
+/** Errors that pass by themselves, whatever their status (RFC 6749 section 4.1.2.1; some answer so at the token endpoint). */
+const passingErrors = new Set(['temporarily_unavailable', 'server_error'])
+
 const safeErrorName = /^[A-Za-z0-9_.-]{1,64}$/
 
 /** An error name of the provider's, if it looks like one: it ends up in logs. */
@@ -52,16 +55,19 @@ export function classifyFailure(error: unknown): ProviderFailure {
   if (error instanceof ClientError) return classifyClientError(error, code)
   // `fetch` reports network failures as a bare TypeError with a cause.
   if (error instanceof TypeError && error.cause !== undefined) return transport('network')
-  if (error instanceof Error && /^(?:TimeoutError|AbortError|AnswerTooLargeError)$/.test(error.name)) {
-    return transport(error.name)
-  }
+  if (isInterrupted(error)) return transport(error.name)
   return { kind: 'invalid', error: code }
+}
+
+/** The exchange was broken off, by a deadline or by us. */
+function isInterrupted(error: unknown): error is Error {
+  return error instanceof Error && /^(?:TimeoutError|AbortError|AnswerTooLargeError)$/.test(error.name)
 }
 
 function classifyStatus(status: number, error: string, response: Response): ProviderFailure {
   if (status === 429)
     return { kind: 'unavailable', error, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
-  if (status >= 500) return transport(error)
+  if (status >= 500 || passingErrors.has(error)) return transport(error)
   if (grantErrors.has(error)) return { kind: 'refused', error }
   // Auth0 says access_denied with 401 for a wrong client secret; any other access_denied is about the user.
   if (error === 'access_denied' && status !== 401) return { kind: 'refused', error }
@@ -69,6 +75,7 @@ function classifyStatus(status: number, error: string, response: Response): Prov
 }
 
 function classifyClientError(error: ClientError, code: string): ProviderFailure {
+  if (isInterrupted(error.cause)) return transport(error.cause.name)
   const response = error.cause instanceof Response ? error.cause : undefined
   if (response?.status === 429) {
     return { kind: 'unavailable', error: code, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
@@ -96,6 +103,22 @@ function retryAfterOf(response: Response): number | undefined {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
   return Number.isInteger(seconds) && seconds > 0 ? Math.min(seconds, longestRetryAfterSeconds) : undefined
 }
+
+/** Safe to log: what the metadata calls its issuer, when discovery has failed because that is not the configured one. */
+export function announcedIssuer(error: unknown): string | undefined {
+  if (codeOf(error) !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' || !(error instanceof Error))
+    return undefined
+  const cause = error.cause instanceof Error ? error.cause.cause : undefined
+  const metadata: unknown = isObject(cause) ? Reflect.get(cause, 'body') : undefined
+  const issuer: unknown = isObject(metadata) ? Reflect.get(metadata, 'issuer') : undefined
+  return typeof issuer === 'string' ? URL.parse(issuer)?.href.slice(0, longestIssuer) : undefined
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+const longestIssuer = 256
 
 /** What went wrong with the connection, for the operator's log; never an address. */
 export function describeTransportError(error: unknown): string {

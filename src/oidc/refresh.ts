@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { JWTPayload } from 'jose'
 import { refreshTokenGrant } from 'openid-client'
+import { GatewayError } from '../errors/gateway-error.ts'
 import { refreshedIdentity, sessionExpiryOf, verifyIdToken } from './id-token.ts'
 import { audienceParameters } from './login.ts'
 import type { ProviderContext } from './options.ts'
 import type { RefreshOutcome } from './provider.ts'
 import { classifyFailure } from './provider-error.ts'
+import { beginTokenExchange, type TokenExchange } from './token-exchange.ts'
 import {
   type ApiToken,
   readApiToken,
@@ -22,37 +26,37 @@ export interface RefreshRequest {
 /** A refreshed ID token may keep the `iat` of an earlier one, seconds. */
 const oldestIdTokenSeconds = 86_400
 
+/** Waits between attempts to get the keys that verify a refreshed ID token, milliseconds; all within the provider's timeout. */
+const keyRetriesMs = [100, 300, 600]
+
 /** One refresh grant (RFC 6749 section 6, OpenID Connect Core section 12) for one API; every answer is an outcome, nothing is thrown. */
 export async function refresh(context: ProviderContext, request: RefreshRequest): Promise<RefreshOutcome> {
-  let response: UntrustedTokenResponse
+  let exchange: TokenExchange | undefined
   try {
-    response = await refreshTokenGrant(await context.client.configuration(), request.refreshToken, {
+    exchange = await beginTokenExchange(context.client)
+    await refreshTokenGrant(exchange.configuration, request.refreshToken, {
       ...context.options.tokenParameters,
       ...audienceParameters(request.audience),
       ...(request.audience.scope === undefined ? {} : { scope: request.audience.scope }),
     })
+    return await judge(context, request, exchange.answer())
   } catch (error) {
     const failure = classifyFailure(error)
-    return failure.kind === 'invalid' ? { ...failure, obtainedRefreshToken: undefined } : failure
+    // The old refresh token is spent by now: whatever has failed, a new one must not be lost.
+    return failure.kind === 'invalid'
+      ? { ...failure, obtainedRefreshToken: readRefreshToken(exchange?.answer() ?? {}) }
+      : failure
   }
-  return judge(context, request, response)
 }
 
-/** The old refresh token may be spent by now: whatever fails from here on, a new one must not be lost. */
 async function judge(
   context: ProviderContext,
   request: RefreshRequest,
   response: UntrustedTokenResponse,
 ): Promise<RefreshOutcome> {
-  const refreshToken = readRefreshToken(response)
-  try {
-    const api = readApiToken(context, response, request.audience)
-    const user = await readUser(context, request.identity, response)
-    return toOutcome(api, user, refreshToken)
-  } catch (error) {
-    const { error: reason } = classifyFailure(error)
-    return { kind: 'invalid', error: reason, obtainedRefreshToken: refreshToken }
-  }
+  const api = readApiToken(context, response, request.audience)
+  const user = await readUser(context, request.identity, response)
+  return toOutcome(api, user, readRefreshToken(response))
 }
 
 interface RefreshedUser {
@@ -67,13 +71,43 @@ async function readUser(
   response: UntrustedTokenResponse,
 ): Promise<RefreshedUser> {
   const idToken = response.id_token
-  if (typeof idToken !== 'string') return { identity, idToken: undefined, sessionExpirySeconds: undefined }
-  const payload = await verifyIdToken(context, idToken, oldestIdTokenSeconds)
+  const payload =
+    typeof idToken === 'string'
+      ? await verifyPatiently(context, { ...response, id_token: idToken })
+      : undefined
+  if (typeof idToken !== 'string' || payload === undefined)
+    return { identity, idToken: undefined, sessionExpirySeconds: undefined }
   return {
     identity: refreshedIdentity(payload, identity, context.options.userClaims),
     idToken,
     sessionExpirySeconds: sessionExpiryOf(payload),
   }
+}
+
+/**
+ * The verified claims, or `undefined` when the keys cannot be had: nothing has failed a check then, the tokens came from the provider
+ * itself, and the identity of the login stands (an ID token is optional here, OpenID Connect Core section 12.2).
+ */
+async function verifyPatiently(
+  context: ProviderContext,
+  response: UntrustedTokenResponse & { readonly id_token: string },
+): Promise<JWTPayload | undefined> {
+  const givesUpAtMs = performance.now() + context.options.providerTimeout * 1_000
+  for (const waitMs of [...keyRetriesMs, undefined]) {
+    try {
+      return await verifyIdToken(context, response, oldestIdTokenSeconds)
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+      if (waitMs === undefined || performance.now() + waitMs > givesUpAtMs) break
+      await sleep(waitMs)
+    }
+  }
+  context.telemetry.log.warn('a refreshed ID token is left out: the keys to verify it cannot be had')
+  return undefined
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'provider_unavailable'
 }
 
 function toOutcome(api: ApiToken, user: RefreshedUser, refreshToken: string | undefined): RefreshOutcome {

@@ -44,7 +44,10 @@ export interface TokenSet {
   readonly access: Readonly<Record<string, AccessToken>>
 }
 
-/** An access token is sent upstream until this long before it expires, so that it does not die on the way. */
+/**
+ * An access token is sent upstream until this long before it expires, so that it does not die on the way; or for the first half of a
+ * shorter life, so that every token that is obtained can be sent.
+ */
 export const usableMarginMs = 10_000
 
 /** Refresh ahead starts in this last share of a token's life … */
@@ -52,9 +55,17 @@ const aheadShare = 0.1
 /** … but never earlier than this before its end. */
 const aheadLimitMs = 60_000
 
+function lifeMsOf(token: AccessToken): number {
+  return Math.max(0, token.expiresAtMs - token.obtainedAtMs)
+}
+
+function usableUntilMs(token: AccessToken): number {
+  return token.expiresAtMs - Math.min(usableMarginMs, lifeMsOf(token) / 2)
+}
+
 /** Whether the token may still be sent to the API at `nowMs`. */
 export function isUsable(token: AccessToken, nowMs: number): boolean {
-  return nowMs < token.expiresAtMs - usableMarginMs
+  return nowMs < usableUntilMs(token)
 }
 
 /**
@@ -62,8 +73,7 @@ export function isUsable(token: AccessToken, nowMs: number): boolean {
  * usable.
  */
 export function refreshDueAtMs(token: AccessToken): number {
-  const lifeMs = Math.max(0, token.expiresAtMs - token.obtainedAtMs)
-  return token.expiresAtMs - usableMarginMs - Math.min(lifeMs * aheadShare, aheadLimitMs)
+  return usableUntilMs(token) - Math.min(lifeMsOf(token) * aheadShare, aheadLimitMs)
 }
 
 /** Whether a refresh should be started, in the background while the token {@link isUsable}. */

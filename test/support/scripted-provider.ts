@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
+
+type Members = Record<string, unknown>
+
+/** What the provider answers instead of what it would have said; a text body is sent as it is. */
+export interface ScriptedAnswer {
+  readonly status?: number
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** How the provider misbehaves. May be changed at any time. */
+export interface ScriptedFaults {
+  discovery?: (metadata: Members) => unknown
+  keys?: (keys: readonly JWK[]) => ScriptedAnswer | undefined
+  token?: (answer: Members, form: URLSearchParams) => ScriptedAnswer | undefined
+  /** Changes the claims and the protected header before signing; `accessToken` is what the answer carries. */
+  idToken?: (claims: Members, header: Members, accessToken: string) => void
+  /** As above; a text that is returned replaces the whole token. */
+  accessToken?: (claims: Members, header: Members) => string | undefined
+}
+
+/** A request as the provider saw it. */
+export interface ScriptedRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly form: URLSearchParams
+}
+
+/** An OpenID Provider that does what a test tells it, with real signatures, on loopback. */
+export interface ScriptedProvider {
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly audience: string
+  readonly faults: ScriptedFaults
+  readonly requests: readonly ScriptedRequest[]
+  /** How many requests for this path there were. */
+  count(path: string): number
+  /** Approves an authorization request, as its `/authorize` does; returns the query of the callback. */
+  approve(authorizationUrl: URL): string
+  /** Signs with the current key. */
+  sign(claims: Members, header?: Members): Promise<string>
+  /** A logout token for the session of every login here, `changes` made to its claims. */
+  logoutToken(changes?: Members, header?: Members): Promise<string>
+  /** From now on another key signs, and only that one is published. */
+  rotateKeys(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Input of {@link startScriptedProvider}. */
+export interface ScriptedProviderOptions {
+  readonly clientId?: string
+  readonly clientSecret?: string
+  readonly audience?: string
+  /** Path of the issuer, for providers with several tenants. */
+  readonly path?: string
+}
+
+const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout'
+const lifeSeconds = 600
+
+interface SigningKey {
+  readonly jwk: JWK
+  readonly privateKey: CryptoKey
+}
+
+/** A fresh RS256 key pair. */
+export async function newSigningKey(kid: string): Promise<SigningKey> {
+  const { publicKey, privateKey } = await generateKeyPair('RS256')
+  return { jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' }, privateKey }
+}
+
+/** Signs with any key: what a forger does. A header member that is `undefined` is left out. */
+export function signWith(key: SigningKey, claims: Members, header: Members = {}): Promise<string> {
+  return new SignJWT(claims)
+    .setProtectedHeader({
+      alg: 'RS256',
+      ...(key.jwk.kid === undefined ? {} : { kid: key.jwk.kid }),
+      ...header,
+    })
+    .sign(key.privateKey)
+}
+
+const randomId = () => randomBytes(12).toString('base64url')
+const nowSeconds = () => Math.floor(Date.now() / 1_000)
+
+async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) text += chunk
+  return new URLSearchParams(text)
+}
+
+function send(response: ServerResponse, { status = 200, body = {}, headers = {} }: ScriptedAnswer): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers })
+  response.end(typeof body === 'string' ? body : JSON.stringify(body))
+}
+
+/** Starts one; it approves every login of the user `alice`. */
+export async function startScriptedProvider(
+  options: ScriptedProviderOptions = {},
+): Promise<ScriptedProvider> {
+  const { clientId = 'gateway', clientSecret = 'gateway-secret', path = '' } = options
+  const { audience = 'https://api.example.test' } = options
+  const faults: ScriptedFaults = {}
+  const requests: ScriptedRequest[] = []
+  const nonces = new Map<string, string | null>()
+  let key = await newSigningKey('key-1')
+  let keys = 1
+  const server = createServer((request, response) => {
+    handle(request).then(
+      (answer) => send(response, answer),
+      () => response.destroy(),
+    )
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const issuer = `${origin}${path}`
+  const base = issuer.replace(/\/$/, '')
+
+  const sign = (claims: Members, header: Members = {}) => signWith(key, claims, header)
+  const timed = (claims: Members) => ({ ...claims, iat: nowSeconds(), exp: nowSeconds() + lifeSeconds })
+
+  async function accessToken(): Promise<string> {
+    const header: Members = {}
+    const claims: Members = timed({ iss: issuer, sub: 'alice', aud: [audience], jti: randomId() })
+    return faults.accessToken?.(claims, header) ?? sign(claims, header)
+  }
+
+  async function tokenAnswer(form: URLSearchParams): Promise<ScriptedAnswer> {
+    const nonce = nonces.get(form.get('code') ?? '')
+    const header: Members = {}
+    const user = { sub: 'alice', name: 'Alice', sid: 'sid-1' }
+    const claims: Members = timed({ iss: issuer, aud: clientId, ...user, ...(nonce ? { nonce } : {}) })
+    const access = await accessToken()
+    faults.idToken?.(claims, header, access)
+    const answer = {
+      access_token: access,
+      token_type: 'Bearer',
+      expires_in: lifeSeconds,
+      id_token: await sign(claims, header),
+      refresh_token: `rt-${randomId()}`,
+    }
+    return faults.token?.(answer, form) ?? { body: answer }
+  }
+
+  function metadata(): unknown {
+    const document = {
+      issuer,
+      authorization_endpoint: `${base}/authorize`,
+      token_endpoint: `${base}/token`,
+      jwks_uri: `${base}/jwks`,
+      revocation_endpoint: `${base}/revoke`,
+      id_token_signing_alg_values_supported: ['RS256'],
+    }
+    return faults.discovery?.(document) ?? document
+  }
+
+  function approve(authorizationUrl: URL): string {
+    const asked = authorizationUrl.searchParams
+    const code = randomId()
+    nonces.set(code, asked.get('nonce'))
+    return new URLSearchParams({ code, state: asked.get('state') ?? '' }).toString()
+  }
+
+  async function handle(request: IncomingMessage): Promise<ScriptedAnswer> {
+    const url = new URL(request.url ?? '/', origin)
+    const form = await readForm(request)
+    const place = url.href.slice(base.length).replace(/\?.*$/, '')
+    requests.push({ method: request.method ?? '', path: place, query: url.searchParams, form })
+    switch (place) {
+      case '/.well-known/openid-configuration':
+        return { body: metadata() }
+      case '/jwks':
+        return faults.keys?.([key.jwk]) ?? { body: { keys: [key.jwk] } }
+      case '/token':
+        return tokenAnswer(form)
+      case '/authorize':
+        return {
+          status: 303,
+          headers: { location: `${url.searchParams.get('redirect_uri')}?${approve(url)}` },
+        }
+      default:
+        return {}
+    }
+  }
+
+  return {
+    issuer,
+    clientId,
+    clientSecret,
+    audience,
+    faults,
+    requests,
+    count: (place) => requests.filter((request) => request.path === place).length,
+    approve,
+    sign,
+    logoutToken: (changes = {}, header = {}) =>
+      sign(
+        {
+          ...timed({ iss: issuer, aud: clientId, jti: randomId(), sub: 'alice', sid: 'sid-1' }),
+          events: { [logoutEvent]: {} },
+          ...changes,
+        },
+        header,
+      ),
+    async rotateKeys() {
+      keys += 1
+      key = await newSigningKey(`key-${keys}`)
+    },
+    async stop() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
