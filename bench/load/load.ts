@@ -1,0 +1,65 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { cores, pinned } from '../processes.ts'
+
+/** What is sent, over and over. */
+export interface Load {
+  readonly origin: string
+  readonly method: string
+  readonly path: string
+  /** File with a header a line. */
+  readonly headersFile: string
+  /** File with the cookie headers to take in turn, one a line; empty for none. */
+  readonly cookiesFile: string
+  readonly bodyBytes: number
+  readonly connections: number
+  readonly seconds: number
+}
+
+/** What came back. */
+export interface LoadResult {
+  readonly requests: number
+  /** Answers with a status of 400 or more. */
+  readonly refused: number
+  /** Requests without an answer. */
+  readonly broken: number
+  readonly durationMs: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+/** A generator that has not ended this long after its time is stuck, milliseconds. */
+const graceMs = 20_000
+const hasWrk = spawnSync('wrk', ['--version'], { stdio: 'ignore' }).error === undefined
+
+/** Which generator is used. */
+export const generator = hasWrk ? 'wrk, one thread' : 'bench/load/own.ts (wrk is not installed)'
+
+const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
+function toCommand(load: Load): readonly [string, readonly string[]] {
+  const { origin, connections, seconds } = load
+  const rest = [load.method, load.path, load.headersFile, load.cookiesFile, `${load.bodyBytes}`]
+  if (!hasWrk) return [process.execPath, [pathOf('own.ts'), origin, `${connections}`, `${seconds}`, ...rest]]
+  const limits = ['-t', '1', '-c', `${connections}`, '-d', `${seconds}s`]
+  return ['wrk', [...limits, '-s', pathOf('wrk.lua'), origin, '--', ...rest]]
+}
+
+/**
+ * Runs the load away from the gateway's processor.
+ *
+ * @throws Error when the generator fails or does not end
+ */
+export async function runLoad(load: Load): Promise<LoadResult> {
+  const [file, args] = pinned(cores.rest, ...toCommand(load))
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: load.seconds * 1_000 + graceMs,
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk))
+  await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject))
+  const json = /^RESULT (.*)$/m.exec(output)?.[1]
+  if (json === undefined) throw new Error(`the load generator gave no result:\n${output}`)
+  return JSON.parse(json) as LoadResult
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { Agent, type OutgoingHttpHeaders, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** The generator for machines without wrk: some connections, each with one request at a time. Same arguments as wrk.lua, after three. */
+const [origin = '', connections, seconds, method, path = '/', headersFile = '', cookiesFile = '', bodyBytes] =
+  process.argv.slice(2)
+
+const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter(Boolean)
+const body = Buffer.alloc(Number(bodyBytes), 'x')
+const common: OutgoingHttpHeaders = {
+  ...Object.fromEntries(linesOf(headersFile).map((line) => line.split(/: (.*)/, 2))),
+  ...(body.length > 0 ? { 'Content-Length': body.length } : {}),
+}
+const cookies = linesOf(cookiesFile)
+const variants = cookies.length > 0 ? cookies.map((Cookie) => ({ ...common, Cookie })) : [common]
+const agent = new Agent({ keepAlive: true, maxSockets: Number(connections) })
+const url = new URL(path, origin)
+
+const latenciesMs: number[] = []
+let turn = 0
+let refused = 0
+let broken = 0
+
+function once(): Promise<void> {
+  const startedMs = performance.now()
+  const headers = variants[turn++ % variants.length] ?? common
+  return new Promise((resolve) => {
+    const failed = (): void => {
+      broken += 1
+      // A server that refuses connections must not turn this into a busy loop.
+      void sleep(10).then(resolve)
+    }
+    const outgoing = request(url, { agent, headers, method }, (response) => {
+      response.resume().once('error', failed)
+      response.once('end', () => {
+        latenciesMs.push(performance.now() - startedMs)
+        if ((response.statusCode ?? 500) >= 400) refused += 1
+        resolve()
+      })
+    })
+    outgoing.once('error', failed).end(body)
+  })
+}
+
+async function repeat(untilMs: number): Promise<void> {
+  while (performance.now() < untilMs) await once()
+}
+
+const beganMs = performance.now()
+const untilMs = beganMs + Number(seconds) * 1_000
+await Promise.all(Array.from({ length: Number(connections) }, () => repeat(untilMs)))
+const durationMs = performance.now() - beganMs
+agent.destroy()
+latenciesMs.sort((a, b) => a - b)
+const percentile = (share: number): number => latenciesMs[Math.floor(latenciesMs.length * share)] ?? 0
+const result = {
+  requests: latenciesMs.length,
+  refused,
+  broken,
+  durationMs,
+  p50Ms: percentile(0.5),
+  p99Ms: percentile(0.99),
+}
+process.stdout.write(`RESULT ${JSON.stringify(result)}\n`)

@@ -1,0 +1,63 @@
+import { fileURLToPath } from 'node:url'
+import type { Redis } from 'ioredis'
+import { cores, start } from '../processes.ts'
+import type { BenchSession } from '../world.ts'
+
+/** What a gateway is started with. */
+export interface World {
+  readonly upstreamUrl: string
+  readonly redis: Redis
+  readonly redisUrl: string
+  readonly sessions: readonly BenchSession[]
+  /** A folder that is deleted after the run. */
+  readonly folder: string
+}
+
+/** A gateway that runs. */
+export interface Gateway {
+  readonly name: string
+  readonly pid: number
+  readonly origin: string
+  /** Cookie header of each session; empty when the gateway has none, and so lets everybody pass. */
+  readonly cookies: readonly string[]
+  stop(): Promise<void>
+}
+
+/** Starts a gateway on a port. */
+export type StartGateway = (world: World, port: number) => Promise<Gateway>
+
+const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
+/** Starts one of the Node programs of this folder; all take the same settings. */
+export async function startNode(
+  name: string,
+  file: string,
+  world: World,
+  port: number,
+): Promise<Omit<Gateway, 'cookies'>> {
+  const running = await start({
+    name,
+    file: process.execPath,
+    args: [pathOf(file)],
+    env: {
+      PORT: `${port}`,
+      UPSTREAM_URL: world.upstreamUrl,
+      REDIS_URL: world.redisUrl,
+      BEARER: world.sessions[0]?.accessToken ?? '',
+    },
+    core: cores.gateway,
+    port,
+  })
+  return { ...running, name, origin: `http://127.0.0.1:${port}` }
+}
+
+/** Writes what a gateway keeps of the sessions to Redis, in one go. */
+export async function seed(
+  { redis, sessions }: World,
+  lifetimeSeconds: number,
+  entryOf: (session: BenchSession) => readonly [key: string, value: string],
+): Promise<void> {
+  const pipeline = redis.pipeline()
+  for (const session of sessions) pipeline.set(...entryOf(session), 'EX', lifetimeSeconds)
+  await pipeline.exec()
+}
