@@ -51,7 +51,6 @@ export function createFrameworkErrorHandler(context: ErrorHandlingContext) {
   }
 }
 
-const refusalStatus = 403
 const firstServerStatus = 500
 
 /**
@@ -63,7 +62,7 @@ export function reportError(telemetry: Telemetry, error: GatewayError, requestId
   const facts = { requestId, code: error.code, ...error.context }
   if (error.code === 'internal_error') telemetry.log.error({ ...facts, err: error.cause }, error.code)
   else if (status >= firstServerStatus) telemetry.log.warn(facts, error.code)
-  else if (status === refusalStatus) {
+  else if (error.code === 'csrf_rejected') {
     const { reason } = error.context
     const why = typeof reason === 'string' ? { reason } : {}
     telemetry.audit.event('request.refused', { requestId, code: error.code, ...why })
