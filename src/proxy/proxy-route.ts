@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
 import type { RouteConfig } from '../config/route.ts'
-import { type SecurityHeaderOptions, transportHeaders } from '../http/security-headers.ts'
+import { type HeaderFields, type SecurityHeaderOptions, transportHeaders } from '../http/security-headers.ts'
 import type { ApiAudience } from '../oidc/token-set.ts'
 import { type CookieRules, createCookiePolicy } from './cookie-policy.ts'
 import { createLocationMapper } from './location.ts'
@@ -44,15 +44,22 @@ export const usualMethods: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'P
 /** Every method that a route answers at all, if only with 405. CONNECT never arrives as a request. */
 export const answeredMethods: readonly string[] = METHODS.filter((method) => method !== 'CONNECT')
 
+/** What a route has that is not said in routes files. */
+export interface SpecialRules {
+  readonly cookies: CookieRules
+  /** Headers of HTML documents. */
+  readonly documentHeaders: HeaderFields
+}
+
 /** Derives a route. */
 export function createProxyRoute(
   config: RouteConfig,
   options: ProxyOptions,
   now: () => number,
-  cookieRules: CookieRules = config,
+  special: SpecialRules = { cookies: config, documentHeaders: {} },
 ): ProxyRoute {
   const target = createTargetRule(config.prefix, config.upstream)
-  const cookies = createCookiePolicy(cookieRules)
+  const cookies = createCookiePolicy(special.cookies)
   const isGuarded = config.auth !== 'none'
   const methods = new Set(config.methods ?? usualMethods)
   const requestRules = { ...config, cookies, baseUrl: options.baseUrl }
@@ -71,6 +78,7 @@ export function createProxyRoute(
       guarded: isGuarded,
       activeContent: config.activeContent,
       transport: transportHeaders(options),
+      documentHeaders: special.documentHeaders,
     }),
     pool: createUpstreamPool(config, now),
   }

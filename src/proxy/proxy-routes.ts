@@ -8,6 +8,7 @@ import type { ExchangeContext } from './exchange-context.ts'
 import { createGuard, type GuardServices } from './guard.ts'
 import { createOpenStreams, type OpenStreams, type OpenStreamsDependencies } from './open-streams.ts'
 import { answeredMethods, createProxyRoute, type ProxyOptions, type ProxyRoute } from './proxy-route.ts'
+import { createSpaDevRoute, type SpaDevOptions } from './spa-dev.ts'
 import { isUpgrade } from './upgrade.ts'
 import { bridgeWebSocket, type WebSocketContext } from './websocket.ts'
 
@@ -28,10 +29,10 @@ export interface ProxyHandle {
 /** What is left of requests under way when the server is closed may take this long, milliseconds. */
 const closeGraceMs = 1_000
 
-/** Registers every route, each in a scope of its own with its guard as the first hook, and the closing of what they hold. */
+/** Registers every route, and the development server of the app when there is one, each in a scope of its own with its guard as the first hook, and the closing of what they hold. */
 export function registerProxyScope(
   app: FastifyInstance,
-  options: ProxyOptions & { readonly routes: readonly RouteConfig[] },
+  options: ProxyOptions & SpaDevOptions & { readonly routes: readonly RouteConfig[] },
   services: ProxyServices,
 ): ProxyHandle {
   const openStreams = createOpenStreams({
@@ -41,9 +42,9 @@ export function registerProxyScope(
     now: services.now,
   })
   knowAllMethods(app)
-  for (const config of options.routes) {
-    registerRoute(app, createProxyRoute(config, options, services.now), openStreams, options, services)
-  }
+  const routes = options.routes.map((config) => createProxyRoute(config, options, services.now))
+  if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, options, services.now))
+  for (const route of routes) registerRoute(app, route, openStreams, options, services)
   app.addHook('preClose', () => openStreams.drain())
   return { drain: () => openStreams.drain() }
 }
@@ -59,8 +60,7 @@ function knowAllMethods(app: FastifyInstance): void {
   }
 }
 
-/** Registers one route. */
-export function registerRoute(
+function registerRoute(
   app: FastifyInstance,
   route: ProxyRoute,
   openStreams: OpenStreams,

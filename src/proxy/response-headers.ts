@@ -15,6 +15,8 @@ export interface ResponseHeaderRules {
   readonly activeContent: boolean
   /** Headers that every answer gets, whatever the upstream said of them. */
   readonly transport: HeaderFields
+  /** Headers that HTML documents get besides. */
+  readonly documentHeaders: HeaderFields
 }
 
 /** The head of an answer, ready for the browser. */
@@ -127,6 +129,7 @@ class HeadDraft {
 export function createResponseHeaderPolicy(rules: ResponseHeaderRules): ResponseHeaderPolicy {
   const actionOf = createNameTable(createClassifier(rules.guarded), usualNames)
   const ours = Object.entries(rules.transport).flat()
+  const ofDocuments = Object.entries(rules.documentHeaders).flat()
   return (status, rawHeaders, upstreamTarget) => {
     const draft = new HeadDraft()
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -137,7 +140,8 @@ export function createResponseHeaderPolicy(rules: ResponseHeaderRules): Response
       if (action === 'pass') draft.headers.push(name, value)
       else judge(draft, action, name, value, rules)
     }
-    return finish(draft, status, upstreamTarget, rules, ours)
+    const isDocument = draft.contentType?.toLowerCase().startsWith('text/html') === true
+    return finish(draft, status, upstreamTarget, rules, isDocument ? [...ours, ...ofDocuments] : ours)
   }
 }
 

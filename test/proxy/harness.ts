@@ -127,8 +127,7 @@ export interface ProxyTestOptions {
   readonly idleTimeoutSeconds?: number
   readonly maxWebsocketsPerSession?: number
   readonly trustProxy?: readonly string[]
-  /** More scopes, such as the development server. */
-  readonly extend?: (app: FastifyInstance, services: ProxyServices) => void
+  readonly spaUrl?: URL
 }
 
 /** Starts a proxy on a free port. */
@@ -170,10 +169,11 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
       sessionIdleTimeout: options.idleTimeoutSeconds ?? 1_800,
       sessionMaxLifetime: 36_000,
       maxWebsocketsPerSession: options.maxWebsocketsPerSession ?? 32,
+      spaUrl: options.spaUrl,
+      spaCsp: undefined,
     },
     services,
   )
-  options.extend?.(app, services)
   installUpgrades(app)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo

@@ -237,6 +237,7 @@ describe('an answer of a guarded route', () => {
     guarded: true,
     activeContent: false,
     transport: {},
+    documentHeaders: {},
   })
   const directive = fc.constantFrom(
     'public',
