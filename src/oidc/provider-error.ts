@@ -106,10 +106,9 @@ function retryAfterOf(response: Response): number | undefined {
 
 /** Safe to log: what the metadata calls its issuer, when discovery has failed because that is not the configured one. */
 export function announcedIssuer(error: unknown): string | undefined {
-  if (codeOf(error) !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' || !(error instanceof Error))
+  if (!(error instanceof ClientError) || error.code !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED')
     return undefined
-  const cause = error.cause instanceof Error ? error.cause.cause : undefined
-  const metadata: unknown = isObject(cause) ? Reflect.get(cause, 'body') : undefined
+  const metadata: unknown = isObject(error.cause) ? Reflect.get(error.cause, 'body') : undefined
   const issuer: unknown = isObject(metadata) ? Reflect.get(metadata, 'issuer') : undefined
   return typeof issuer === 'string' ? URL.parse(issuer)?.href.slice(0, longestIssuer) : undefined
 }

@@ -69,10 +69,10 @@ describe('a refresh whose ID token fails a check', () => {
 describe('auth_time of a refreshed ID token', () => {
   const pinned = 1_700_000_000
   it.each([
-    ['the same', pinned, 'refreshed'],
-    ['later', pinned + 60, 'refreshed'],
-    ['earlier', pinned - 60, 'invalid'],
-  ])('%s makes it %s', async (_name, authTime, kind) => {
+    ['the same', 'refreshed', pinned],
+    ['later', 'refreshed', pinned + 60],
+    ['earlier', 'invalid', pinned - 60],
+  ])('%s makes it %s', async (_name, kind, authTime) => {
     login = { ...login, identity: { ...login.identity, authTimeSeconds: pinned } }
     scripted.faults.idToken = (claims) => Object.assign(claims, { auth_time: authTime })
     expect(await refreshed()).toMatchObject({ kind })
