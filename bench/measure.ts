@@ -65,7 +65,9 @@ export async function measure(
   const commands = commandsBetween(commandsBefore, await readCommandCounts(redis))
   const owed = scenario.sessions === 0 && gateway.cookies.length > 0 ? result.requests : 0
   if (result.requests === 0 || result.broken > 0 || result.refused !== owed) {
-    throw new Error(`${gateway.name}, ${scenario.name}: wrong answers: ${JSON.stringify(result)}`)
+    throw new Error(
+      `${gateway.name}, ${scenario.name}: wrong answers: ${JSON.stringify(result)}, such as ${await sampleAnswer(gateway, scenario)}`,
+    )
   }
   return {
     requestsPerSecond: (result.requests / result.durationMs) * 1_000,
@@ -75,6 +77,13 @@ export async function measure(
     redisPerRequest: commands / result.requests,
     residentMb: residentMb(pid),
   }
+}
+
+/** One answer in words, so that a failed run says why. */
+async function sampleAnswer({ origin, cookies }: Gateway, { method, path }: Scenario): Promise<string> {
+  const headers = { cookie: cookies[0] ?? '', 'sec-fetch-site': 'same-origin', 'x-csrf': '1' }
+  const response = await fetch(origin + path, { method, headers, signal: AbortSignal.timeout(5_000) })
+  return `${response.status} ${(await response.text()).slice(0, 500)}`
 }
 
 /** A gateway without sessions is sent a cookie of the same size that means nothing to it. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type DemoProvider, startDemoProvider } from '../../demo/provider/provider.ts'
 import { createSealer } from '../../src/sealing/sealer.ts'
@@ -15,6 +16,7 @@ import type { Gateway, World } from './gateway.ts'
 
 const audience = 'https://bench.example'
 const clientId = 'bench'
+const connectLimitMs = 5_000
 const lifetimeMs = lifetimeSeconds * 1_000
 const cliPath = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const cookieName = 'coatcheck'
@@ -77,10 +79,18 @@ async function writeSessions(world: World, secret: string, issuer: string): Prom
   const store = createRedisStore(options, { telemetry: { log: silentLogger(), metrics: noMetrics } })
   const seal = createRecordSeal({ sealer: createSealer([secret]), issuer, clientId })
   try {
+    await untilReady(store)
     for (const session of world.sessions) await writeSession(store, seal, session, issuer)
   } finally {
     await store.close()
   }
+}
+
+/** The store never waits for its connection by itself. */
+async function untilReady(store: SessionStore): Promise<void> {
+  const untilMs = performance.now() + connectLimitMs
+  while (!store.status().ready && performance.now() < untilMs) await sleep(20)
+  await store.ping()
 }
 
 async function writeSession(
