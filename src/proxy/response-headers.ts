@@ -75,7 +75,7 @@ const sharedCacheNames = new Set([
   'x-accel-expires',
 ])
 
-const actions: Readonly<Record<string, Action>> = {
+const judgedNames: Readonly<Record<string, Action>> = {
   connection: 'connection',
   'content-length': 'length',
   'content-type': 'type',
@@ -93,7 +93,7 @@ const actions: Readonly<Record<string, Action>> = {
 
 const usualNames = [
   ...removedNames,
-  ...Object.keys(actions),
+  ...Object.keys(judgedNames),
   ...'accept-ranges age allow content-disposition content-encoding content-language content-range'.split(' '),
   ...'date link pragma retry-after x-request-id'.split(' '),
 ]
@@ -101,7 +101,7 @@ const usualNames = [
 function createClassifier(guarded: boolean): (lowerCaseName: string) => Action {
   return (lowerCaseName) => {
     const name = canonicalName(lowerCaseName)
-    const action = Object.hasOwn(actions, name) ? actions[name] : undefined
+    const action = Object.hasOwn(judgedNames, name) ? judgedNames[name] : undefined
     // `content_length` and the like: twins of what is written or judged here say nothing to browsers, and go.
     if (action !== undefined) return name === lowerCaseName ? action : 'drop'
     if (removedNames.has(name) || name.startsWith('access-control-')) return 'drop'
@@ -222,12 +222,9 @@ function finish(
   for (const item of ours) headers.push(item)
   // Proxies in front of us collect answers by default; an event must not wait for the next one.
   pushIfAny(headers, 'x-accel-buffering', isEventStream ? 'no' : draft.buffering)
-  const redirectRefused = draft.location !== undefined && location === undefined && isRedirect(status)
+  const isRedirect = status >= 300 && status < 400
+  const redirectRefused = isRedirect && draft.location !== undefined && location === undefined
   return { headers, contentLength: draft.contentLength, isEventStream, redirectRefused }
-}
-
-function isRedirect(status: number): boolean {
-  return status >= 300 && status < 400
 }
 
 function pushCaching(headers: string[], draft: HeadDraft, status: number, guarded: boolean): void {
