@@ -67,9 +67,9 @@ test('a Redis that comes back empty ends sessions, and a new login works', async
 
 test('a refreshed token is not lost when Redis freezes before it is written', async () => {
   world = await startWorld()
-  world.provider.knobs.accessTokenTtlSeconds = 5
-  const tab = await world.signIn()
-  world.provider.knobs.accessTokenTtlSeconds = 600
+  const [browser] = await world.signInExpired(1)
+  if (browser === undefined) throw new Error('no browser')
+  const tab = browser.tab()
   const hold = world.provider.gate.hold(providerPaths.token, 'response')
   const call = tab.fetch('/api/orders')
   await hold.arrived

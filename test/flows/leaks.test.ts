@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import type { Tab } from '../support/browser-client.ts'
 import { expectProblem } from '../support/expect-problem.ts'
 import { providerPaths } from '../support/oidc-provider.ts'
 import { startWorld, type World } from '../support/world.ts'
@@ -10,14 +11,13 @@ afterEach(() => world.stop())
 
 test('no token, code, verifier, secret or cookie shows in any answer, address, log line or Redis value', async () => {
   world = await startWorld()
-  world.provider.knobs.accessTokenTtlSeconds = 5
-  const browser = world.browser()
-  const tab = await world.signIn(browser)
-  world.provider.knobs.accessTokenTtlSeconds = 600
+  const [browser, second] = await world.signInExpired(2)
+  if (browser === undefined || second === undefined) throw new Error('no browser')
+  const tab = browser.tab()
   expect((await tab.fetch('/api/orders')).status).toBe(200)
   await tab.fetch('/session')
   await tab.fetch('/sessions')
-  await provokeFaults(world)
+  await provokeFaults(world, second.tab())
   await tab.submit('/logout', {})
   const scan = scanWorld(world)
   expect(scan.kinds()).toEqual(
@@ -38,10 +38,7 @@ test('no token, code, verifier, secret or cookie shows in any answer, address, l
 })
 
 /** Errors are where secrets slip out: wrong answers of the provider, refused requests, an API that is down. */
-async function provokeFaults({ provider, api, browser, signIn }: World): Promise<void> {
-  provider.knobs.accessTokenTtlSeconds = 5
-  const tab = await signIn(browser())
-  provider.knobs.accessTokenTtlSeconds = 600
+async function provokeFaults({ provider, api, browser, signIn }: World, tab: Tab): Promise<void> {
   for (const [status, body] of [
     [500, { error: 'server_error' }],
     [401, { error: 'access_denied' }],

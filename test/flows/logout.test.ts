@@ -15,10 +15,7 @@ afterAll(() => world.stop())
 
 /** A second browser double that holds the session of the first and reaches the other gateway. */
 function onOtherGateway(browser: Browser): Browser {
-  const other = world.browser({ via: 1 })
-  const cookie = `${world.sessionCookieName}=${world.sessionCookie(browser)}; Path=/; Secure; HttpOnly`
-  other.cookies.plant(world.baseUrl, cookie)
-  return other
+  return world.sameSession(browser, { via: 1 })
 }
 
 /** The user signs out at the provider, in the same browser, without asking the gateway. */
@@ -158,11 +155,9 @@ describe('signing out at the provider', () => {
   })
 
   test('still finds a session whose refreshed ID token has no sid', async () => {
-    world.provider.knobs.accessTokenTtlSeconds = 5
-    const browser = world.browser()
-    const tab = await world.signIn(browser)
-    world.provider.knobs.accessTokenTtlSeconds = 600
-    expect((await tab.fetch('/api/orders')).status).toBe(200)
+    const [browser] = await world.signInExpired(1)
+    if (browser === undefined) throw new Error('no browser')
+    expect((await browser.tab().fetch('/api/orders')).status).toBe(200)
     expect(claimsOf(world.provider.lastTokens().idToken)).not.toHaveProperty('sid')
     await signOutAtProvider(browser)
     await expectEnded(browser)

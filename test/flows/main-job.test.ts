@@ -117,9 +117,9 @@ describe.each(['https', 'http'] as const)('the main job, BASE_URL with %s', (sch
   })
 
   test('an expired access token is refreshed before the call, once, and the refresh token rotates', async () => {
-    world.provider.knobs.accessTokenTtlSeconds = 5
-    const tab = await world.signIn()
-    world.provider.knobs.accessTokenTtlSeconds = 600
+    const [browser] = await world.signInExpired(1)
+    if (browser === undefined) throw new Error('no browser')
+    const tab = browser.tab()
     const before = world.provider.lastTokens()
     const grants = world.provider.grants('refresh_token')
     expect((await tab.fetch('/api/orders')).status).toBe(200)

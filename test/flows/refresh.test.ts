@@ -1,37 +1,35 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Browser } from '../support/browser-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectProblem } from '../support/expect-problem.ts'
 import { providerPaths } from '../support/oidc-provider.ts'
 import { startWorld, type World } from '../support/world.ts'
 
-/** Below the margin of a usable token: the next call has to refresh. */
-const alreadyUnusable = 5
-const longLived = 600
-
-/** Signs in so that the very next call of the API needs a refresh; the tokens after that are good for long. */
-async function signInWithExpiredToken(world: World, browser = world.browser()) {
-  world.provider.knobs.accessTokenTtlSeconds = alreadyUnusable
-  const tab = await world.signIn(browser)
-  world.provider.knobs.accessTokenTtlSeconds = longLived
-  return tab
-}
-
 describe('a refresh on two gateways', () => {
   let world: World
   let grantsBefore: number
+  let expired: Browser[]
 
   beforeAll(async () => {
     world = await startWorld({ gateways: 2 })
+    expired = [...(await world.signInExpired(9))]
   })
   beforeEach(() => {
     grantsBefore = world.provider.grants('refresh_token')
   })
   afterAll(() => world.stop())
 
+  /** A browser whose access token has expired. */
+  function takeExpired(): Browser {
+    const browser = expired.pop()
+    if (browser === undefined) throw new Error('sign in more browsers')
+    return browser
+  }
+
   const newGrants = (): number => world.provider.grants('refresh_token') - grantsBefore
 
   test('happens once for fifty parallel calls with an expired token, and all fifty succeed', async () => {
-    const tab = await signInWithExpiredToken(world, world.browser({ via: 'in turn' }))
+    const tab = world.sameSession(takeExpired(), { via: 'in turn' }).tab()
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, index) => tab.fetch(`/api/parallel/${index}`)),
     )
@@ -40,15 +38,14 @@ describe('a refresh on two gateways', () => {
   })
 
   test('happens once for two tabs, one on each gateway', async () => {
-    const browser = world.browser({ via: 'in turn' })
-    await signInWithExpiredToken(world, browser)
+    const browser = world.sameSession(takeExpired(), { via: 'in turn' })
     const answers = await Promise.all([browser.tab().fetch('/api/a'), browser.tab().fetch('/api/b')])
     expect(answers.map(({ status }) => status)).toEqual([200, 200])
     expect(newGrants()).toBe(1)
   })
 
   test('goes on when the client that needed it has left, and is not repeated', async () => {
-    const tab = await signInWithExpiredToken(world)
+    const tab = takeExpired().tab()
     const hold = world.provider.gate.hold(providerPaths.token, 'response')
     const leaving = new AbortController()
     const call = tab.fetch('/api/orders', { signal: leaving.signal })
@@ -61,8 +58,8 @@ describe('a refresh on two gateways', () => {
   })
 
   test('that a logout overtakes stores nothing, and what it obtained is revoked', async () => {
-    const browser = world.browser()
-    const tab = await signInWithExpiredToken(world, browser)
+    const browser = takeExpired()
+    const tab = browser.tab()
     const sessionsBefore = await world.sessionKeys()
     const hold = world.provider.gate.hold(providerPaths.token, 'response')
     const call = tab.fetch('/api/orders')
@@ -77,16 +74,12 @@ describe('a refresh on two gateways', () => {
   })
 
   test('that a logout on the other gateway overtakes stores nothing', async () => {
-    const browser = world.browser()
-    const tab = await signInWithExpiredToken(world, browser)
+    const browser = takeExpired()
+    const tab = browser.tab()
     const hold = world.provider.gate.hold(providerPaths.token, 'response')
     const call = tab.fetch('/api/orders')
     await hold.arrived
-    const elsewhere = world.browser({ via: 1 })
-    elsewhere.cookies.plant(
-      world.baseUrl,
-      `${world.sessionCookieName}=${world.sessionCookie(browser)}; Path=/; Secure; HttpOnly`,
-    )
+    const elsewhere = world.sameSession(browser, { via: 1 })
     const ended = await elsewhere
       .tab()
       .fetch('/logout', { method: 'POST', headers: { accept: 'application/json' } })
@@ -98,7 +91,7 @@ describe('a refresh on two gateways', () => {
   })
 
   test('that the provider refuses ends the session, for every call that waited alike', async () => {
-    const tab = await signInWithExpiredToken(world, world.browser({ via: 'in turn' }))
+    const tab = world.sameSession(takeExpired(), { via: 'in turn' }).tab()
     const stop = world.provider.gate.answer(providerPaths.token, 403, { error: 'invalid_grant' })
     const [first, second] = await Promise.all([tab.fetch('/api/orders'), tab.fetch('/api/orders')])
     stop()
@@ -110,7 +103,7 @@ describe('a refresh on two gateways', () => {
   })
 
   test('that fails because of the provider leaves the session alone and works later', async () => {
-    const tab = await signInWithExpiredToken(world)
+    const tab = takeExpired().tab()
     const stop = world.provider.gate.answer(providerPaths.token, 503, {})
     const failed = await tab.fetch('/api/orders')
     expectProblem(failed, 503, 'provider_unavailable')
@@ -120,7 +113,7 @@ describe('a refresh on two gateways', () => {
   })
 
   test("that fails because of the gateway's own registration keeps the session and says whose fault it is", async () => {
-    const tab = await signInWithExpiredToken(world)
+    const tab = takeExpired().tab()
     const stop = world.provider.gate.answer(providerPaths.token, 401, { error: 'access_denied' })
     expectProblem(await tab.fetch('/api/orders'), 502, 'provider_rejected')
     stop()
@@ -128,7 +121,7 @@ describe('a refresh on two gateways', () => {
   })
 
   test('may be asked for by the page, counts as activity and answers like /session', async () => {
-    const tab = await signInWithExpiredToken(world)
+    const tab = takeExpired().tab()
     const answer = await tab.fetch('/session/refresh', { method: 'POST' })
     expect(answer.status).toBe(200)
     expect(answer.json()).toMatchObject({ authenticated: true, expiresIn: expect.any(Number) })
@@ -149,7 +142,9 @@ describe('a refresh whose gateway goes away', () => {
   test('is waited for by SIGTERM, so that the rotated token is not lost', async () => {
     const [gateway] = world.gateways
     if (gateway === undefined) throw new Error('no gateway')
-    const tab = await signInWithExpiredToken(world)
+    const [browser] = await world.signInExpired(1)
+    const tab = browser?.tab()
+    if (tab === undefined) throw new Error('no browser')
     const hold = world.provider.gate.hold(providerPaths.token, 'response')
     const leaving = new AbortController()
     const call = tab.fetch('/api/orders', { signal: leaving.signal })
@@ -166,19 +161,16 @@ describe('a refresh whose gateway goes away', () => {
   })
 
   test('is taken over by another gateway when its own was killed', async () => {
-    const browser = world.browser()
-    const tab = await signInWithExpiredToken(world, browser)
+    const [browser] = await world.signInExpired(1)
+    if (browser === undefined) throw new Error('no browser')
+    const tab = browser.tab()
     const hold = world.provider.gate.hold(providerPaths.token, 'request')
     const call = tab.fetch('/api/orders').catch(() => undefined)
     await hold.arrived
     await world.gateways[0]?.kill()
     await call
     hold.drop()
-    const other = world.browser({ via: 1 })
-    other.cookies.plant(
-      world.baseUrl,
-      `${world.sessionCookieName}=${world.sessionCookie(browser)}; Path=/; Secure; HttpOnly`,
-    )
+    const other = world.sameSession(browser, { via: 1 })
     await eventually(async () => expect((await other.tab().fetch('/api/orders')).status).toBe(200), 30_000)
     expect(world.provider.grants('refresh_token')).toBe(1)
   }, 60_000)

@@ -21,10 +21,9 @@ async function authenticated(browser: Browser): Promise<unknown> {
 
 test('SESSION_SECRET changes in two roll-outs without ending a session that is used', async () => {
   world = await startWorld({ gateways: 2, settings: { SESSION_SECRET: oldSecret } })
-  const [used, unused] = [world.browser({ via: 'in turn' }), world.browser({ via: 'in turn' })]
-  world.provider.knobs.accessTokenTtlSeconds = 5
-  await world.signIn(used)
-  world.provider.knobs.accessTokenTtlSeconds = 600
+  const [used] = await world.signInExpired(1, { via: 'in turn' })
+  if (used === undefined) throw new Error('no browser')
+  const unused = world.browser({ via: 'in turn' })
   await world.signIn(unused)
 
   const everybodyIsIn = async (): Promise<void> => {

@@ -64,10 +64,11 @@ describe('the browser double', () => {
       'sec-fetch-site': 'none',
       'sec-fetch-dest': 'document',
     })
-    const fetched = await tab.fetch('/x', { method: 'POST' })
+    const fetched = await tab.fetch('/x', { method: 'POST', headers: { 'x-own': '1' } })
     expect(fetched.json<Echo>().headers).toMatchObject({
       'sec-fetch-site': 'same-origin',
       'sec-fetch-mode': 'cors',
+      'x-own': '1',
       'sec-fetch-dest': 'empty',
       origin: `http://127.0.0.1:${port}`,
     })

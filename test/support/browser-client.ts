@@ -101,7 +101,8 @@ export function createBrowser(options: BrowserOptions): Browser {
       url,
       headers: { 'user-agent': userAgent, ...headers, ...(cookie === undefined ? {} : { cookie }) },
       address: options.route?.(url),
-      ...rest,
+      body: rest.body,
+      signal: rest.signal,
     })
     history.push(answer)
     if (context !== undefined) cookies.store(url, answer.setCookies, context)
@@ -169,7 +170,8 @@ export function createBrowser(options: BrowserOptions): Browser {
           url,
           headers: { 'user-agent': userAgent, ...headers, ...(cookie === undefined ? {} : { cookie }) },
           address: options.route?.(url),
-          ...how,
+          body: how.body,
+          signal: how.signal,
         })
       },
     }

@@ -34,6 +34,9 @@ const minimumSecretLength = 8
 /** A leading piece of this length gives a truncated secret away. */
 const pieceLength = 24
 
+/** Of a payload, which has less in each character. */
+const middleLength = 60
+
 interface Needle {
   readonly kind: SecretKind
   readonly form: string
@@ -72,8 +75,7 @@ function needlesOf(kind: SecretKind, secret: string): Needle[] {
     needles.push({ kind, form, bytes: Buffer.from(bytes as string) })
   }
   for (const { part, text } of tellingParts(secret)) {
-    add(`${part}, raw or cut off`, text.slice(0, pieceLength))
-    add(`${part}, raw, its end`, text.slice(-pieceLength))
+    for (const { name, piece } of piecesOf(part, text)) add(`${part}, raw, ${name}`, piece)
     if (encodeURIComponent(text) !== text) add(`${part}, URL-encoded`, encodeURIComponent(text))
     add(`${part}, hexadecimal`, Buffer.from(text).toString('hex'))
     for (const encoding of ['base64', 'base64url'] as const) {
@@ -84,6 +86,19 @@ function needlesOf(kind: SecretKind, secret: string): Needle[] {
     if (decoded.length >= 16 && decoded.toString('base64url') === text) add(`${part}, decoded`, decoded)
   }
   return needles
+}
+
+/**
+ * A token that was cut off somewhere is a leak too. Payloads of one provider begin and end alike, whatever token they are of; their
+ * middle tells them apart.
+ */
+function piecesOf(part: string, text: string): { name: string; piece: string }[] {
+  const middle = Math.max(0, Math.floor((text.length - middleLength) / 2))
+  if (part === 'payload') return [{ name: 'its middle', piece: text.slice(middle, middle + middleLength) }]
+  return [
+    { name: 'its beginning', piece: text.slice(0, pieceLength) },
+    { name: 'its end', piece: text.slice(-pieceLength) },
+  ]
 }
 
 /** A JWT's header is the same in all of them and says nothing; its payload and signature do. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startTestApi, type TestApi } from './api.ts'
 import { type Browser, createBrowser, type Tab } from './browser-client.ts'
@@ -50,6 +51,13 @@ export interface World {
   browser(options?: WorldBrowserOptions): Browser
   /** Signs in; the tab shows the application then. */
   signIn(browser?: Browser, loginHint?: string): Promise<Tab>
+  /**
+   * Signs in that many browsers whose access token is past use, so that their next call needs a refresh; the tokens after that are
+   * good for long. Waits once for all of them.
+   */
+  signInExpired(count: number, options?: WorldBrowserOptions): Promise<readonly Browser[]>
+  /** Another browser double with the session of the first: the same browser, as the balancer would send it elsewhere. */
+  sameSession(browser: Browser, options: WorldBrowserOptions): Browser
   /** The session cookie that a browser holds. */
   sessionCookie(browser: Browser): string | undefined
   /** Starts a gateway in the place of number `index`, which must have ended. */
@@ -62,10 +70,31 @@ export interface World {
 
 const sessionSecret = 'first-session-secret-of-the-tests-0123456789'
 
+/** A gateway sends even the shortest-lived token for its first five seconds, lest it refresh at each request. */
+const shortTtlSeconds = 5
+const longTtlSeconds = 600
+
 const spaFolder = fileURLToPath(new URL('spa', import.meta.url))
+
+/** What has to be ended, in the order in which it was begun. */
+type Cleanup = (() => unknown)[]
 
 /** Builds the world; call {@link World.stop} after the test. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const cleanup: Cleanup = []
+  try {
+    return await buildWorld(options, cleanup)
+  } catch (error) {
+    await endAll(cleanup)
+    throw error
+  }
+}
+
+async function endAll(cleanup: Cleanup): Promise<void> {
+  for (const end of cleanup.splice(0).reverse()) await end()
+}
+
+async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<World> {
   const count = options.gateways ?? 1
   const ports = await Promise.all(Array.from({ length: count }, freePort))
   const baseUrl = new URL(
@@ -73,17 +102,20 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   )
   const redis = await startRedis({ conf: options.redisConf ?? {} })
   const watch = await watchRedis(redis.port)
+  cleanup.push(redis.stop, watch.stop)
   const redisClient = redis.client()
   const provider = await startTestProvider({
     baseUrl: baseUrl.origin,
     backchannelLogoutUrl: `http://127.0.0.1:${ports[0]}/backchannel-logout`,
     ...options.provider,
   })
+  cleanup.push(provider.stop)
   const api = await startTestApi({
     issuer: provider.issuer,
     audience: apiAudience,
     jwksUri: `${provider.issuer}.well-known/jwks.json`,
   })
+  cleanup.push(api.stop)
   if (options.providerUp === false) await provider.gate.down()
   const settings = {
     ISSUER_URL: provider.issuer,
@@ -104,8 +136,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ...options.settings,
   }
   const secrets = new Set(settings.SESSION_SECRET.split(','))
-  const current: GatewayProcess[] = await Promise.all(
-    ports.map((port) => startGatewayProcess({ ...settings, PORT: `${port}` })),
+  const current = await startAll(
+    ports.map((port) => ({ ...settings, PORT: `${port}` })),
+    cleanup,
   )
   const gateways = [...current]
   const browsers: Browser[] = []
@@ -144,11 +177,33 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       const { answer } = await tab.open(`/login?returnTo=/welcome${hint}`)
       const arrived = answer.url.origin === baseUrl.origin && answer.url.pathname === '/welcome'
       if (!arrived || world.sessionCookie(browser) === undefined) {
+        const log = gateways.map((gateway) => gateway.output().split('\n').slice(-8).join('\n'))
         throw new Error(
-          `the sign-in ended at ${answer.url.pathname} with ${answer.status}:\n${answer.text()}`,
+          `the sign-in ended at ${answer.url.pathname} with ${answer.status}:\n${log.join('\n')}`,
         )
       }
       return tab
+    },
+    async signInExpired(howMany, how) {
+      provider.knobs.accessTokenTtlSeconds = shortTtlSeconds
+      const signedIn: Browser[] = []
+      while (signedIn.length < howMany) {
+        const browser = world.browser(how)
+        await world.signIn(browser)
+        signedIn.push(browser)
+      }
+      provider.knobs.accessTokenTtlSeconds = longTtlSeconds
+      await sleep(shortTtlSeconds * 1_000 + 200)
+      return signedIn
+    },
+    sameSession(browser, how) {
+      const other = world.browser(how)
+      const secure = baseUrl.protocol === 'https:' ? '; Secure' : ''
+      other.cookies.plant(
+        baseUrl,
+        `${world.sessionCookieName}=${world.sessionCookie(browser)}; Path=/; HttpOnly; SameSite=Strict${secure}`,
+      )
+      return other
     },
     sessionCookie: (browser) => browser.cookies.get(baseUrl, world.sessionCookieName),
     async replaceGateway(index, changes = {}) {
@@ -161,14 +216,28 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     sessionKeys: () => redisClient.keys('coatcheck:session:*'),
     async stop() {
-      await Promise.all(current.map((gateway) => gateway.stop()))
-      await Promise.all([api.stop(), provider.stop()])
-      watch.stop()
-      await redis.stop()
+      await endAll(cleanup)
       failOnLeaks(world)
     },
   }
   return world
+}
+
+/** Starts gateways side by side; when one fails, the others are still known to the clean-up. */
+async function startAll(
+  environments: readonly (Readonly<Record<string, string>> & { readonly PORT: string })[],
+  cleanup: Cleanup,
+): Promise<GatewayProcess[]> {
+  const current: GatewayProcess[] = []
+  cleanup.push(() => Promise.all(current.map((gateway) => gateway.stop())))
+  const starts = await Promise.allSettled(environments.map(startGatewayProcess))
+  for (const start of starts) {
+    if (start.status === 'fulfilled') current.push(start.value)
+  }
+  for (const start of starts) {
+    if (start.status === 'rejected') throw start.reason
+  }
+  return current
 }
 
 function failOnLeaks(world: World): void {
