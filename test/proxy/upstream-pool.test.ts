@@ -30,8 +30,8 @@ function ask(path = '/x'): Promise<number> {
       onData: () => true,
       onComplete: () => {
         pool.leave(request)
-        // undici frees the connection once this has returned.
-        setImmediate(resolve, upstream.requests.at(-1)?.connection ?? -1)
+        // undici frees the connection in the turn after the one in which it says so.
+        setImmediate(() => setImmediate(resolve, upstream.requests.at(-1)?.connection ?? -1))
       },
       onError: reject,
     }

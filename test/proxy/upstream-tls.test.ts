@@ -49,8 +49,8 @@ beforeAll(async () => {
     { ...own, requestCert: true, rejectUnauthorized: false, ca: [client.cert] },
     (request, response) => {
       const socket = request.socket as TLSSocket
-      const { CN } = socket.getPeerCertificate()?.subject ?? {}
-      seen.push({ authorization: request.headers.authorization, clientName: CN })
+      const name = socket.getPeerCertificate()?.subject?.CN
+      seen.push({ authorization: request.headers.authorization, clientName: name?.toString() })
       response.end('safe')
     },
   )
