@@ -11,7 +11,7 @@ import type { SessionStore } from '../../src/session/store.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { noMetrics } from '../../src/telemetry/metrics.ts'
 import { cores, start } from '../processes.ts'
-import { type BenchSession, lifetimeSeconds } from '../world.ts'
+import { type BenchSession, lifetimeSeconds, makeSessions } from '../world.ts'
 import type { Gateway, World } from './gateway.ts'
 
 const audience = 'https://bench.example'
@@ -23,7 +23,9 @@ const cookieName = 'coatcheck'
 const randomSecret = (): string => randomBytes(32).toString('base64url')
 
 /** Coatcheck as its users start it, with its session cache `on` or `off`, and sessions as a login would have left them. */
-export async function startCoatcheck(world: World, port: number, cache: 'on' | 'off'): Promise<Gateway> {
+export async function startCoatcheck(shared: World, port: number, cache: 'on' | 'off'): Promise<Gateway> {
+  // Both variants use one Redis, each under a secret of its own.
+  const world = { ...shared, sessions: makeSessions() }
   const origin = `http://127.0.0.1:${port}`
   const clientSecret = randomSecret()
   const secret = randomSecret()
@@ -62,7 +64,8 @@ function toSettings(world: World, port: number, cache: 'on' | 'off') {
   return {
     CLIENT_ID: clientId,
     API_AUDIENCE: audience,
-    API_URL: world.upstreamUrl,
+    // Coatcheck takes its prefix away before it forwards; the peers keep it.
+    API_URL: `${world.upstreamUrl}/api`,
     PORT: `${port}`,
     REDIS_URL: world.redisUrl,
     SESSION_CACHE: cache,
@@ -110,7 +113,7 @@ async function writeSession(
     sealedFacts: seal.sealFacts(h, facts),
     lastSeenAtMs: nowMs,
   }
-  await store.create(h, row, lifetimeMs)
+  if (!(await store.create(h, row, lifetimeMs))) throw new Error('a session exists already')
 }
 
 function toRecord(
