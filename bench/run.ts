@@ -117,4 +117,8 @@ async function cutOff(reason: string): Promise<never> {
 if (!existsSync(join(here, 'node_modules'))) execFileSync('npm', ['ci'], { cwd: here, stdio: 'inherit' })
 setTimeout(() => void cutOff('the benchmark took too long'), runLimitMs).unref()
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void cutOff(`ended by ${signal}`))
-await run().finally(stopAll)
+try {
+  await run()
+} finally {
+  await stopAll()
+}

@@ -44,9 +44,9 @@ app.register(httpProxy, {
   upstream: UPSTREAM_URL,
   prefix: '/api',
   rewritePrefix: '/api',
-  preHandler: async (request, reply) => {
-    if (request.session.accessToken === undefined) return reply.code(401).send({ code: 'session_missing' })
-    return undefined
+  preHandler(request, reply, done) {
+    if (request.session.accessToken === undefined) reply.code(401).send({ code: 'session_missing' })
+    else done()
   },
   replyOptions: {
     rewriteRequestHeaders: (request, headers) => ({
