@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { CompletedLogin, Provider } from '../oidc/provider.ts'
-import { usableMarginMs } from '../oidc/token-set.ts'
+import { type Identity, usableMarginMs } from '../oidc/token-set.ts'
 import type { Sealer } from '../sealing/sealer.ts'
 import type { SessionRecords } from './records.ts'
 import type { SessionRecord } from './session.ts'
@@ -25,8 +25,7 @@ type BeginInput = Parameters<Sessions['begin']>[0]
 /** The callback's half of sessions. */
 export function createBegin(dependencies: BeginDependencies): Pick<Sessions, 'redeemState' | 'begin'> {
   const { records, store, provider, now } = dependencies
-  const giveUp = async (h: string, { refreshToken }: CompletedLogin): Promise<void> => {
-    await records.delete(h)
+  const revoke = async ({ refreshToken }: CompletedLogin): Promise<void> => {
     if (refreshToken !== undefined) await provider.revoke(refreshToken)
   }
   return {
@@ -37,15 +36,15 @@ export function createBegin(dependencies: BeginDependencies): Pick<Sessions, 're
     async begin(input) {
       const h = hashSessionId(input.id)
       const record = toRecord(input, records.limits.maxLifetimeMs, now())
-      try {
-        const session = record.endsAtMs > now() ? await write(dependencies, h, input, record) : undefined
-        if (session !== undefined) return { kind: 'begun', session } satisfies BeginResult
-      } catch (error) {
+      const written = await write(dependencies, h, input, record).catch((error: unknown) => {
         // Written or not, nobody will ever hold its cookie; the store may not answer this either.
-        void giveUp(h, input.login).catch(() => undefined)
+        void Promise.allSettled([records.delete(h), revoke(input.login)])
         throw error
-      }
-      await giveUp(h, input.login)
+      })
+      if (written === 'id_in_use') throw new GatewayError('internal_error', { context: { reason: written } })
+      if (written !== 'ended') return { kind: 'begun', session: written } satisfies BeginResult
+      await records.delete(h)
+      await revoke(input.login)
       return { kind: 'ended_meanwhile' } satisfies BeginResult
     },
   }
@@ -53,16 +52,24 @@ export function createBegin(dependencies: BeginDependencies): Pick<Sessions, 're
 
 /** Index members → create → tombstones: whichever way a logout runs beside it, one of both sees the other. */
 async function write(
-  { records, store, sealer }: BeginDependencies,
+  dependencies: BeginDependencies,
   h: string,
   { id, login: { identity }, redeemedAtMs }: BeginInput,
   record: SessionRecord,
-): Promise<OpenSession | undefined> {
+): Promise<OpenSession | 'ended' | 'id_in_use'> {
+  const { records, now } = dependencies
+  if (now() >= record.endsAtMs) return 'ended'
   await records.indexes.add(h, record)
   const session = await records.create(id, record)
-  if (session === undefined)
-    throw new GatewayError('internal_error', { context: { reason: 'session id in use' } })
-  const { issuer, subject, providerSessionId: sid } = identity
+  if (session === undefined) return 'id_in_use'
+  return (await wasLoggedOut(dependencies, identity, redeemedAtMs)) ? 'ended' : session
+}
+
+async function wasLoggedOut(
+  { store, sealer }: BeginDependencies,
+  { issuer, subject, providerSessionId: sid }: Identity,
+  redeemedAtMs: number,
+): Promise<boolean> {
   const ofSession = sid === undefined ? [] : providerSessionTombstoneKey(sealer, issuer, sid).all
   const ofUser = subjectTombstoneKey(sealer, issuer, subject).all
   const [sessionEnds, userEnds] = await Promise.all([
@@ -71,8 +78,9 @@ async function write(
   ])
   const isSessionOver = sessionEnds.some((writtenAtMs) => writtenAtMs !== undefined)
   // In the same millisecond nobody can tell which came first; then the logout counts.
-  const isUserOut = userEnds.some((writtenAtMs) => writtenAtMs !== undefined && writtenAtMs >= redeemedAtMs)
-  return isSessionOver || isUserOut ? undefined : session
+  return (
+    isSessionOver || userEnds.some((writtenAtMs) => writtenAtMs !== undefined && writtenAtMs >= redeemedAtMs)
+  )
 }
 
 function toRecord(

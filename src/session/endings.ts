@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import type { SessionRecords, StoredSession } from './records.ts'
+import type { StoredSession } from './record-writes.ts'
+import type { SessionRecords } from './records.ts'
 
 /** Requests that began before a session's end learn its reason for this long, milliseconds. */
 const reasonLifeMs = 60_000

@@ -5,6 +5,13 @@ import { createSessionCache } from './cache.ts'
 import { createSessionIndexes, type SessionIndexes } from './indexes.ts'
 import { createLookup, type Lookup } from './lookup.ts'
 import { createRecordSeal, type RecordSeal } from './record.ts'
+import {
+  type PreparedReplace,
+  prepareReplace,
+  type RecordWriting,
+  type StoredSession,
+  sealRow,
+} from './record-writes.ts'
 import { createReferences, type References } from './references.ts'
 import {
   isEnded,
@@ -14,9 +21,10 @@ import {
   type SessionView,
   ttlMs,
 } from './session.ts'
-import { hashSessionId, isSessionId, newWriteId } from './session-keys.ts'
+import { hashSessionId, isSessionId } from './session-keys.ts'
 import type { OpenSession } from './sessions.ts'
-import type { ReplaceResult, SessionRow, SessionStore } from './store.ts'
+import type { SessionRow, SessionStore } from './store.ts'
+import { viewOf } from './view.ts'
 
 /** Settings of sessions; the configuration fits as it is. */
 export interface SessionOptions {
@@ -39,15 +47,6 @@ export interface SessionRecordsDependencies {
   readonly telemetry: Pick<Telemetry, 'metrics'>
   readonly now: () => number
 }
-
-/** A session as it was read. */
-export interface StoredSession extends OpenSession {
-  /** Sealed under an older secret: the next replace seals everything again. */
-  readonly stale: boolean
-}
-
-/** One replace of a record; every call repeats exactly the same write. */
-export type PreparedReplace = () => Promise<ReplaceResult>
 
 /**
  * Session records over a store: opened and sealed, cached, indexed. The four writes of a session happen here and nowhere else.
@@ -89,6 +88,7 @@ export function createSessionRecords(
   const seal = createRecordSeal({ sealer, issuer: options.issuerUrl, clientId: options.clientId })
   const references = createReferences(sealer)
   const indexes = createSessionIndexes({ store, sealer, now })
+  const writing: RecordWriting = { store, seal, indexes, now }
   const cacheSize = options.sessionCache ? options.sessionCacheSize : 0
   const cache = createSessionCache(cacheSize, { changes: store.changes, now })
   const read = readerOf({ store, seal, references, limits, now })
@@ -103,12 +103,12 @@ export function createSessionRecords(
     open: async (id) => (isSessionId(id) ? read(id, hashSessionId(id)) : undefined),
     async create(id, record) {
       const h = hashSessionId(id)
-      const row = sealRow(seal, indexes, id, h, record, now())
+      const row = sealRow(writing, id, h, record, now())
       const created = await store.create(h, row, ttlMs(record.endsAtMs, limits, now()))
       return created ? { id, record, view: viewOf(references, h, row, record) } : undefined
     },
     prepareReplace(session, next) {
-      const replace = prepareReplace({ store, seal, indexes, now }, session, next)
+      const replace = prepareReplace(writing, session, next)
       return () => replace().finally(() => cache.evict(session.view.h))
     },
     async touch(view, atMs) {
@@ -150,62 +150,6 @@ function newerRecord(): GatewayError {
   return new GatewayError('session_store_unavailable', {
     context: { reason: 'a session was written by a newer version of the gateway' },
   })
-}
-
-function viewOf(
-  references: References,
-  h: string,
-  row: Pick<SessionRow, 'writeId' | 'lastSeenAtMs'>,
-  { createdAtMs, endsAtMs, identity, tokens }: SessionRecord,
-): SessionView {
-  return {
-    h,
-    writeId: row.writeId,
-    createdAtMs,
-    endsAtMs,
-    lastSeenAtMs: row.lastSeenAtMs,
-    access: tokens.access,
-    canRefresh: tokens.refreshToken !== undefined,
-    sessionRef: references.session(h),
-    userRef: references.user(identity.issuer, identity.subject),
-  }
-}
-
-function sealRow(
-  seal: RecordSeal,
-  indexes: SessionIndexes,
-  id: string,
-  h: string,
-  record: SessionRecord,
-  lastSeenAtMs: number,
-): SessionRow {
-  const writeId = newWriteId()
-  return {
-    writeId,
-    sealedRecord: seal.seal(id, h, writeId, record),
-    sealedFacts: seal.sealFacts(h, indexes.factsOf(record)),
-    lastSeenAtMs,
-  }
-}
-
-type Replacing = Pick<Reading, 'store' | 'seal' | 'now'> & { readonly indexes: SessionIndexes }
-
-/**
- * A record under an older secret takes its facts along, after its index members under the new keys: a logout must find it at
- * every moment.
- */
-function prepareReplace(parts: Replacing, session: StoredSession, next: SessionRecord): PreparedReplace {
-  const { store, seal, indexes, now } = parts
-  const { id, view, record, stale } = session
-  const row = sealRow(seal, indexes, id, view.h, next, view.lastSeenAtMs)
-  const isShortened = next.endsAtMs < record.endsAtMs
-  const { sealedFacts, ...withoutFacts } = row
-  const write = stale || isShortened ? { ...withoutFacts, sealedFacts } : withoutFacts
-  return async () => {
-    if (stale) await indexes.add(view.h, next)
-    const maxTtlMs = isShortened ? Math.max(1, next.endsAtMs - now()) : undefined
-    return store.replace(view.h, view.writeId, write, maxTtlMs)
-  }
 }
 
 function toFacts(

@@ -1,14 +1,14 @@
-import { GatewayError } from '../errors/gateway-error.ts'
+import type { GatewayError } from '../errors/gateway-error.ts'
 import type { Provider, RefreshOutcome } from '../oidc/provider.ts'
 import type { AccessToken } from '../oidc/token-set.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Breaker } from './breaker.ts'
 import type { Lease } from './lease.ts'
-import type { StoredSession } from './records.ts'
+import type { StoredSession } from './record-writes.ts'
 import { noRefreshToken, takesTooLong } from './refresh-errors.ts'
 import { applyOutcome, type Granted, type OutcomeDependencies } from './refresh-outcome.ts'
 import type { Want } from './refresh-want.ts'
-import { setbackKey } from './setbacks.ts'
+import { outagePausesMs, setbackKey } from './setbacks.ts'
 import { isSendable } from './token-rules.ts'
 
 /** Rounds of read and grant for one want; more than one only when another node wrote in between. */
@@ -61,7 +61,7 @@ async function grant(
   if (refreshToken === undefined) throw await withoutRefreshToken(dependencies, session, audience.key)
   const standing = setbacks.standing(h) ?? setbacks.standing(setbackKey(h, audience.key))
   if (standing !== undefined) throw standing
-  if (!breaker.allows()) throw new GatewayError('provider_unavailable', { retryAfterSeconds: 1 })
+  if (!breaker.allows()) throw setbacks.note(h, { code: 'provider_unavailable' }, outagePausesMs.slice(0, 1))
   const granted: Granted = { session, audience, lease, unsettled }
   return applyOutcome(dependencies, granted, await ask(dependencies, granted, refreshToken))
 }

@@ -4,7 +4,8 @@ import type { AccessToken, ApiAudience } from '../oidc/token-set.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Endings } from './endings.ts'
 import type { Lease } from './lease.ts'
-import type { SessionRecords, StoredSession } from './records.ts'
+import type { StoredSession } from './record-writes.ts'
+import type { SessionRecords } from './records.ts'
 import { takesTooLong } from './refresh-errors.ts'
 import { settleWrite } from './refresh-write.ts'
 import { type Obtained, refreshedRecord } from './refreshed-record.ts'
@@ -142,9 +143,9 @@ async function write(
 ): Promise<boolean> {
   const { records, endings, now } = dependencies
   const next = refreshedRecord(session.record, audience.key, obtained)
-  const isMoot = (): boolean => now() >= session.record.endsAtMs
-  const result = await settleWrite(records.prepareReplace(session, next), unsettled, isMoot)
-  if (result !== 'gone') return result === 'replaced'
+  const isOver = (): boolean => now() >= next.endsAtMs
+  const result = await settleWrite(records.prepareReplace(session, next), unsettled, isOver)
+  if (result !== 'gone' && !isOver()) return result === 'replaced'
   await revoke(dependencies, obtained.refreshToken)
   throw endings.errorOf(session.view.h)
 }

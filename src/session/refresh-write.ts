@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GatewayError } from '../errors/gateway-error.ts'
-import type { PreparedReplace } from './records.ts'
+import type { PreparedReplace } from './record-writes.ts'
 import type { ReplaceResult } from './store.ts'
 
 /** Pauses between attempts, milliseconds: short, because until it is known the session can do nothing. */
