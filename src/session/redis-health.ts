@@ -43,8 +43,10 @@ export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
   let announced = false
   let failures = 0
   let timer: NodeJS.Timeout | undefined
+  let stopped = false
 
   const note = (fault: RedisFault, key: string | undefined): void => {
+    if (stopped) return
     failures += 1
     const refusedKey = fault.refusesWrites ? (key ?? '') : trouble?.refusedKey
     // That a connection is closed is no news when it is known why.
@@ -73,6 +75,7 @@ export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
       ? client.ping()
       : client.set(probeKey(trouble.refusedKey), '1', 'PX', probeTtlMs)
   const probe = (): void => {
+    if (stopped) return
     const before = failures
     attempt().then(
       // A success amid failures proves little: recovery is a whole interval without one.
@@ -89,9 +92,9 @@ export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
     reason: () => trouble?.reason,
     failed,
     stop() {
+      // The listeners stay: an error that nobody listens to would be thrown.
+      stopped = true
       clearInterval(timer)
-      client.removeAllListeners('close')
-      client.removeAllListeners('ready')
     },
   }
 }

@@ -48,7 +48,10 @@ export interface SessionStore {
   /** Every session, for the operator's list; in batches, without a guarantee about those that come and go meanwhile. */
   scan(): AsyncIterable<readonly string[]>
 
-  /** Callback only. Resolves to false, writing nothing, when the key already exists. */
+  /**
+   * Callback only. Resolves to false, writing nothing, when the key already exists. Repeating it with the same write id is
+   * safe.
+   */
   create(h: string, row: SessionRow, ttlMs: number): Promise<boolean>
   /**
    * Refresh only: writes if the session still carries `expectedWriteId`. The TTL stays, or is shortened to `maxTtlMs`.
@@ -65,7 +68,10 @@ export interface SessionStore {
   /** Deletes; resolves to whether it existed. */
   delete(h: string): Promise<boolean>
 
-  /** Takes the refresh lease of a session: false when another owner holds it. */
+  /**
+   * Takes the refresh lease of a session: false when another owner holds it. The same owner may take it again, so every piece of
+   * work needs an owner of its own.
+   */
   acquireLease(h: string, owner: string, ttlMs: number): Promise<boolean>
   /** Extends our own lease: false when it is no longer ours. */
   renewLease(h: string, owner: string, ttlMs: number): Promise<boolean>

@@ -146,6 +146,8 @@ describe('when Redis refuses writes, the store', () => {
     const admin = server.client()
     await admin.config('SET', 'maxmemory', '1')
     await expectUnavailable(store.create(newHash(), newRow(), 60_000))
+    // Several probes later still: what a PING would say does not count.
+    await new Promise((resolve) => setTimeout(resolve, 1_300))
     expect(store.status().reason).toBe('Redis is out of memory.')
     expect(await store.read(h)).toBeDefined()
     expect(await store.delete(h)).toBe(true)
@@ -178,10 +180,23 @@ describe('without Redis at the start, the store', () => {
     expect(logged.messages).toEqual([unavailable, available])
   })
 
-  it('can be closed', async () => {
-    const { store } = openStore({ redisUrl: `redis://127.0.0.1:${await freePort()}` })
+  it('rejects at once instead of queueing, even while Redis accepts connections and answers nothing', async () => {
+    const server = await startServer()
+    server.freeze()
+    const { store } = open(server.url)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const startedMs = performance.now()
+    await expectUnavailable(store.read(newHash()))
+    expect(performance.now() - startedMs).toBeLessThan(250)
+  })
+
+  it('can be closed, and is quiet then', async () => {
+    const { store, messages } = openStore({ redisUrl: `redis://127.0.0.1:${await freePort()}` })
+    await eventually(() => expect(messages).toHaveLength(1))
     await store.close()
     await expectUnavailable(store.read(newHash()))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(messages).toHaveLength(1)
   })
 })
 

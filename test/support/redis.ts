@@ -65,11 +65,11 @@ async function launch(args: readonly string[]): Promise<ChildProcess> {
   return child
 }
 
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+/** SIGKILL ends a frozen process too; waking it before would let it do what it has already been sent. */
+async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGCONT')
-  child.kill(signal)
+  child.kill('SIGKILL')
   await exited
 }
 
@@ -93,14 +93,14 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     },
     async stop() {
       for (const client of clients.splice(0)) client.disconnect()
-      await end(child, 'SIGKILL')
+      await end(child)
       await rm(folder, { recursive: true, force: true })
     },
-    kill: () => end(child, 'SIGKILL'),
+    kill: () => end(child),
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
     async restart() {
-      await end(child, 'SIGKILL')
+      await end(child)
       child = await launch(args)
     },
     client() {
