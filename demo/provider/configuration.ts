@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import type { ProviderContext, TokenSource } from 'oidc-provider'
+import type { Client, ProviderContext, TokenSource } from 'oidc-provider'
 import { describeResource, resolveAudience, shapeAccessToken } from './audience.ts'
 import type { Grants } from './grants.ts'
 import type { DemoClient, DemoTenant } from './options.ts'
@@ -86,7 +86,7 @@ function createFeatures(tenant: DemoTenant): object {
     devInteractions: { enabled: false },
     dPoP: { enabled: false },
     backchannelLogout: { enabled: true },
-    revocation: { enabled: true },
+    revocation: { enabled: true, allowedPolicy: isOwnToken },
     encryption: { enabled: true },
     rpInitiatedLogout: { enabled: true },
     resourceIndicators: {
@@ -98,6 +98,9 @@ function createFeatures(tenant: DemoTenant): object {
     },
   }
 }
+
+const isOwnToken = (_ctx: unknown, client: Client, token: TokenSource): boolean =>
+  token.clientId === client.clientId
 
 function createTtl(tenant: DemoTenant): object {
   return {
