@@ -96,6 +96,8 @@ describe('a login', () => {
     const old = world.sessionCookie(browser)
     await world.signIn(browser)
     expect(world.sessionCookie(browser)).not.toBe(old)
+    // A store that is too slow would leave the old one to its idle timeout, and say so.
+    expect(world.gateways[0]?.output()).not.toContain('was left to its idle timeout')
     const other = world.browser()
     other.cookies.plant(world.baseUrl, `${world.sessionCookieName}=${old}; Path=/; Secure; HttpOnly`)
     expect((await other.tab().fetch('/api/orders')).status).toBe(401)

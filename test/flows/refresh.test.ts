@@ -155,7 +155,7 @@ describe('a refresh whose gateway goes away', () => {
     await gateway.wrote('shutting down')
     hold.release()
     expect(await gateway.exited).toBe(0)
-    await world.replaceGateway(0)
+    await (await world.replaceGateway(0)).ready()
     expect((await tab.fetch('/api/orders')).status).toBe(200)
     expect(world.provider.grants('refresh_token')).toBe(1)
   })

@@ -11,8 +11,8 @@ let world: World
 afterEach(() => world.stop())
 
 async function rollOut(index: number, secrets: string): Promise<void> {
-  await world.gateways.at(index - 2)?.stop()
-  await world.replaceGateway(index, { SESSION_SECRET: secrets })
+  const gateway = await world.replaceGateway(index, { SESSION_SECRET: secrets })
+  await gateway.ready()
 }
 
 async function authenticated(browser: Browser): Promise<unknown> {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { eventually } from './eventually.ts'
 
 /** A gateway that runs as users run it: its own process, settings by environment. */
 export interface GatewayProcess {
@@ -14,6 +15,8 @@ export interface GatewayProcess {
   log(): readonly Record<string, unknown>[]
   /** Resolves when it has written a line that contains the text. */
   wrote(text: string): Promise<void>
+  /** Resolves when `/readyz` says that store and provider are there, as a balancer waits for it. */
+  ready(): Promise<void>
   /** Exit code, or `null` after a signal. */
   readonly exited: Promise<number | null>
   /** SIGTERM, then waits: what an orchestrator does. */
@@ -26,6 +29,9 @@ export interface GatewayProcess {
   freeze(): void
   thaw(): void
 }
+
+/** A machine that is busy with other tests takes its time. */
+const readyWithinMs = 15_000
 
 /** The line that `coatcheck start` writes once it accepts connections. */
 const readyLine = 'the gateway listens'
@@ -61,6 +67,7 @@ export async function startGatewayProcess(
     output: output.text,
     log: () => parseLines(output.text()),
     wrote: output.contains,
+    ready: () => eventually(() => assertReady(Number(env.PORT)), readyWithinMs),
     exited,
     terminate: () => void child.kill('SIGTERM'),
     async stop() {
@@ -75,6 +82,11 @@ export async function startGatewayProcess(
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
   }
+}
+
+async function assertReady(port: number): Promise<void> {
+  const { status } = await fetch(`http://127.0.0.1:${port}/readyz`)
+  if (status !== 200) throw new Error(`/readyz answers ${status}`)
 }
 
 function collectOutput(child: ChildProcess) {

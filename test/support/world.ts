@@ -60,7 +60,10 @@ export interface World {
   sameSession(browser: Browser, options: WorldBrowserOptions): Browser
   /** The session cookie that a browser holds. */
   sessionCookie(browser: Browser): string | undefined
-  /** Starts a gateway in the place of number `index`, which must have ended. */
+  /**
+   * Starts a gateway with changed settings in the place of number `index`, which is stopped if it still runs, and waits until it
+   * listens; its store and provider may take longer.
+   */
   replaceGateway(index: number, settings?: Readonly<Record<string, string>>): Promise<GatewayProcess>
   /** Hashes of the sessions in Redis. */
   sessionKeys(): Promise<readonly string[]>
@@ -140,6 +143,7 @@ async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<Worl
     ports.map((port) => ({ ...settings, PORT: `${port}` })),
     cleanup,
   )
+  if (options.providerUp !== false) await Promise.all(current.map((gateway) => gateway.ready()))
   const gateways = [...current]
   const browsers: Browser[] = []
   let turn = 0
@@ -207,6 +211,7 @@ async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<Worl
     },
     sessionCookie: (browser) => browser.cookies.get(baseUrl, world.sessionCookieName),
     async replaceGateway(index, changes = {}) {
+      await current[index]?.stop()
       const next = { ...settings, ...changes, PORT: `${ports[index]}` }
       for (const secret of next.SESSION_SECRET.split(',')) secrets.add(secret)
       const gateway = await startGatewayProcess(next)
