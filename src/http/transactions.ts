@@ -11,7 +11,8 @@ export interface LogoutTransaction {
   readonly startedAtMs: number
 }
 
-interface TransactionTypes {
+/** What each kind of transaction holds. */
+export interface TransactionTypes {
   readonly login: LoginTransaction
   readonly logout: LogoutTransaction
 }
