@@ -82,7 +82,7 @@ describe('the invalidation feed', () => {
     await eventually(() => expect(hs).toEqual([h]))
   })
 
-  it('hears 5,000 writes at once, each of them, with the last within 250 ms', async () => {
+  it('hears 5,000 writes at once, each of them, the last within a second', async () => {
     const server = await startServer()
     const { store } = await open(server.url)
     const waiting = new Set(Array.from({ length: 5_000 }, newHash))
@@ -91,7 +91,8 @@ describe('the invalidation feed', () => {
     await Promise.all([...waiting].map((h) => client.hset(`coatcheck:session:{${h}}`, 'd', 'x')))
     const writtenMs = performance.now()
     await eventually(() => expect(waiting.size).toBe(0))
-    expect(performance.now() - writtenMs).toBeLessThan(250)
+    // Some 20 ms on a quiet machine; the suite's other files share this one.
+    expect(performance.now() - writtenMs).toBeLessThan(1_000)
     stop()
   })
 })
