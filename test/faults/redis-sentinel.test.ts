@@ -42,10 +42,11 @@ describe('behind Sentinels, the store', () => {
     expect([...outcomes].sort()).toEqual(['found', 'session_store_unavailable'])
     await untilReady(logged, 10_000)
     expect(store.changes.epoch()).toBeGreaterThan(epoch)
-    const heard: (string | undefined)[] = []
-    store.changes.subscribe((changed) => heard.push(changed))
+    // A touch that was given up on during the failover may still happen, and be heard as well.
+    const heard = new Set<string | undefined>()
+    store.changes.subscribe((changed) => heard.add(changed))
     await group.replica.client().del(`coatcheck:session:{${h}}`)
-    await eventually(() => expect(heard).toEqual([h]))
+    await eventually(() => expect([...heard]).toEqual([h]))
     expect(await store.read(h)).toBeUndefined()
   }, 60_000)
 })
