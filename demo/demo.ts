@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createGateway } from '../src/app.ts'
+import { createGateway, type Gateway } from '../src/app.ts'
 import { loadConfig } from '../src/config/load-config.ts'
 import { startDemoApi } from './api/api.ts'
 import { clientIds, type DemoAddresses, describeSpa, randomSecret, toClients } from './parts.ts'
@@ -92,7 +92,14 @@ async function startGateway(
     }),
   )
   await gateway.listen({ port: Number(baseUrl.port), host: '127.0.0.1' })
-  return () => gateway.close()
+  return () => closeNow(gateway)
+}
+
+/** Nobody waits for a demo: browsers keep connections open, some of them without ever asking anything. */
+async function closeNow(gateway: Gateway): Promise<void> {
+  const closed = gateway.close()
+  gateway.server.closeAllConnections()
+  await closed
 }
 
 /** Settings as an operator would write them. */

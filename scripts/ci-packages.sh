@@ -11,6 +11,7 @@ want() {
 want redis-server redis-server
 want chromium chromium
 want nginx nginx-light
+want openssl openssl
 
 ((${#missing[@]} == 0)) && exit 0
 

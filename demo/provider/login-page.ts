@@ -28,5 +28,11 @@ function renderUser(user: DemoUser): string {
 }
 
 function renderParameter(name: string, { params }: Interaction): string {
-  return `<div><dt>${name}</dt><dd>${escapeHtml(params[name] ?? '(not sent)')}</dd></div>`
+  return `<div><dt>${name}</dt><dd>${escapeHtml(readParameter(name, params) ?? '(not sent)')}</dd></div>`
+}
+
+/** The library takes `offline_access` out of the scope; it was asked for all the same. */
+function readParameter(name: string, params: Interaction['params']): string | undefined {
+  const value = params[name]
+  return name === 'scope' && params.offline_requested !== undefined ? `${value} offline_access` : value
 }
