@@ -66,6 +66,7 @@ async function complete(
     throw new GatewayError('login_state_invalid', { context: { reason: 'redeemed before' } })
   }
   const login = await provider.completeLogin(untrustedQuery, transaction)
+  // The id is new already, because no cookie is offered to this route; this keeps it so whatever a hook may offer one day.
   await request.session.regenerate()
   attachPendingLogin(request.session, {
     login,

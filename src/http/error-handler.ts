@@ -4,6 +4,7 @@ import { GatewayError } from '../errors/gateway-error.ts'
 import { problemRules } from '../errors/problem.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { ErrorAnswers } from './error-answer.ts'
+import type { HeaderFields } from './security-headers.ts'
 
 /** What error handling needs. */
 export interface ErrorHandlingContext {
@@ -44,9 +45,12 @@ export function sendError(
   return reply.code(status).headers(headers).send(body)
 }
 
-/** Fastify's `frameworkErrors`: for requests that fail before routing, such as a path that cannot be decoded. */
-export function createFrameworkErrorHandler(context: ErrorHandlingContext) {
+/** Fastify's `frameworkErrors`: for requests that fail before routing, such as a path that cannot be decoded. No hook runs for them. */
+export function createFrameworkErrorHandler(
+  context: ErrorHandlingContext & { readonly transportHeaders: HeaderFields },
+) {
   return function answerFrameworkError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    reply.headers(context.transportHeaders)
     sendError(context, toGatewayError(thrown), request, reply)
   }
 }

@@ -26,7 +26,7 @@ const passThroughSigner = {
  */
 export async function registerSessionPlugin(scope: FastifyInstance, context: HttpContext): Promise<void> {
   const { cookies, options, sessions } = context
-  await scope.register(fastifyCookie, { hook: false })
+  await scope.register(fastifyCookie)
   scope.addHook(
     'onRequest',
     function offerSessionCookie(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {

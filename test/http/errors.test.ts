@@ -116,6 +116,20 @@ describe('every answer', () => {
     },
   )
 
+  it('on loopback http says nothing about https', async () => {
+    const local = await buildGateway({ baseUrl: new URL('http://localhost:3000') })
+    const { headers } = await local.app.inject({ url: '/livez' })
+    await local.app.close()
+    expect(headers['strict-transport-security']).toBeUndefined()
+  })
+
+  it('of a path that cannot be decoded is 400', async () => {
+    const answer = await gateway.app.inject({ url: '/%ff', headers: fetchHeaders })
+    expect(answer.statusCode).toBe(400)
+    expect(answer.json()).toMatchObject({ code: 'request_target_rejected' })
+    expect(answer.headers['x-content-type-options']).toBe('nosniff')
+  })
+
   it('of an unknown address is 404', async () => {
     expect((await gateway.app.inject({ url: '/nowhere' })).json()).toMatchObject({ code: 'not_found' })
   })

@@ -143,6 +143,13 @@ describe('the confirmation page', () => {
     ).toBe(403)
   })
 
+  it('is refused when its proof is there twice', async () => {
+    const proof = proofOf((await get({})).body)
+    expect(
+      (await post('/logout', { 'content-type': form }, `proof=${proof}&proof=${proof}`)).statusCode,
+    ).toBe(403)
+  })
+
   it('cannot speak for a request of another site', async () => {
     const proof = proofOf((await get({})).body)
     expect((await confirm(proof, { 'sec-fetch-site': 'same-site' })).statusCode).toBe(403)

@@ -235,6 +235,13 @@ describe('a return address', () => {
     expect(resolve(untrusted)).toBeUndefined()
   })
 
+  it.each(['/a\\b', '/a\tb', '/a\nb', '/a\x7fb', '/a?x=\\', '\0'])(
+    '%j is refused, because readers disagree about it',
+    (untrusted) => {
+      expect(resolve(untrusted)).toBeUndefined()
+    },
+  )
+
   it('is refused beyond 512 bytes, before and after it is serialised', () => {
     expect(resolve(`/${'x'.repeat(511)}`)).toHaveLength(512)
     expect(resolve(`/${'x'.repeat(512)}`)).toBeUndefined()

@@ -76,6 +76,12 @@ describe('POST /session/refresh', () => {
     expect(gateway.refreshes).toEqual([id])
   })
 
+  it('cannot push the idle end beyond the absolute one', async () => {
+    gateway.sessions.clock.nowMs += 35_000_000
+    const answer = await send('POST', '/session/refresh')
+    expect(answer.json()).toMatchObject({ expiresIn: 1_000, idleExpiresIn: 1_000 })
+  })
+
   it('without a session says so', async () => {
     expect((await send('POST', '/session/refresh', '')).json()).toMatchObject({ authenticated: false })
     expect(gateway.refreshes).toEqual([])

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { installErrorHandling } from '../../../src/http/error-handler.ts'
+import { createFrameworkErrorHandler, installErrorHandling } from '../../../src/http/error-handler.ts'
 import { registerFetchScope } from '../../../src/http/fetch-scope.ts'
 import { registerHealthRoutes } from '../../../src/http/health-routes.ts'
 import { createHttpContext, type HttpContext } from '../../../src/http/http-context.ts'
@@ -114,7 +114,10 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
       now,
     },
   )
-  const app = Fastify(createServerOptions({ trustProxy: [] }, log))
+  const app = Fastify({
+    ...createServerOptions({ trustProxy: [] }, log),
+    frameworkErrors: createFrameworkErrorHandler(context),
+  })
   const spa = { ...context.returnToRules, spaDir: options.spaDir ?? '', spaCsp: options.spaCsp }
   installSecurityHeaders(app, context.transportHeaders)
   installTargetCheck(app)
