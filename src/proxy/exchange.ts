@@ -6,9 +6,9 @@ import type { Admission } from './admission.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { Answer, ExchangeContext } from './exchange-context.ts'
 import { isAnswering, isBrowserLate, type Phase, silenceLimitMs } from './exchange-phase.ts'
-import type { OpenStream } from './open-streams.ts'
+import { goodbyeMs, type OpenStream } from './open-streams.ts'
 import { judgeRefusal } from './step-up.ts'
-import { createUpload, linger, type Upload, type UploadObserver } from './upload.ts'
+import { hasBody, linger, Upload, type UploadObserver } from './upload.ts'
 import { reasonOf, toUpstreamError } from './upstream-errors.ts'
 import { type InFlight, sweepMs } from './upstream-pool.ts'
 import { isRepeatable, upstreamRequest } from './upstream-request.ts'
@@ -47,7 +47,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#request = request
     this.#reply = reply
     this.#answer = new AnswerWriter(reply.raw)
-    this.#upload = createUpload(request.raw, this)
+    this.#upload = hasBody(request.raw) ? new Upload(request.raw, this) : undefined
     this.#target = admission.target
     this.#token = admission.token
     this.sessionId = admission.sessionId
@@ -59,6 +59,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     if (!pool.enter(this)) {
       this.#phase = 'settled'
       this.#reply.send(new GatewayError('overloaded', { context: { route: config.prefix } }))
+      linger(this.#request.raw, this.#reply.raw)
       return
     }
     this.#reply.raw.once('close', () => this.#browserClosed())
@@ -102,7 +103,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     if (!isAnswering(this.#phase)) return
     this.#settle('ok')
     this.#answer.end()
-    if (this.#upload?.isEnded === false) linger(this.#request.raw)
+    linger(this.#request.raw, this.#reply.raw)
   }
 
   onError(error: Error): void {
@@ -140,10 +141,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#settle('ended')
     this.#abort?.()
     this.#answer.end()
-  }
-
-  terminate(): void {
-    this.#answer.cut()
+    setTimeout(() => this.#answer.cut(), goodbyeMs).unref()
   }
 
   #begin(answer: Answer): void {
@@ -236,7 +234,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#abort?.()
     if (!this.#answer.isUntouched) return
     this.#reply.send(problem)
-    if (this.#upload !== undefined) linger(this.#request.raw)
+    linger(this.#request.raw, this.#reply.raw)
   }
 
   /** What began cannot be taken back. */

@@ -27,9 +27,9 @@ type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDon
  * promise is made.
  */
 export function createGuard(route: ProxyRoute, services: GuardServices): Guard {
-  return (request, _reply, done) => {
+  return (request, reply, done) => {
     const refuse = (error: unknown): void => {
-      if (request.raw.headers['content-length'] !== undefined) linger(request.raw)
+      linger(request.raw, reply.raw)
       done(error instanceof Error ? error : new GatewayError('internal_error'))
     }
     try {

@@ -10,10 +10,8 @@ export interface OpenStream {
   readonly session: SessionView | undefined
   /** The session is over: says so to the browser and ends. */
   endSession(): void
-  /** The process stops: takes leave of the browser. */
+  /** The process stops: takes leave of the browser. Like the other, it leaves no connection behind after {@link goodbyeMs}. */
   goAway(): void
-  /** Cuts what is left. */
-  terminate(): void
 }
 
 /** All open streams of this process. */
@@ -24,7 +22,7 @@ export interface OpenStreams {
   countWebSockets(h: string): number
   /** The stream's session was active just now; its idle end moves. */
   noteActivity(h: string): void
-  /** Says goodbye to all streams and cuts those that are left after {@link goodbyeMs}. Later ones are sent away at once. */
+  /** Sends all streams away and waits until they are gone. Later ones are sent away at once. */
   drain(): Promise<void>
 }
 
@@ -36,8 +34,8 @@ export interface OpenStreamsDependencies {
   readonly now: () => number
 }
 
-/** Streams that do not answer a goodbye are cut after this, milliseconds. */
-const goodbyeMs = 2_000
+/** A browser that does not answer a goodbye is cut off after this, milliseconds. */
+export const goodbyeMs = 2_000
 
 /** While changes may go unheard, and whenever an end could not be confirmed, sessions are looked at this often; milliseconds. */
 const recheckMs = 1_000
@@ -119,11 +117,7 @@ class StreamRegistry implements OpenStreams {
       this.#whenEmpty = resolve
     })
     for (const stream of open) stream.goAway()
-    const cut = setTimeout(() => {
-      for (const stream of this.#all()) stream.terminate()
-    }, goodbyeMs)
     if (this.#entries.size > 0) await empty
-    clearTimeout(cut)
   }
 
   #all(): readonly OpenStream[] {

@@ -1,6 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { hasBody } from './upload.ts'
 
 /** The connection of an upgrade request, and what came on it behind the request's head. */
 export interface UpgradeSocket {
@@ -30,12 +31,17 @@ export function isUpgrade(request: MarkedRequest): boolean {
  */
 export function installUpgrades(app: FastifyInstance): void {
   const { server } = app
-  // Node 24.9 and later ask here; earlier ones emit 'upgrade' for every upgrade there is.
+  // Recent Node asks here; older Node emits 'upgrade' for every upgrade there is, and does not read the body behind it.
   Object.assign(server, { shouldUpgradeCallback: asksForWebSocket })
   server.on('upgrade', (request: MarkedRequest, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
+    const response = createResponse(request, socket)
     if (asksForWebSocket(request)) request[upgradeMark] = { socket, head }
-    app.routing(request, createResponse(request, socket))
+    else if (hasBody(request)) {
+      response.writeHead(400).end()
+      return
+    }
+    app.routing(request, response)
   })
 }
 

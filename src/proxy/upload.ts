@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** What undici reads of a stream's state: that it need not be destroyed at its end, and that its length is unknown. */
 const streamState = { autoDestroy: true, objectMode: false, ended: false, length: 0 } as const
@@ -50,12 +50,11 @@ export class Upload extends EventEmitter {
     return this
   }
 
-  /** Detaches; the rest of the body is read and thrown away, so that the connection does not stall on it. */
+  /** Lets go of the request. What is left of its body Node throws away once the answer is finished. */
   destroy(): this {
     if (this.destroyed) return this
     this.destroyed = true
     this.#source.off('data', this.#onData).off('end', this.#onEnd)
-    if (!this.isEnded) this.#source.resume()
     this.emit('close')
     return this
   }
@@ -76,25 +75,27 @@ export class Upload extends EventEmitter {
   }
 }
 
-/** The body that follows a request's head, if any (RFC 9112 section 6.3). */
-export function createUpload(request: IncomingMessage, observer: UploadObserver): Upload | undefined {
-  const { 'content-length': length, 'transfer-encoding': coding } = request.headers
-  const hasBody = coding !== undefined || (length !== undefined && length !== '0')
-  return hasBody ? new Upload(request, observer) : undefined
+/** Whether a body follows a request's head (RFC 9112 section 6.3). */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }
 
-/** After an answer to an unfinished request, so much longer is the rest read (and thrown away) before the cut, milliseconds. */
+/** After the answer to an unfinished request, so much longer is the rest read (and thrown away) before the cut, milliseconds. */
 const lingerMs = 2_000
 
 /**
- * For a request that is answered before its body has come: reads on for a while, so that the client gets to see the answer
- * instead of a reset, then cuts it off.
+ * For a request that is answered before its body has come. Node reads on and throws the rest away, so that the client gets to see
+ * the answer instead of a reset; here that is given an end.
  */
-export function linger(request: IncomingMessage): void {
-  if (request.complete) return
-  request.resume()
-  const { socket } = request
-  const cut = setTimeout(() => void socket.destroy(), lingerMs).unref()
-  const stop = (): void => clearTimeout(cut)
-  request.once('end', stop).once('close', stop)
+export function linger(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete || !hasBody(request)) return
+  const cutLater = (): void => {
+    const { socket } = request
+    const cut = setTimeout(() => void socket.destroy(), lingerMs).unref()
+    const stop = (): void => clearTimeout(cut)
+    request.once('end', stop).once('close', stop)
+  }
+  if (response.writableFinished) cutLater()
+  else response.once('finish', cutLater)
 }

@@ -4,7 +4,7 @@ import { GatewayError } from '../errors/gateway-error.ts'
 import { type SessionLimits, type SessionView, touchIntervalMs } from '../session/session.ts'
 import type { Sessions } from '../session/sessions.ts'
 import type { Admission } from './admission.ts'
-import type { OpenStream, OpenStreams } from './open-streams.ts'
+import { goodbyeMs, type OpenStream, type OpenStreams } from './open-streams.ts'
 import type { ProxyRoute } from './proxy-route.ts'
 import { type UpgradeSocket, upgradeSocketOf } from './upgrade.ts'
 import { toUpstreamError } from './upstream-errors.ts'
@@ -28,9 +28,6 @@ const sessionEndedCode = 4401
 const goingAwayCode = 1001
 const messageTooBigCode = 1009
 const internalErrorCode = 1011
-
-/** A side that does not finish its closing handshake is cut after this, milliseconds. */
-const closingMs = 2_000
 
 /**
  * Connects a browser's WebSocket with the route's upstream. The upstream is asked first, so that its refusal reaches the browser as
@@ -111,13 +108,6 @@ class WebSocketBridge implements OpenStream {
     else this.#close(goingAwayCode, 'shutting down')
   }
 
-  terminate(): void {
-    this.#ends.upstream.terminate()
-    if (this.#browser === undefined) this.#ends.upgrade.socket.destroy()
-    else this.#browser.terminate()
-    this.#done()
-  }
-
   /** The upstream has agreed: the browser is upgraded, with the subprotocol that the upstream chose. */
   #open(): void {
     const { request, reply, upgrade, upstream } = this.#ends
@@ -168,13 +158,19 @@ class WebSocketBridge implements OpenStream {
       side?.resume()
       side?.close(side === upstream ? goingAwayCode : code, side === upstream ? '' : reason)
     }
-    setTimeout(() => this.terminate(), closingMs).unref()
+    setTimeout(() => this.#terminate(), goodbyeMs).unref()
+  }
+
+  #terminate(): void {
+    this.#ends.upstream.terminate()
+    this.#browser?.terminate()
+    this.#done()
   }
 
   #sideClosed(other: WebSocket, code: number, reason: Buffer, lossCode: number): void {
     other.resume()
     closeLike(other, code, reason, lossCode)
-    setTimeout(() => other.terminate(), closingMs).unref()
+    setTimeout(() => other.terminate(), goodbyeMs).unref()
     this.#done()
   }
 

@@ -99,6 +99,23 @@ describe('a body that is too large', () => {
   })
 })
 
+describe('a body that goes on after its request was refused', () => {
+  it('is read for a while, so that the refusal is seen, and then cut off', async () => {
+    const socket = connect(proxy.port, '127.0.0.1')
+    const seen: string[] = []
+    socket.on('data', (chunk) => seen.push(String(chunk))).on('error', () => undefined)
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    const head = `POST /api/x HTTP/1.1\r\nhost: x\r\nsec-fetch-site: same-origin\r\ncontent-length: 900\r\n\r\n`
+    const startedAt = Date.now()
+    socket.write(head)
+    const timer = setInterval(() => socket.write('x'), 50)
+    await closed
+    clearInterval(timer)
+    expect(seen.join('')).toMatch(/^HTTP\/1\.1 401 /)
+    expect(Date.now() - startedAt).toBeGreaterThan(1_500)
+  })
+})
+
 describe('too many requests at once', () => {
   it('are 503 with Retry-After, and the next one passes', async () => {
     const waiting: (() => void)[] = []
@@ -189,6 +206,7 @@ describe('an upstream that does not accept the token', () => {
     const answer = await send(proxy.port, '/api/token', { method })
     expect([answer.status, answer.body]).toEqual([401, method === 'HEAD' ? '' : 'api'])
     expect([proxy.tokens.cures, upstream.requests.length]).toEqual([1, 1])
+    expect(proxy.outcomes).toEqual(['ok'])
   })
 
   it('is asked no third time', async () => {

@@ -38,6 +38,18 @@ describe('a signed-in request', () => {
   })
 })
 
+describe('a body', () => {
+  it.each(['text/plain', 'application/json', 'multipart/form-data; boundary=x', 'application/x-own'])(
+    'of type %s is neither parsed nor limited by the router',
+    async (type) => {
+      const body = `{ broken ${'x'.repeat(2_000_000)}`
+      const headers = { ...ownFetch, 'content-type': type }
+      expect((await send(proxy.port, '/api/x', { method: 'POST', body, headers })).status).toBe(200)
+      expect((await upstream.requests[0]?.body)?.length).toBe(body.length)
+    },
+  )
+})
+
 describe('a request without a session', () => {
   it('is answered 401 and asks nobody', async () => {
     const answer = await send(proxy.port, '/api/x', { headers: { 'sec-fetch-site': 'same-origin' } })

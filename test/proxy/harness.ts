@@ -1,5 +1,6 @@
 import { type IncomingMessage, request as sendRequest } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { RouteConfig } from '../../src/config/route.ts'
 import { GatewayError } from '../../src/errors/gateway-error.ts'
@@ -279,4 +280,14 @@ function hasAnswer(text: string): boolean {
   if (headEnd === -1) return false
   const length = /content-length: (\d+)/i.exec(text)?.[1]
   return length === undefined ? text.endsWith('0\r\n\r\n') : text.length >= headEnd + 4 + Number(length)
+}
+
+/** Waits until a measured value no longer changes: nobody says when nothing more will happen. */
+export async function settled(measure: () => number): Promise<number> {
+  for (let last = Number.NaN; ; ) {
+    const value = measure()
+    if (value === last) return value
+    last = value
+    await sleep(250)
+  }
 }

@@ -243,6 +243,7 @@ const faithfulTargets: readonly (readonly [string, string])[] = [
   ['/api/x?next=../../y&path=C:\\z', '/v1/x?next=../../y&path=C:\\z'],
   ['/api/x?q=100%&z=%00', '/v1/x?q=100%&z=%00'],
   ['/api/100%25', '/v1/100%25'],
+  ['/api/100%25252525', '/v1/100%25252525'],
   ['/api/a//b', '/v1/a//b'],
   ['/api/.well-known/...x/..x/x..', '/v1/.well-known/...x/..x/x..'],
   ['/api/x;v=1/y;z', '/v1/x;v=1/y;z'],

@@ -64,6 +64,26 @@ function leaves(path: string): boolean {
   return depths[0] !== 'v1'
 }
 
+describe('a malformed target', () => {
+  it.each([
+    '/api/%',
+    '/api/%2',
+    '/api/%zz',
+    '/api/%ff',
+    '/api/%c3%28',
+    '/api/%ed%a0%80',
+    '/api/x#y',
+    '/api/x y',
+    '/api/\u00e9',
+    '/apix',
+    '/api;x',
+    'api/x',
+    '',
+  ])('%s is refused by the rule itself, whatever the router does', (target) =>
+    expect(upstreamTarget(target, rule)).toBeUndefined(),
+  )
+})
+
 describe('a target that passes', () => {
   it('stays under the upstream’s path however often and by whomever it is decoded', () => {
     fc.assert(
