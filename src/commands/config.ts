@@ -2,6 +2,7 @@ import { type EffectiveSetting, effectiveSettings, loadConfig } from '../config/
 import { findLookalikes } from '../config/lookalikes.ts'
 import type { RouteConfig } from '../config/route.ts'
 import { settingGroups } from '../config/settings.ts'
+import { configWarnings } from '../config/warnings.ts'
 import { type CommandContext, expectNoArguments } from './command.ts'
 
 const mask = '********'
@@ -23,9 +24,10 @@ export async function run(context: CommandContext): Promise<number> {
     context.print('')
   }
   for (const warning of findLookalikes(context.env)) context.complain(`warning: ${warning}`)
-  const { routes } = loadConfig(context.env)
+  const config = loadConfig(context.env)
+  for (const warning of configWarnings(config)) context.complain(`warning: ${warning}`)
   context.print('# Routes')
-  for (const route of routes) context.print(`# ${describeRoute(route)}`)
+  for (const route of config.routes) context.print(`# ${describeRoute(route)}`)
   return 0
 }
 

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { createGateway } from '../app.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { findLookalikes } from '../config/lookalikes.ts'
+import { configWarnings } from '../config/warnings.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { type CommandContext, expectNoArguments } from './command.ts'
 import { serve } from './serve.ts'
@@ -20,7 +21,9 @@ export async function run(context: CommandContext): Promise<number> {
     await serve(createGateway, config)
     return 0
   }
-  for (const warning of findLookalikes(context.env)) context.complain(`coatcheck: warning: ${warning}`)
+  for (const warning of [...findLookalikes(context.env), ...configWarnings(config)]) {
+    context.complain(`coatcheck: warning: ${warning}`)
+  }
   if (config.workers > 1) return superviseWorkers(config, createLogger(config))
   await serve(createGateway, config)
   return 0

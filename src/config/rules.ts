@@ -52,11 +52,6 @@ export const configRules: readonly ConfigRule[] = [
   rule(['ADMIN_PORT', 'PORT'], ({ adminPort, port }) =>
     adminPort === port ? 'must differ from PORT, which the internet may reach' : undefined,
   ),
-  rule(['SESSION_IDLE_TIMEOUT', 'SESSION_MAX_LIFETIME'], (values) =>
-    values.sessionIdleTimeout > values.sessionMaxLifetime
-      ? 'must not be longer than SESSION_MAX_LIFETIME'
-      : undefined,
-  ),
   rule(redisAddresses, (values) =>
     countRedisAddresses(values) > 1
       ? 'is one of several ways to Redis that are set; keep one of REDIS_URL, REDIS_SENTINELS, REDIS_CLUSTER_NODES'

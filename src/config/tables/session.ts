@@ -12,12 +12,12 @@ const mostCachedSessions = 1_000_000
 export const sessionSettings = {
   title: 'Sessions',
   rows: {
-    SESSION_IDLE_TIMEOUT: withDefault(wholeNumber(10, longestLifetimeSeconds), '1800', {
-      doc: 'A session ends after this long without use; at most `SESSION_MAX_LIFETIME`.',
+    SESSION_IDLE_TIMEOUT: withDefault(wholeNumber(1, longestLifetimeSeconds), '1800', {
+      doc: 'A session ends after this long without use.',
       example: '900',
       unit: 'seconds',
     }),
-    SESSION_MAX_LIFETIME: withDefault(wholeNumber(10, longestLifetimeSeconds), '36000', {
+    SESSION_MAX_LIFETIME: withDefault(wholeNumber(1, longestLifetimeSeconds), '36000', {
       doc: 'A session ends this long after its login, used or not. Nothing extends it.',
       example: '28800',
       unit: 'seconds',

@@ -1,0 +1,16 @@
+import type { SettingValues } from './settings.ts'
+
+/** Fewer different characters than this mean that nobody drew them at random: random hexadecimal has more. */
+const leastDifferentCharacters = 8
+
+/**
+ * What is allowed but hardly meant, as one line each. Pure; never shows a secret.
+ *
+ * @param values a valid configuration
+ */
+export function configWarnings({ sessionSecret }: Pick<SettingValues, 'sessionSecret'>): readonly string[] {
+  const isWeak = sessionSecret.some((secret) => new Set(secret).size < leastDifferentCharacters)
+  return isWeak
+    ? ['SESSION_SECRET repeats too few characters to be random; make one with: coatcheck secret']
+    : []
+}

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/load-config.ts'
+import { configWarnings } from '../../src/config/warnings.ts'
+import { minimalEnv } from './fixtures.ts'
+
+const warningsOf = (sessionSecret: string) =>
+  configWarnings(loadConfig({ ...minimalEnv, SESSION_SECRET: sessionSecret }))
+
+describe('a SESSION_SECRET', () => {
+  it('that nobody drew at random is warned about without being shown', () => {
+    const [warning = '', ...more] = warningsOf(`${minimalEnv.SESSION_SECRET},${'abcdefg'.repeat(5)}`)
+    expect(more).toEqual([])
+    expect(warning).toContain('SESSION_SECRET')
+    expect(warning).not.toContain('abcdefg')
+  })
+
+  it('that could be random is not', () => {
+    expect(warningsOf('0123456789abcdef0123456789abcdef')).toEqual([])
+  })
+})
