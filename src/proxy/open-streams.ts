@@ -37,7 +37,10 @@ export interface OpenStreamsDependencies {
 /** A browser that does not answer a goodbye is cut off after this, milliseconds. */
 export const goodbyeMs = 2_000
 
-/** While changes may go unheard, and whenever an end could not be confirmed, sessions are looked at this often; milliseconds. */
+/** While changes may go unheard sessions are looked at this often, so that their streams end within a second; milliseconds. */
+const unheardCheckMs = 500
+
+/** An end that could not be confirmed is looked at again after this, milliseconds. */
 const recheckMs = 1_000
 
 /** setTimeout takes no more; a longer wait is waited in parts. */
@@ -130,7 +133,7 @@ class StreamRegistry implements OpenStreams {
     this.#unsubscribe = sessions.subscribe((h) => this.#suspect(h))
     this.#poll = setInterval(() => {
       if (!sessions.isLive()) this.#suspect(undefined)
-    }, recheckMs).unref()
+    }, unheardCheckMs).unref()
   }
 
   #unwatch(): void {

@@ -4,8 +4,14 @@ import { hashOfSessionKey, sessionKeyPrefix } from './session-keys.ts'
 
 /** Redis publishes invalidations of redirected connections here. */
 const invalidationChannel = '__redis__:invalidate'
-/** With the command deadline of 500 ms a dead link is known 1.5 s after its last sign of life at the latest. */
-const pingIntervalMs = 1_000
+/** Pause between the answer to a PING and the next one: some 20 a second, which neither side feels. */
+const pingPauseMs = 50
+/**
+ * Every change before a PING that was answered has been heard, because one connection keeps its order. What was heard so long ago is
+ * no longer taken for everything: so old a cached session may be, on a link that has just died. The rest of a second is for closing
+ * streams.
+ */
+const proofLifeMs = 200
 
 /** Who listens to a channel. */
 export interface ChannelEvents {
@@ -19,23 +25,27 @@ export interface ChannelEvents {
 
 /** One server's invalidations of sessions. */
 export interface Channel {
-  /** Whether every change at this server is certain to be heard. */
-  isLive(): boolean
+  /** Whether changes are listened to; they may still be under way, or stuck in a link that has died. */
+  isArmed(): boolean
+  /** Whether every change at this server, but for the latest {@link proofLifeMs}, is certain to have been heard. */
+  isProved(): boolean
   close(): void
 }
 
 /**
  * Listens to one server over a connection of its own: `CLIENT TRACKING` in broadcast mode, redirected to the connection itself. The
- * server forgets it with the connection, so it is armed anew at each `ready`.
+ * server forgets it with the connection, so it is armed anew at each `ready`. A PING at a time proves that nothing was missed.
  *
  * @param client a RESP2 connection that nothing else uses
  */
 export function openChannel(client: Redis, events: ChannelEvents): Channel {
-  let live = false
+  let armed = false
   let connection = 0
+  let provedAtMs = Number.NEGATIVE_INFINITY
+  let timer: NodeJS.Timeout | undefined
   const turn = (next: boolean): void => {
-    if (live === next) return
-    live = next
+    if (armed === next) return
+    armed = next
     events.turned()
   }
   const giveUp = (error: unknown): void => {
@@ -45,24 +55,29 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
       events.forbidden()
     } else client.disconnect(true)
   }
-  const connected = (): void => {
-    connection += 1
-    const mine = connection
-    arm(client).then(
-      () => turn(mine === connection),
-      (error: unknown) => (mine === connection ? giveUp(error) : undefined),
-    )
+  /** Sends one command, or several, and asks for the next sign of life; all of it for this one connection. */
+  const prove = (mine: number, work: Promise<unknown>): void => {
+    const askedAtMs = performance.now()
+    const proved = (): void => {
+      if (mine !== connection) return
+      provedAtMs = askedAtMs
+      turn(true)
+      timer = setTimeout(() => prove(mine, client.ping()), pingPauseMs).unref()
+    }
+    work.then(proved, (error: unknown) => (mine === connection ? giveUp(error) : undefined))
   }
   const lost = (): void => {
     connection += 1
+    clearTimeout(timer)
     turn(false)
   }
-  const ping = (): void => {
-    if (live) client.ping().catch(giveUp)
+  const connected = (): void => {
+    connection += 1
+    clearTimeout(timer)
+    prove(connection, arm(client))
   }
-  const timer = setInterval(ping, pingIntervalMs).unref()
   const close = (): void => {
-    clearInterval(timer)
+    lost()
     client.disconnect()
   }
   client.on('ready', connected)
@@ -70,7 +85,11 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
   // The connection that carries the commands reports what is wrong with Redis; this one only has to know that it is lost.
   client.on('error', lost)
   client.on('messageBuffer', (_channel: Buffer, keys: unknown) => tell(keys, events.changed))
-  return { isLive: () => live, close }
+  return {
+    isArmed: () => armed,
+    isProved: () => performance.now() - provedAtMs <= proofLifeMs,
+    close,
+  }
 }
 
 /** Before SUBSCRIBE, because a RESP2 connection that has subscribed may send nothing else. */

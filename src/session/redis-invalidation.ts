@@ -22,22 +22,23 @@ const onlyServer = 'only'
 
 /**
  * Hears of every write to a session, by whomever: one channel to a single server or to the Sentinels' master, one to each master of a
- * Cluster. Live only while all of them are, and, on a Cluster, while it is certain that they are all.
+ * Cluster. Live only while each of them proves it, and, on a Cluster, while it is certain that they are all. An interruption of the
+ * feed is the loss of a channel; a channel that is merely late has lost nothing.
  */
 export function createRedisChanges(address: RedisAddress, client: RedisClient, log: Logger): RedisChanges {
   const listeners = createListeners()
   const channels = new Map<string, Channel>()
   let complete = !(client instanceof Cluster)
-  let live = false
+  let armed = false
   let forbidden = false
   let epoch = 0
 
   const reconsider = (): void => {
-    const next = complete && channels.size > 0 && [...channels.values()].every((channel) => channel.isLive())
-    if (next === live) return
-    live = next
+    const next = complete && channels.size > 0 && [...channels.values()].every((channel) => channel.isArmed())
+    if (next === armed) return
+    armed = next
     epoch += 1
-    log.debug(live ? 'session changes are heard' : 'session changes are not heard; nothing is cached')
+    log.debug(armed ? 'session changes are heard' : 'session changes are not heard; nothing is cached')
     listeners.tell(undefined)
   }
   const forbid = (): void => {
@@ -58,7 +59,12 @@ export function createRedisChanges(address: RedisAddress, client: RedisClient, l
   const stopWatching = client instanceof Cluster ? watchTopology(client, follow) : undefined
   if (stopWatching === undefined) open(onlyServer)
   return {
-    isLive: () => live,
+    isLive() {
+      if (!armed) return false
+      // Asked at each use: for a moment without proof nothing is used, but nothing is dropped either.
+      for (const channel of channels.values()) if (!channel.isProved()) return false
+      return true
+    },
     epoch: () => epoch,
     subscribe: listeners.subscribe,
     stop() {
