@@ -1,10 +1,8 @@
-import { spawnSync } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { TestProject } from 'vitest/node'
-import { freePort } from './ports.ts'
+import { findCommand, installPackage } from './commands.ts'
 import { startRedis } from './redis.ts'
-import { findRedisServer, installRedisServer } from './redis-binary.ts'
+import { ensureRedisServer } from './redis-binary.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,15 +16,6 @@ interface SuiteRedis {
   stop(): Promise<void> | void
 }
 
-const noRedis =
-  'The tests need Redis: set REDIS_URL, put redis-server or valkey-server on the PATH, or start Docker.'
-
-function startContainer(port: number): string | undefined {
-  const args = ['run', '--detach', '--rm', '--publish', `127.0.0.1:${port}:6379`, 'redis:7-alpine']
-  const { status, stdout } = spawnSync('docker', args, { encoding: 'utf8' })
-  return status === 0 ? stdout.trim() : undefined
-}
-
 async function answers(url: string): Promise<boolean> {
   const client = new Redis(url, { protocol: 2, lazyConnect: true, retryStrategy: () => null })
   client.on('error', () => undefined)
@@ -38,32 +27,27 @@ async function answers(url: string): Promise<boolean> {
   return answered
 }
 
-/** A container listens before Redis in it does, so its answer is what is waited for. */
-async function startInDocker(): Promise<SuiteRedis | undefined> {
-  const port = await freePort()
-  const container = startContainer(port)
-  if (container === undefined) return undefined
-  const url = `redis://127.0.0.1:${port}`
-  for (let attempt = 0; attempt < 50 && !(await answers(url)); attempt += 1) await sleep(100)
-  return { url, stop: () => void spawnSync('docker', ['rm', '--force', container]) }
-}
-
-async function findRedis(): Promise<SuiteRedis> {
+async function findSuiteRedis(): Promise<SuiteRedis> {
   const url = process.env.REDIS_URL
-  if (url !== undefined && url !== '') {
-    if (await answers(url)) return { url, stop: () => undefined }
-    throw new Error('REDIS_URL is set, but no Redis answers there.')
-  }
-  if (findRedisServer() !== undefined) return startRedis()
-  const container = await startInDocker()
-  if (container !== undefined) return container
-  if (installRedisServer() !== undefined) return startRedis()
-  throw new Error(noRedis)
+  if (url === undefined || url === '') return startRedis()
+  if (await answers(url)) return { url, stop: () => undefined }
+  throw new Error('REDIS_URL is set, but no Redis answers there.')
 }
 
-/** Finds or starts the suite's Redis, once a run. */
+/** Makes the certificates of the tests that speak TLS. */
+function ensureOpenssl(): void {
+  if (findCommand('openssl') === undefined) installPackage('openssl')
+  if (findCommand('openssl') === undefined) throw new Error('The tests need openssl on the PATH.')
+}
+
+/** Sees to what the suite needs of the machine, and finds or starts its Redis, once a run. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const redis = await findRedis()
+  ensureOpenssl()
+  const removeServer = ensureRedisServer()
+  const redis = await findSuiteRedis()
   project.provide('redisUrl', redis.url)
-  return async () => redis.stop()
+  return async () => {
+    await redis.stop()
+    removeServer()
+  }
 }

@@ -1,34 +1,48 @@
-import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { findCommand, installPackage, tryCommand } from './commands.ts'
 
-const serverNames = ['redis-server', 'valkey-server']
+/** An image whose server runs on most Linux machines, not only inside a container. */
+const image = 'redis:8-bookworm'
 
-function onPath(name: string): string | undefined {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name)
-    try {
-      accessSync(path, constants.X_OK)
-      return path
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return undefined
-}
+const noRedis =
+  'The tests need a Redis server of their own: put redis-server or valkey-server on the PATH, start Docker, or run them as root on Debian or Ubuntu.'
 
 /** The Redis or Valkey server of this machine, if it has one. */
 export function findRedisServer(): string | undefined {
-  return serverNames.map(onPath).find((path) => path !== undefined)
+  return findCommand('redis-server', 'valkey-server')
 }
 
-/** Installs a Redis server with apt, as root on Debian or Ubuntu; `undefined` anywhere else. */
-export function installRedisServer(): string | undefined {
-  if (process.getuid?.() !== 0 || onPath('apt-get') === undefined) return undefined
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const apt = (...args: readonly string[]): boolean =>
-    spawnSync('apt-get', ['-qq', ...args], { env, stdio: 'ignore' }).status === 0
-  const install = (): boolean => apt('install', '-y', '--no-install-recommends', 'redis-server')
-  if (!install() && apt('update')) install()
-  return findRedisServer()
+/**
+ * Sees to it that there is a Redis server that tests can start, kill and freeze: the machine's, else one copied out of a Docker image, else
+ * one installed with apt.
+ *
+ * @returns ends what was made for it
+ * @throws Error when there is no way to one
+ */
+export function ensureRedisServer(): () => void {
+  const nothing = (): void => undefined
+  if (findRedisServer() !== undefined) return nothing
+  const folder = copyFromDocker()
+  if (folder !== undefined) return () => rmSync(folder, { recursive: true, force: true })
+  installPackage('redis-server')
+  if (findRedisServer() !== undefined) return nothing
+  throw new Error(noRedis)
+}
+
+/** Puts the server of a Docker image on the PATH; its folder, or `undefined` without Docker or when it does not run here. */
+function copyFromDocker(): string | undefined {
+  const container = tryCommand('docker', ['create', image])
+  if (container === undefined) return undefined
+  const folder = mkdtempSync(join(tmpdir(), 'coatcheck-redis-server-'))
+  const file = join(folder, 'redis-server')
+  tryCommand('docker', ['cp', `${container}:/usr/local/bin/redis-server`, file])
+  tryCommand('docker', ['rm', container])
+  if (tryCommand(file, ['--version']) === undefined) {
+    rmSync(folder, { recursive: true, force: true })
+    return undefined
+  }
+  process.env.PATH = `${folder}${delimiter}${process.env.PATH ?? ''}`
+  return folder
 }
