@@ -1,11 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, totalmem } from 'node:os'
+import type { ScenarioSamples } from './compare.ts'
 import { generator } from './load/load.ts'
 import type { Sample } from './measure.ts'
 import { isPinned } from './processes.ts'
-
-/** Samples of one scenario: gateway's name → its rounds, in order. The first gateway is the one that ratios are to. */
-export type ScenarioSamples = ReadonlyMap<string, readonly Sample[]>
 
 /** How a run was done. */
 export interface RunFacts {

@@ -24,6 +24,8 @@ export interface LoadResult {
   /** Requests without an answer. */
   readonly broken: number
   readonly durationMs: number
+  /** All answers together, heads included. */
+  readonly receivedBytes: number
   readonly p50Ms: number
   readonly p99Ms: number
 }

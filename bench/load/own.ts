@@ -21,6 +21,7 @@ const latenciesMs: number[] = []
 let turn = 0
 let refused = 0
 let broken = 0
+let receivedBytes = 0
 
 function once(): Promise<void> {
   const startedMs = performance.now()
@@ -32,7 +33,7 @@ function once(): Promise<void> {
       void sleep(10).then(resolve)
     }
     const outgoing = request(url, { agent, headers, method }, (response) => {
-      response.resume().once('error', failed)
+      response.on('data', (chunk: Buffer) => (receivedBytes += chunk.length)).once('error', failed)
       response.once('end', () => {
         latenciesMs.push(performance.now() - startedMs)
         if ((response.statusCode ?? 500) >= 400) refused += 1
@@ -58,6 +59,7 @@ const result = {
   requests: latenciesMs.length,
   refused,
   broken,
+  receivedBytes,
   durationMs,
   p50Ms: percentile(0.5),
   p99Ms: percentile(0.99),

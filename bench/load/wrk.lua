@@ -32,7 +32,7 @@ end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    'RESULT {"requests":%d,"refused":%d,"broken":%d,"durationMs":%.3f,"p50Ms":%.3f,"p99Ms":%.3f}\n',
+    'RESULT {"requests":%d,"refused":%d,"broken":%d,"receivedBytes":%d,"durationMs":%.3f,"p50Ms":%.3f,"p99Ms":%.3f}\n',
     summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
-    summary.duration / 1000, latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+    summary.bytes, summary.duration / 1000, latency:percentile(50) / 1000, latency:percentile(99) / 1000))
 end

@@ -45,11 +45,11 @@ export async function startCoatcheck(shared: World, port: number, cache: 'on' | 
 async function startWith(
   env: Readonly<Record<string, string>> & { readonly BASE_URL: string; readonly PORT: string },
   provider: DemoProvider,
-  { sessions }: World,
+  { sessions, nodeOptions }: World,
   cache: 'on' | 'off',
 ): Promise<Gateway> {
   const name = `Coatcheck, cache ${cache}`
-  const args = [cliPath, 'start']
+  const args = [...nodeOptions, cliPath, 'start']
   const port = Number(env.PORT)
   const running = await start({ name, file: process.execPath, args, env, core: cores.gateway, port })
   const stop = async (): Promise<void> => {
@@ -57,7 +57,7 @@ async function startWith(
     await provider.stop()
   }
   const cookies = sessions.map(({ id }) => `${cookieName}=${id}`)
-  return { name, pid: running.pid, origin: env.BASE_URL, cookies, stop }
+  return { name, pid: running.pid, origin: env.BASE_URL, cookies, checksOrigin: true, stop }
 }
 
 function toSettings(world: World, port: number, cache: 'on' | 'off') {

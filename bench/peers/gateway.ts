@@ -11,6 +11,8 @@ export interface World {
   readonly sessions: readonly BenchSession[]
   /** A folder that is deleted after the run. */
   readonly folder: string
+  /** Options of Node itself for every gateway that runs on it: none, unless it is profiled. */
+  readonly nodeOptions: readonly string[]
 }
 
 /** A gateway that runs. */
@@ -20,6 +22,8 @@ export interface Gateway {
   readonly origin: string
   /** Cookie header of each session; empty when the gateway has none, and so lets everybody pass. */
   readonly cookies: readonly string[]
+  /** Whether it refuses requests from foreign sites. */
+  readonly checksOrigin: boolean
   stop(): Promise<void>
 }
 
@@ -38,7 +42,7 @@ export async function startNode(
   const running = await start({
     name,
     file: process.execPath,
-    args: [pathOf(file)],
+    args: [...world.nodeOptions, pathOf(file)],
     env: {
       PORT: `${port}`,
       UPSTREAM_URL: world.upstreamUrl,
@@ -48,7 +52,7 @@ export async function startNode(
     core: cores.gateway,
     port,
   })
-  return { ...running, name, origin: `http://127.0.0.1:${port}` }
+  return { ...running, name, origin: `http://127.0.0.1:${port}`, checksOrigin: false }
 }
 
 /** Writes what a gateway keeps of the sessions to Redis, in one go. */

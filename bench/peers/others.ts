@@ -81,7 +81,8 @@ export const startNginx: StartGateway = async (world, port) => {
   await writeFile(file, nginxConfiguration(new URL(world.upstreamUrl).host, port, bearer, world.folder))
   const args = ['-c', file, '-p', world.folder]
   const running = await start({ name: 'nginx', file: 'nginx', args, core: cores.gateway, port })
-  return { ...running, name: 'nginx, plain', origin: `http://127.0.0.1:${port}`, cookies: [] }
+  const origin = `http://127.0.0.1:${port}`
+  return { ...running, name: 'nginx, plain', origin, cookies: [], checksOrigin: false }
 }
 
 /** Whether Coatcheck can be started from these sources. */
