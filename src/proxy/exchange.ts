@@ -240,7 +240,8 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   /** What began cannot be taken back. */
   #cut(reason: string): void {
     this.#settle('cut')
-    this.#request.log.warn({ reason, route: this.#context.route.config.prefix }, 'proxied answer cut short')
+    const facts = { requestId: this.#request.id, reason, route: this.#context.route.config.prefix }
+    this.#request.log.warn(facts, 'proxied answer cut short')
     this.#abort?.()
     this.#answer.cut()
   }
