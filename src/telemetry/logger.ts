@@ -1,5 +1,6 @@
 import { type DestinationStream, pino } from 'pino'
 import pretty from 'pino-pretty'
+import { redact } from './redaction.ts'
 import type { Logger } from './telemetry.ts'
 
 /** How the log is written. */
@@ -9,29 +10,6 @@ export interface LoggerOptions {
   /** `json` for machines, `pretty` for a person at a terminal. */
   readonly logFormat: 'json' | 'pretty'
 }
-
-/** Names whose values are never written, wherever they turn up in an object that somebody logs. */
-const secretNames = [
-  'authorization',
-  'cookie',
-  'set-cookie',
-  'access_token',
-  'accessToken',
-  'id_token',
-  'idToken',
-  'refresh_token',
-  'refreshToken',
-  'client_secret',
-  'clientSecret',
-  'sessionSecret',
-  'codeVerifier',
-  'code_verifier',
-  'state',
-  'nonce',
-  'logout_token',
-]
-
-const redactedPaths = secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`])
 
 /**
  * What is left of an error in the log: its kind, its stable code and where it came from. Messages of foreign errors stay, their
@@ -59,8 +37,7 @@ export function createLogger(options: LoggerOptions, destination?: DestinationSt
     level: options.logLevel,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: redactedPaths, censor: '[redacted]' },
+    formatters: { level: (label: string) => ({ level: label }), log: redact },
     serializers: { err: describeError, error: describeError },
   }
   return stream === undefined ? pino(settings) : pino(settings, stream)
