@@ -1,6 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config/load-config.ts'
 import { usesRedis } from './config/rules.ts'
+import { type Admin, createAdmin } from './http/admin.ts'
+import { trackConnections } from './http/connections.ts'
 import { createFrameworkErrorHandler, installErrorHandling } from './http/error-handler.ts'
 import { registerFetchScope } from './http/fetch-scope.ts'
 import { registerHealthRoutes } from './http/health-routes.ts'
@@ -9,7 +11,8 @@ import { installLoopbackRedirect } from './http/loopback-redirect.ts'
 import { registerMethodGuards } from './http/method-guards.ts'
 import { registerNavigationScope } from './http/navigation-scope.ts'
 import { registerProviderScope } from './http/provider-scope.ts'
-import { installRequestLog } from './http/request-log.ts'
+import { type CheckReadiness, createReadiness } from './http/readiness.ts'
+import { createOutcomeWatch, installRequestLog, routeLabels } from './http/request-log.ts'
 import { installTargetCheck } from './http/request-target.ts'
 import { createServerOptions } from './http/server-options.ts'
 import { createSpaFallback, registerSpaFiles } from './http/spa-files.ts'
@@ -26,9 +29,7 @@ import { createSessionRecords } from './session/records.ts'
 import { createRedisStore } from './session/redis-store.ts'
 import type { AccessTokens } from './session/sessions.ts'
 import type { SessionStore } from './session/store.ts'
-import { createAudit } from './telemetry/audit.ts'
-import { createLogger } from './telemetry/logger.ts'
-import { noMetrics } from './telemetry/metrics.ts'
+import { createTelemetry } from './telemetry/create-telemetry.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
 export { loadConfig } from './config/load-config.ts'
@@ -44,46 +45,87 @@ export interface Dependencies {
 
 /** A ready gateway: a Fastify instance that is still to listen. */
 export type Gateway = FastifyInstance & {
-  /** Makes `/readyz` fail while everything else goes on. */
+  /** Makes `/readyz` fail, and each answer the last on its connection, while everything else goes on. */
   readonly beginDraining: () => void
+  /** What `/readyz` answers. */
+  readonly checkReadiness: CheckReadiness
 }
 
 /**
- * Puts a gateway together. It waits for nothing that can recover: provider and Redis may be down.
+ * Puts a gateway together. It waits for nothing that can recover: provider and Redis may be down. With `adminPort` set it opens that
+ * listener at once, because a port that is taken must stop the start.
  *
  * @param config from `loadConfig`
  * @param given parts to use instead of the usual ones
+ * @throws the listen error of Node when the admin address cannot be listened on
  */
 export async function createGateway(config: Config, given: Partial<Dependencies> = {}): Promise<Gateway> {
   const services = createServices(config, given)
   const { context, accessTokens, telemetry } = services
+  const outcomes = createOutcomeWatch(telemetry, labelsOf(config, context))
   const app: FastifyInstance = Fastify({
     ...createServerOptions(config, telemetry.log),
-    frameworkErrors: createFrameworkErrorHandler(context),
+    frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes }),
   })
-  let isDraining = false
-  const beginDraining = (): void => {
-    isDraining = true
-  }
-  installRequestLog(app, telemetry)
+  const connections = trackConnections(app, config.shutdownGrace * 1_000)
+  const checkReadiness = createReadiness({ ...context, isDraining: connections.isDraining })
+  const admin = registerAdmin(app, telemetry, checkReadiness)
+  installRequestLog(app, outcomes)
   installSecurityHeaders(app, context.transportHeaders)
   installTargetCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installAnswers(app, config, context)
   registerMethodGuards(app, context.paths)
-  registerHealthRoutes(app, { ...context, isDraining: () => isDraining })
+  registerHealthRoutes(app, context.paths, checkReadiness)
   registerNavigationScope(app, context)
   registerFetchScope(app, context)
   registerProviderScope(app, context)
   registerProxyScope(app, config, { ...context, accessTokens, csrf: context.csrfPolicy })
   installUpgrades(app)
+  closeWith(app, services)
+  telemetry.metrics.openConnections(connections.count)
+  const gateway = Object.assign(app, { beginDraining: connections.beginDraining, checkReadiness })
+  await gateway.ready()
+  await listenForAdmin(gateway, admin, config)
+  return gateway
+}
+
+function labelsOf({ routes }: Config, { paths }: HttpContext): ReadonlyMap<string, string> {
+  return routeLabels(
+    paths,
+    routes.map(({ prefix }) => prefix),
+  )
+}
+
+/** Run once no request is under way any more. */
+function closeWith(app: FastifyInstance, { context, accessTokens, store }: Services): void {
   app.addHook('onClose', async () => {
     await accessTokens.drained()
-    await Promise.all([services.context.provider.close(), services.store.close()])
+    await Promise.all([context.provider.close(), store.close()])
   })
-  const gateway = Object.assign(app, { beginDraining })
-  await gateway.ready()
-  return gateway
+}
+
+/** Registered before all else it closes last, so that probes and scrapes see the whole shutdown. */
+function registerAdmin(
+  app: FastifyInstance,
+  { log, exposition }: Telemetry,
+  readiness: CheckReadiness,
+): Admin {
+  const source = { metrics: async () => exposition?.text() ?? '', isLive: async () => true, readiness }
+  const admin = createAdmin(source, log)
+  app.addHook('onClose', () => admin.close())
+  return admin
+}
+
+async function listenForAdmin(gateway: Gateway, admin: Admin, config: Config): Promise<void> {
+  const { adminPort, adminHost } = config
+  if (adminPort === undefined) return
+  try {
+    await admin.listen({ adminPort, adminHost })
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
 }
 
 interface Services {
@@ -104,11 +146,6 @@ function createServices(config: Config, given: Partial<Dependencies>): Services 
   const accessTokens = createAccessTokens(config, { records, store, provider, telemetry, now })
   const services = { sessions, accessTokens, provider, store, telemetry, sealer, now }
   return { context: createHttpContext(config, services), accessTokens, store, telemetry }
-}
-
-function createTelemetry(config: Config): Telemetry {
-  const log = createLogger(config)
-  return { log, audit: createAudit(log), metrics: noMetrics }
 }
 
 function createStore(config: Config, telemetry: Telemetry, now: () => number): SessionStore {

@@ -5,16 +5,13 @@ import type { FastifyInstance } from 'fastify'
 import { ownedPaths } from '../config/endpoints.ts'
 import type { Config } from '../config/load-config.ts'
 import { CommandError } from './command.ts'
-import { readStopMessage } from './stop-message.ts'
+import { readSupervisorMessage, type StopSignal } from './worker-messages.ts'
 
 /** A gateway as it is run: a Fastify instance that may know how to say beforehand that it will go. */
-export interface RunnableGateway extends Pick<FastifyInstance, 'listen' | 'close' | 'log' | 'server'> {
+export interface RunnableGateway extends Pick<FastifyInstance, 'listen' | 'close' | 'log'> {
   /** Makes `/readyz` fail while everything else goes on. */
   readonly beginDraining?: () => void
 }
-
-/** How often connections that fell idle are closed during shutdown, milliseconds. */
-const idleCheckMs = 50
 
 type ServeConfig = Pick<Config, 'port' | 'host' | 'drainDelay' | 'shutdownGrace' | 'authPrefix' | 'routes'>
 
@@ -55,7 +52,8 @@ const listenProblems: Readonly<Record<string, string>> = {
   ENOTFOUND: 'is not a name that can be resolved',
 }
 
-function describeListenError(error: unknown): unknown {
+/** What a person can do about an address that cannot be listened on. */
+export function describeListenError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const read = (name: string): unknown => Reflect.get(error, name)
   const problem = listenProblems[String(read('code'))]
@@ -68,10 +66,11 @@ function describeListenError(error: unknown): unknown {
 
 /**
  * SIGTERM comes from an orchestrator: `/readyz` fails for `DRAIN_DELAY` before anything closes. SIGINT comes from a person, who does
- * not want to wait. After a fault nobody knows what still holds, so it closes at once and exits with 1.
+ * not want to wait. After a fault nobody knows what still holds, so it closes at once and exits with 1. A second signal, or a second
+ * fault, ends the process there and then.
  */
 function stopGracefully(gateway: RunnableGateway, config: ServeConfig): void {
-  let workerSignal: string | undefined
+  let workerSignal: StopSignal | undefined
   const grace = closeWithGrace(
     // A worker obeys its supervisor; a signal to the whole process group would count twice.
     { delay: false, logger: false, skip: cluster.isWorker ? ['SIGTERM', 'SIGINT'] : [] },
@@ -86,18 +85,17 @@ function stopGracefully(gateway: RunnableGateway, config: ServeConfig): void {
   )
   if (cluster.isWorker) {
     for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => undefined)
-    process.on('message', (message: unknown) => {
-      workerSignal = readStopMessage(message)
-      if (workerSignal !== undefined) grace.close()
+    process.on('message', (untyped: unknown) => {
+      const message = readSupervisorMessage(untyped)
+      if (message?.coatcheck !== 'stop' || workerSignal !== undefined) return
+      workerSignal = message.signal
+      grace.close()
     })
   }
 }
 
 async function closeWithin(gateway: RunnableGateway, graceSeconds: number): Promise<void> {
-  // A connection that was busy when closing began stays open for the next request once its answer is sent; there will be none.
-  const idle = setInterval(() => gateway.server.closeIdleConnections(), idleCheckMs)
   const isClosed = await Promise.race([gateway.close().then(() => true), sleep(graceSeconds * 1_000, false)])
-  clearInterval(idle)
   if (isClosed) return
   gateway.log.error({ graceSeconds }, 'SHUTDOWN_GRACE is over; what is still under way is cut off')
   throw new CommandError('not everything finished within SHUTDOWN_GRACE')

@@ -1,11 +1,16 @@
 import cluster from 'node:cluster'
-import { createGateway } from '../app.ts'
-import { loadConfig } from '../config/load-config.ts'
+import { createGateway, type Gateway } from '../app.ts'
+import { type Config, loadConfig } from '../config/load-config.ts'
 import { findLookalikes } from '../config/lookalikes.ts'
 import { configWarnings } from '../config/warnings.ts'
+import { type Admin, createAdmin } from '../http/admin.ts'
+import { createTelemetry } from '../telemetry/create-telemetry.ts'
 import { createLogger } from '../telemetry/logger.ts'
+import type { Logger } from '../telemetry/telemetry.ts'
 import { type CommandContext, expectNoArguments } from './command.ts'
-import { serve } from './serve.ts'
+import { describeListenError, serve } from './serve.ts'
+import { createSupervisorView } from './supervisor-admin.ts'
+import { answerSupervisor } from './worker.ts'
 import { superviseWorkers } from './workers.ts'
 
 /**
@@ -18,15 +23,44 @@ export async function run(context: CommandContext): Promise<number> {
   expectNoArguments(context)
   const config = loadConfig(withTerminalFormat(context))
   if (cluster.isWorker) {
-    await serve(createGateway, config)
+    await serve(createWorkerGateway, config)
     return 0
   }
   for (const warning of [...findLookalikes(context.env), ...configWarnings(config)]) {
     context.complain(`coatcheck: warning: ${warning}`)
   }
-  if (config.workers > 1) return superviseWorkers(config, createLogger(config))
+  if (config.workers > 1) return supervise(config, createLogger(config))
   await serve(createGateway, config)
   return 0
+}
+
+/** The admin listener is the supervisor's; a worker measures for it. */
+async function createWorkerGateway(config: Config): Promise<Gateway> {
+  const telemetry = createTelemetry(config)
+  const gateway = await createGateway({ ...config, adminPort: undefined }, { telemetry })
+  answerSupervisor({ exposition: telemetry.exposition, checkReadiness: gateway.checkReadiness })
+  return gateway
+}
+
+/** @throws CommandError when the admin listener's address is taken */
+async function supervise(config: Config, log: Logger): Promise<number> {
+  const view = createSupervisorView()
+  const admin = createAdmin(view, log)
+  await listen(admin, config)
+  try {
+    return await superviseWorkers(config, log, view)
+  } finally {
+    await admin.close()
+  }
+}
+
+async function listen(admin: Admin, { adminPort, adminHost }: Config): Promise<void> {
+  if (adminPort === undefined) return
+  try {
+    await admin.listen({ adminPort, adminHost })
+  } catch (error) {
+    throw describeListenError(error)
+  }
 }
 
 /** A person at a terminal gets lines for people, unless told otherwise. */

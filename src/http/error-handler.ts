@@ -4,6 +4,7 @@ import { GatewayError } from '../errors/gateway-error.ts'
 import { problemRules } from '../errors/problem.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { ErrorAnswers } from './error-answer.ts'
+import type { WatchOutcome } from './request-log.ts'
 import type { HeaderFields } from './security-headers.ts'
 
 /** What error handling needs. */
@@ -47,9 +48,13 @@ export function sendError(
 
 /** Fastify's `frameworkErrors`: for requests that fail before routing, such as a path that cannot be decoded. No hook runs for them. */
 export function createFrameworkErrorHandler(
-  context: ErrorHandlingContext & { readonly transportHeaders: HeaderFields },
+  context: ErrorHandlingContext & {
+    readonly transportHeaders: HeaderFields
+    readonly outcomes: WatchOutcome | undefined
+  },
 ) {
   return function answerFrameworkError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    context.outcomes?.(request, reply)
     reply.headers(context.transportHeaders)
     sendError(context, toGatewayError(thrown), request, reply)
   }
@@ -64,6 +69,7 @@ const firstServerStatus = 500
 export function reportError(telemetry: Telemetry, error: GatewayError, requestId: string): void {
   const { status } = problemRules[error.code]
   const facts = { requestId, code: error.code, ...error.context }
+  telemetry.metrics.problem(error.code)
   if (error.code === 'internal_error') telemetry.log.error({ ...facts, err: error.cause }, error.code)
   else if (status >= firstServerStatus) telemetry.log.warn(facts, error.code)
   else if (error.code === 'csrf_rejected') {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { hashSessionId } from '../session/session-keys.ts'
+import { toGatewayError } from './error-handler.ts'
 import type { HttpContext } from './http-context.ts'
 import { pickLoginParameters } from './login-parameters.ts'
 import { expectLoginNavigation } from './navigation-guard.ts'
@@ -12,7 +13,7 @@ export function createLogin(context: HttpContext) {
   const { options, provider, telemetry } = context
   const rules = { names: ['returnTo', ...options.loginParameters], maxBytes: maxQueryBytes }
 
-  return async function login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Link checkers ask this way; a cookie and a state would be wasted on them.
     if (request.method === 'HEAD') return reply.code(200).send()
     expectLoginNavigation(request.headers)
@@ -27,5 +28,14 @@ export function createLogin(context: HttpContext) {
     telemetry.metrics.login('started')
     telemetry.audit.event('login.started', { requestId: request.id })
     return reply.header('set-cookie', setCookies).redirect(url.href, 303)
+  }
+
+  return async function countedLogin(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    try {
+      return await login(request, reply)
+    } catch (thrown) {
+      telemetry.metrics.login(toGatewayError(thrown).code)
+      throw thrown
+    }
   }
 }

@@ -1,37 +1,94 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { noMetrics } from '../telemetry/metrics.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { GatewayPaths } from './paths.ts'
+
+/** Whose request it is, as logs may know it. A session's view fits. */
+export interface Caller {
+  readonly sessionRef: string
+  readonly userRef: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set once the session of a request is known; `null` before, and for requests without one. */
+    caller: Caller | null
+  }
+}
 
 /** A longer path says nothing more to an operator, characters. */
 const longestPath = 256
 
+/** The label of what has none of its own: the app's files, and what nothing answered. */
+const otherRoute = 'other'
+
+/** An upgraded connection; its time says how long it was open, not how long anybody waited. */
+const switchingProtocols = 101
+
+/** Reports what became of a request, once that is known. */
+export type WatchOutcome = (request: FastifyRequest, reply: FastifyReply) => void
+
+/** The labels under which requests are measured, by the pattern of their route: a closed set, whatever clients ask for. */
+export function routeLabels(paths: GatewayPaths, prefixes: readonly string[]): ReadonlyMap<string, string> {
+  return new Map([
+    ...Object.values(paths).map((path: string): [string, string] => [path, path]),
+    ...prefixes.flatMap((prefix): [string, string][] => [
+      [prefix, prefix],
+      [`${prefix}/*`, prefix],
+    ]),
+  ])
+}
+
 /**
- * One line and one measurement for each request, whatever became of it. The query is left out: on `/callback` it holds a code. The route in
- * metrics is the pattern it was registered under, never what the client wrote.
+ * One line and one measurement for each request, whatever became of it: answered, or left by its browser. The query is left out: on
+ * `/callback` it holds a code. `undefined` when nobody wants to know.
  */
-export function installRequestLog(app: FastifyInstance, telemetry: Telemetry): void {
-  const isWritten = ['info', 'debug', 'trace'].includes(telemetry.log.level)
-  app.addHook(
-    'onResponse',
-    function logOutcome(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-      const milliseconds = reply.elapsedTime
-      const status = reply.raw.statusCode
-      telemetry.metrics.request(request.routeOptions.url ?? 'none', status, milliseconds / 1_000)
-      if (isWritten) {
-        telemetry.log.info(
-          {
-            requestId: request.id,
-            method: request.method,
-            path: pathOf(request.raw.url ?? ''),
-            status,
-            milliseconds: Math.round(milliseconds * 10) / 10,
-            complete: reply.raw.writableFinished,
-          },
-          'request',
-        )
+export function createOutcomeWatch(
+  { log, metrics }: Telemetry,
+  labels: ReadonlyMap<string, string>,
+): WatchOutcome | undefined {
+  const isWritten = ['info', 'debug', 'trace'].includes(log.level)
+  const isMeasured = metrics !== noMetrics
+  if (!isWritten && !isMeasured) return undefined
+  return (request, reply) => {
+    const startedAtMs = performance.now()
+    const { raw } = reply
+    // Not the hook onResponse: it is not run for answers that were broken off.
+    raw.once('close', () => {
+      const milliseconds = performance.now() - startedAtMs
+      if (isMeasured && raw.statusCode !== switchingProtocols) {
+        const route = labels.get(request.routeOptions.url ?? '') ?? otherRoute
+        metrics.request(route, raw.statusCode, milliseconds / 1_000)
       }
-      done()
-    },
-  )
+      if (isWritten) log.info(describeOutcome(request, reply, milliseconds), 'request')
+    })
+  }
+}
+
+/** Watches every request that reaches a route, and those that reach none. */
+export function installRequestLog(app: FastifyInstance, watch: WatchOutcome | undefined): void {
+  app.decorateRequest('caller', null)
+  if (watch === undefined) return
+  app.addHook('onRequest', function watchOutcome(request, reply, done): void {
+    watch(request, reply)
+    done()
+  })
+}
+
+function describeOutcome(request: FastifyRequest, reply: FastifyReply, milliseconds: number) {
+  const { raw } = reply
+  const { caller } = request
+  return {
+    requestId: request.id,
+    method: request.method,
+    path: pathOf(request.raw.url ?? ''),
+    status: raw.statusCode,
+    milliseconds: Math.round(milliseconds * 10) / 10,
+    // False: the browser left, or the answer broke off.
+    complete: raw.writableFinished || raw.statusCode === switchingProtocols,
+    sessionRef: caller?.sessionRef,
+    userRef: caller?.userRef,
+  }
 }
 
 function pathOf(untrustedTarget: string): string {

@@ -58,6 +58,13 @@ export async function registerSessionPlugin(scope: FastifyInstance, context: Htt
     rolling: false,
     saveUninitialized: false,
   })
+  scope.addHook(
+    'onRequest',
+    function noteCaller(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+      request.caller = openSessionOf(request.session)?.view ?? null
+      done()
+    },
+  )
 }
 
 /** For routes that always read the session. */

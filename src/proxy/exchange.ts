@@ -29,6 +29,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   readonly #answer: AnswerWriter
   readonly #upload: Upload | undefined
   readonly #startedAtMs = performance.now()
+  #answeredAtMs = 0
   #token: AccessToken | undefined
   #phase: Phase = 'waiting'
   #abort: ((error?: Error) => void) | undefined
@@ -151,6 +152,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
       this.#fail(new GatewayError('upstream_redirect_refused'))
       return
     }
+    this.#answeredAtMs = performance.now()
     this.#answer.begin(answer.status, answer.statusText, head)
     this.#reply.hijack()
     this.#resume = answer.resume
@@ -220,7 +222,8 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     if (this.#phase === 'listening') openStreams.remove(this)
     this.#phase = 'settled'
     route.pool.leave(this)
-    metrics.upstream(route.config.prefix, outcome, (performance.now() - this.#startedAtMs) / 1_000)
+    const untilMs = this.#answeredAtMs === 0 ? performance.now() : this.#answeredAtMs
+    metrics.upstream(route.config.prefix, outcome, (untilMs - this.#startedAtMs) / 1_000)
   }
 
   #fail(error: unknown): void {

@@ -93,6 +93,7 @@ function admitSession(
   session: SessionView | undefined,
 ): void | Promise<void> {
   if (session === undefined) return admitAnonymous(request, route, target, 'session_expired')
+  request.caller = session
   services.sessions.touch(session)
   const { audience } = route
   if (audience === undefined) return admit(request, target, sessionId, session)

@@ -28,6 +28,7 @@ const sessionEndedCode = 4401
 const goingAwayCode = 1001
 const messageTooBigCode = 1009
 const internalErrorCode = 1011
+const switchingProtocols = 101
 
 /**
  * Connects a browser's WebSocket with the route's upstream. The upstream is asked first, so that its refusal reaches the browser as
@@ -115,6 +116,7 @@ class WebSocketBridge implements OpenStream {
     this.#isAnswered = true
     clearTimeout(this.#handshakeTimer)
     reply.hijack()
+    reply.raw.statusCode = switchingProtocols
     reply.raw.detachSocket(upgrade.socket as never)
     if (upstream.protocol === '') delete request.raw.headers['sec-websocket-protocol']
     else request.raw.headers['sec-websocket-protocol'] = upstream.protocol
@@ -213,6 +215,8 @@ class WebSocketBridge implements OpenStream {
     clearTimeout(this.#handshakeTimer)
     clearTimeout(this.#idleTimer)
     this.#context.openStreams.remove(this)
+    // Off its connection the response never hears of the end, for which the request log waits.
+    if (this.#browser !== undefined) this.#ends.reply.raw.emit('close')
   }
 }
 

@@ -1,16 +1,20 @@
 /** What is measured. No label value here is ever chosen by a client. */
 export interface Metrics {
   request(route: string, status: number, seconds: number): void
+  /** A request was answered with a problem of our own. */
+  problem(code: string): void
   upstream(route: string, outcome: string, seconds: number): void
   login(outcome: string): void
   callback(outcome: string): void
   refresh(outcome: string, seconds: number): void
   refreshWait(seconds: number): void
-  logout(kind: string, outcome: string): void
+  logout(kind: 'browser' | 'backchannel' | 'frontchannel', outcome: string): void
   sessionCache(result: 'hit' | 'miss' | 'bypass'): void
-  store(command: string, ok: boolean, seconds: number): void
+  store(operation: string, ok: boolean, seconds: number): void
   provider(operation: string, outcome: string, seconds: number): void
   openStreams(kind: 'websocket' | 'sse', delta: 1 | -1): void
+  /** @param count asked at each scrape */
+  openConnections(count: () => Promise<number>): void
 }
 
 const nothing = (): void => undefined
@@ -18,6 +22,7 @@ const nothing = (): void => undefined
 /** Metrics that count nothing: for tests, and when no admin port is configured. */
 export const noMetrics: Metrics = {
   request: nothing,
+  problem: nothing,
   upstream: nothing,
   login: nothing,
   callback: nothing,
@@ -28,4 +33,5 @@ export const noMetrics: Metrics = {
   store: nothing,
   provider: nothing,
   openStreams: nothing,
+  openConnections: nothing,
 }

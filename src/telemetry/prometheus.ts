@@ -1,8 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Counter, Durations, Family, register, type Sample } from './instruments.ts'
 import type { Metrics } from './metrics.ts'
-
-/** Seconds; a gateway's own share is a millisecond or less, an API's anything up to its timeout. */
-const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+import { gatewaySeries, type Series } from './series.ts'
 
 const statusClasses = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx']
 
@@ -11,81 +10,70 @@ export function statusClass(status: number): string {
   return statusClasses[Math.floor(status / 100)] ?? '0xx'
 }
 
-/**
- * Metrics for Prometheus. Every label value comes from a closed set of ours: route prefixes, outcomes, command names.
- *
- * @param registry where the series are registered; one per process
- */
-export function createPrometheusMetrics(registry: Registry): Metrics {
-  collectDefaultMetrics({ register: registry, prefix: 'coatcheck_' })
-  const series = createSeries(registry)
+/** A series with its samples at one moment, as it travels from a worker to its supervisor. */
+export interface SeriesSnapshot {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly aggregator: string
+  readonly values: readonly Sample[]
+}
+
+/** What is measured in this process, to be read. */
+export interface Exposition {
+  /** In the text format of Prometheus, version 0.0.4. */
+  text(): Promise<string>
+  snapshot(): Promise<readonly SeriesSnapshot[]>
+}
+
+/** Metrics for Prometheus, and the way to read them. Every label value comes from a closed set of ours. */
+export function createPrometheusMetrics(): { readonly metrics: Metrics; readonly exposition: Exposition } {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
   return {
-    request(route, status, seconds) {
-      series.request.observe({ route, status: statusClass(status) }, seconds)
-    },
-    upstream(route, outcome, seconds) {
-      series.upstream.observe({ route, outcome }, seconds)
-    },
-    login(outcome) {
-      series.login.inc({ outcome })
-    },
-    callback(outcome) {
-      series.callback.inc({ outcome })
-    },
-    refresh(outcome, seconds) {
-      series.refresh.observe({ outcome }, seconds)
-    },
-    refreshWait(seconds) {
-      series.refreshWait.observe(seconds)
-    },
-    logout(kind, outcome) {
-      series.logout.inc({ kind, outcome })
-    },
-    sessionCache(result) {
-      series.sessionCache.inc({ result })
-    },
-    store(command, ok, seconds) {
-      series.store.observe({ command, outcome: ok ? 'ok' : 'error' }, seconds)
-    },
-    provider(operation, outcome, seconds) {
-      series.provider.observe({ operation, outcome }, seconds)
-    },
-    openStreams(kind, delta) {
-      series.openStreams.inc({ kind }, delta)
+    metrics: createMetrics(registry),
+    exposition: {
+      text: () => registry.metrics(),
+      snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as readonly SeriesSnapshot[],
     },
   }
 }
 
-function createSeries(registry: Registry) {
-  const histogram = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
-    new Histogram({
-      name: `coatcheck_${name}_seconds`,
-      help,
-      labelNames: [...labelNames],
-      buckets: durationBuckets,
-      registers: [registry],
-    })
-  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
-    new Counter({ name: `coatcheck_${name}_total`, help, labelNames: [...labelNames], registers: [registry] })
+function createMetrics(registry: Registry): Metrics {
+  const counters = (series: Series) => new Family(registry, series, () => new Counter())
+  const durations = (series: Series) => new Family(registry, series, () => new Durations())
+  const request = durations(gatewaySeries.request)
+  const problem = counters(gatewaySeries.problem)
+  const upstream = durations(gatewaySeries.upstream)
+  const login = counters(gatewaySeries.login)
+  const callback = counters(gatewaySeries.callback)
+  const refresh = durations(gatewaySeries.refresh)
+  const refreshWait = durations(gatewaySeries.refreshWait).of()
+  const logout = counters(gatewaySeries.logout)
+  const sessionLookup = counters(gatewaySeries.sessionLookup)
+  const store = durations(gatewaySeries.store)
+  const provider = durations(gatewaySeries.provider)
+  const openStreams = counters(gatewaySeries.openStreams)
+  // What is known beforehand begins at zero: a rate over a first event would otherwise miss it.
+  login.of('started')
+  callback.of('completed')
+  logout.ofTwo('browser', 'ended')
+  for (const result of ['hit', 'miss', 'bypass']) sessionLookup.of(result)
+  for (const kind of ['websocket', 'sse']) openStreams.of(kind)
   return {
-    request: histogram('request_duration', 'Requests answered, by route and status class', [
-      'route',
-      'status',
-    ]),
-    upstream: histogram('upstream_duration', 'Time until an upstream answered', ['route', 'outcome']),
-    login: counter('logins', 'Logins started', ['outcome']),
-    callback: counter('callbacks', 'Logins completed or refused', ['outcome']),
-    refresh: histogram('refresh_duration', 'Refresh grants', ['outcome']),
-    refreshWait: histogram('refresh_wait', 'Time that requests waited for a refresh', []),
-    logout: counter('logouts', 'Sessions ended by a logout', ['kind', 'outcome']),
-    sessionCache: counter('session_cache', 'Session lookups by cache result', ['result']),
-    store: histogram('store_duration', 'Commands of the session store', ['command', 'outcome']),
-    provider: histogram('provider_duration', 'Requests to the identity provider', ['operation', 'outcome']),
-    openStreams: new Gauge({
-      name: 'coatcheck_open_streams',
-      help: 'Open WebSockets and event streams',
-      labelNames: ['kind'],
-      registers: [registry],
-    }),
+    request: (route, status, seconds) => request.ofTwo(route, statusClass(status)).observe(seconds),
+    problem: (code) => problem.of(code).add(),
+    upstream: (route, outcome, seconds) => upstream.ofTwo(route, outcome).observe(seconds),
+    login: (outcome) => login.of(outcome).add(),
+    callback: (outcome) => callback.of(outcome).add(),
+    refresh: (outcome, seconds) => refresh.of(outcome).observe(seconds),
+    refreshWait: (seconds) => refreshWait.observe(seconds),
+    logout: (kind, outcome) => logout.ofTwo(kind, outcome).add(),
+    sessionCache: (result) => sessionLookup.of(result).add(),
+    store: (operation, ok, seconds) => store.ofTwo(operation, ok ? 'ok' : 'error').observe(seconds),
+    provider: (operation, outcome, seconds) => provider.ofTwo(operation, outcome).observe(seconds),
+    openStreams: (kind, delta) => openStreams.of(kind).add(delta),
+    openConnections: (count) =>
+      register(registry, gatewaySeries.openConnections, async () => [{ labels: {}, value: await count() }]),
   }
 }

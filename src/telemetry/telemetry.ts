@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Audit } from './audit.ts'
 import type { Metrics } from './metrics.ts'
+import type { Exposition } from './prometheus.ts'
 
 /** The logger that everything is handed; pino underneath. */
 export type Logger = FastifyBaseLogger
@@ -10,4 +11,6 @@ export interface Telemetry {
   readonly log: Logger
   readonly audit: Audit
   readonly metrics: Metrics
+  /** The metrics, to be read; absent while nothing is measured. */
+  readonly exposition?: Exposition
 }

@@ -7,6 +7,7 @@ import { installLoopbackRedirect } from '../../../src/http/loopback-redirect.ts'
 import { registerMethodGuards } from '../../../src/http/method-guards.ts'
 import { registerNavigationScope } from '../../../src/http/navigation-scope.ts'
 import { registerProviderScope } from '../../../src/http/provider-scope.ts'
+import { createReadiness } from '../../../src/http/readiness.ts'
 import { installTargetCheck } from '../../../src/http/request-target.ts'
 import { createServerOptions } from '../../../src/http/server-options.ts'
 import type { HttpOptions } from '../../../src/http/services.ts'
@@ -116,7 +117,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
   )
   const app = Fastify({
     ...createServerOptions({ trustProxy: [] }, log),
-    frameworkErrors: createFrameworkErrorHandler(context),
+    frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes: undefined }),
   })
   const spa = { ...context.returnToRules, spaDir: options.spaDir ?? '', spaCsp: options.spaCsp }
   installSecurityHeaders(app, context.transportHeaders)
@@ -126,7 +127,11 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
   registerNavigationScope(app, context)
   registerFetchScope(app, context)
   registerProviderScope(app, context)
-  registerHealthRoutes(app, { ...context, isDraining: () => process.isDraining })
+  registerHealthRoutes(
+    app,
+    context.paths,
+    createReadiness({ ...context, isDraining: () => process.isDraining }),
+  )
   registerMethodGuards(app, context.paths)
   if (options.spaDir !== undefined) await registerSpaFiles(app, spa)
   await app.ready()

@@ -1,0 +1,35 @@
+import type { CheckReadiness } from '../http/readiness.ts'
+import type { Exposition } from '../telemetry/prometheus.ts'
+import {
+  type Question,
+  readSupervisorMessage,
+  type WorkerAnswers,
+  type WorkerMessage,
+} from './worker-messages.ts'
+
+/** What a worker can tell its supervisor. */
+export interface WorkerSource {
+  readonly exposition: Exposition | undefined
+  readonly checkReadiness: CheckReadiness
+}
+
+/** Answers the supervisor's questions from now on. */
+export function answerSupervisor(source: WorkerSource): void {
+  process.on('message', (untyped: unknown) => {
+    const message = readSupervisorMessage(untyped)
+    if (message?.coatcheck !== 'ask') return
+    const { id, question } = message
+    const send = (answer: WorkerMessage['answer']): void => {
+      const reply: WorkerMessage = { coatcheck: 'answer', id, answer }
+      // Without a supervisor there is nobody to tell, and nothing to do about it.
+      if (process.connected) process.send?.(reply, undefined, undefined, () => undefined)
+    }
+    // A question that cannot be answered is one that is not answered in time.
+    findAnswer(source, question).then(send, () => undefined)
+  })
+}
+
+async function findAnswer(source: WorkerSource, question: Question): Promise<WorkerAnswers[Question]> {
+  if (question === 'metrics') return (await source.exposition?.snapshot()) ?? []
+  return source.checkReadiness(question === 'readiness_for_traffic')
+}

@@ -1,0 +1,18 @@
+import { createAudit } from './audit.ts'
+import { createLogger, type LoggerOptions } from './logger.ts'
+import { noMetrics } from './metrics.ts'
+import { createPrometheusMetrics } from './prometheus.ts'
+import type { Telemetry } from './telemetry.ts'
+
+/** What the settings say about telemetry; the configuration fits. */
+export interface TelemetryOptions extends LoggerOptions {
+  /** Metrics are kept only where somebody can read them. */
+  readonly adminPort: number | undefined
+}
+
+/** The telemetry of a process. */
+export function createTelemetry(options: TelemetryOptions): Telemetry {
+  const log = createLogger(options)
+  const measured = options.adminPort === undefined ? { metrics: noMetrics } : createPrometheusMetrics()
+  return { log, audit: createAudit(log), ...measured }
+}
