@@ -1,8 +1,5 @@
 import {
   allowInsecureRequests,
-  type ClientAuth,
-  ClientSecretBasic,
-  ClientSecretPost,
   Configuration,
   type CustomFetch,
   customFetch,
@@ -11,6 +8,7 @@ import {
 } from 'openid-client'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { createBoundedFetch } from './bounded-fetch.ts'
+import { type ClientAuthentication, createClientAuthentication } from './client-authentication.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
 import { announcedIssuer, describeTransportError } from './provider-error.ts'
 
@@ -41,7 +39,8 @@ const rediscoverMs = 3_600_000
 /** Starts discovery (OpenID Connect Discovery 1.0 section 4) and keeps it fresh. */
 export function createOidcClient(options: ProviderOptions, dependencies: ProviderDependencies): OidcClient {
   const { log, metrics } = dependencies.telemetry
-  const boundedFetch = createBoundedFetch(metrics, options.providerTimeout * 1_000)
+  const authentication = createClientAuthentication(options, log)
+  const boundedFetch = authentication.attempting(createBoundedFetch(metrics, options.providerTimeout * 1_000))
   let current: Configuration | undefined
   let reason: string | undefined = 'discovery has not finished yet'
   let attempt: Promise<void> | undefined
@@ -66,7 +65,7 @@ export function createOidcClient(options: ProviderOptions, dependencies: Provide
 
   async function discover(): Promise<void> {
     try {
-      current = await discoverOnce(options, boundedFetch)
+      current = await discoverOnce(options, authentication, boundedFetch)
       if (reason !== undefined) log.info({ issuer: options.issuerUrl }, 'the identity provider is discovered')
       reason = undefined
       failures = 0
@@ -93,7 +92,7 @@ export function createOidcClient(options: ProviderOptions, dependencies: Provide
   void tryOnce()
   return {
     configuration,
-    exchangeConfiguration: async (fetch) => withFetch(await configuration(), options, fetch),
+    exchangeConfiguration: async (fetch) => withFetch(await configuration(), options, authentication, fetch),
     current: () => current,
     status: () => ({ ready: current !== undefined, reason }),
     fetch: boundedFetch,
@@ -109,25 +108,19 @@ class MetadataError extends Error {
   override readonly name = 'MetadataError'
 }
 
-function withFetch(discovered: Configuration, options: ProviderOptions, fetch: CustomFetch): Configuration {
+function withFetch(
+  discovered: Configuration,
+  options: ProviderOptions,
+  { apply }: ClientAuthentication,
+  fetch: CustomFetch,
+): Configuration {
   const { clientId, clientSecret, providerTimeout } = options
   const metadata = { client_secret: clientSecret }
-  const copy = new Configuration(
-    discovered.serverMetadata(),
-    clientId,
-    metadata,
-    clientAuthenticationOf(options),
-  )
+  const copy = new Configuration(discovered.serverMetadata(), clientId, metadata, apply)
   copy.timeout = providerTimeout
   copy[customFetch] = fetch
   if (isInsecure(options)) allowInsecureRequests(copy)
   return copy
-}
-
-function clientAuthenticationOf({ clientAuthentication, clientSecret }: ProviderOptions): ClientAuth {
-  return clientAuthentication === 'client_secret_basic'
-    ? ClientSecretBasic(clientSecret)
-    : ClientSecretPost(clientSecret)
 }
 
 /** The settings allow http for loopback only. */
@@ -135,12 +128,16 @@ function isInsecure({ issuerUrl }: ProviderOptions): boolean {
   return new URL(issuerUrl).protocol === 'http:'
 }
 
-async function discoverOnce(options: ProviderOptions, boundedFetch: CustomFetch): Promise<Configuration> {
+async function discoverOnce(
+  options: ProviderOptions,
+  { apply }: ClientAuthentication,
+  boundedFetch: CustomFetch,
+): Promise<Configuration> {
   const configuration = await discovery(
     new URL(options.issuerUrl),
     options.clientId,
     { client_secret: options.clientSecret },
-    clientAuthenticationOf(options),
+    apply,
     {
       timeout: options.providerTimeout,
       [customFetch]: boundedFetch,

@@ -1,15 +1,13 @@
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { OidcClient } from './client.ts'
+import type { ClientAuthenticationOptions } from './client-authentication.ts'
 import type { ProviderKeys } from './keys.ts'
 import type { ApiAudience } from './token-set.ts'
 
 /** What the settings say about the provider. */
-export interface ProviderOptions {
+export interface ProviderOptions extends ClientAuthenticationOptions {
   /** Exactly as the provider writes it in `iss`, trailing slash included. */
   readonly issuerUrl: string
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly clientAuthentication: 'client_secret_post' | 'client_secret_basic'
   readonly baseUrl: URL
   readonly authPrefix: string
   readonly scope: string
