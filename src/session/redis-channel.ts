@@ -3,7 +3,7 @@ import { isForbidden } from './redis-fault.ts'
 import { hashOfSessionKey, sessionKeyPrefix } from './session-keys.ts'
 
 /** Redis publishes invalidations of redirected connections here. */
-const invalidationChannel = '__redis__:invalidate'
+export const invalidationChannel = '__redis__:invalidate'
 /** Pause between the answer to a PING and the next one: some 20 a second, which neither side feels. */
 const pingPauseMs = 50
 /**
