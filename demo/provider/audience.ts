@@ -7,6 +7,9 @@ const identityScopes = ['openid', 'profile', 'email', 'offline_access']
 /** Seals the tokens that nobody but the provider can read: nothing has to open them, so a new key at each start will do. */
 const opaqueTokenKey = randomBytes(32)
 
+/** Of APIs that are signed for with HS256; nobody verifies them here. */
+const sharedSecret = randomBytes(32)
+
 /**
  * Auth0's rule for the `audience` parameter: a registered API gives a JWT for it; none, or the userinfo endpoint, gives an opaque
  * token; anything else is refused with the words that Auth0 uses.
@@ -32,7 +35,7 @@ export function describeResource(tenant: DemoTenant, identifier: string): object
   return {
     ...common,
     scope: [...identityScopes, ...api.permissions].join(' '),
-    jwt: { sign: { alg: 'RS256' } },
+    jwt: { sign: api.signingAlgorithm === 'HS256' ? { alg: 'HS256', key: sharedSecret } : { alg: 'RS256' } },
   }
 }
 

@@ -6,6 +6,8 @@ export interface DemoApi {
   readonly permissions: readonly string[]
   /** "Allow Offline Access": off means silently no refresh token. Default true. */
   readonly allowOfflineAccess?: boolean
+  /** "Signing Algorithm"; HS256 shares a secret, which no public key can stand in for. Default RS256. */
+  readonly signingAlgorithm?: 'RS256' | 'HS256'
 }
 
 /** Somebody who can sign in. */

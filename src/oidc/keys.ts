@@ -30,7 +30,7 @@ export interface ProviderKeys {
 }
 
 /** Asymmetric only: with `none` or HS* anybody, or anybody with the client secret, could sign. */
-const algorithms = [
+export const idTokenAlgorithms: readonly string[] = [
   'RS256',
   'RS384',
   'RS512',
@@ -122,7 +122,7 @@ function checksOf(
   return {
     issuer: options.issuerUrl,
     audience: options.clientId,
-    algorithms,
+    algorithms: [...idTokenAlgorithms],
     clockTolerance: clockToleranceSeconds,
     currentDate: new Date(nowMs),
     requiredClaims: [...requiredClaims],

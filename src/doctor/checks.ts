@@ -1,0 +1,83 @@
+import type { Check } from './check.ts'
+import { accessTokenAlgorithmCheck } from './checks/access-token-algorithm.ts'
+import { accessTokenAudienceCheck } from './checks/access-token-audience.ts'
+import { accessTokenFormatCheck } from './checks/access-token-format.ts'
+import { accessTokenIssuerCheck } from './checks/access-token-issuer.ts'
+import { accessTokenLifetimeCheck } from './checks/access-token-lifetime.ts'
+import { accessTokenPermissionsCheck } from './checks/access-token-permissions.ts'
+import { accessTokenScopeCheck } from './checks/access-token-scope.ts'
+import { audienceCheck } from './checks/audience.ts'
+import { baseUrlCheck } from './checks/base-url.ts'
+import { clientCheck } from './checks/client.ts'
+import { clientSecretCheck } from './checks/client-secret.ts'
+import { clockProviderCheck } from './checks/clock-provider.ts'
+import { clockRedisCheck } from './checks/clock-redis.ts'
+import { discoveryCheck } from './checks/discovery.ts'
+import { discoveryBackchannelCheck } from './checks/discovery-backchannel.ts'
+import { discoveryEndSessionCheck } from './checks/discovery-end-session.ts'
+import { discoveryEndpointsCheck } from './checks/discovery-endpoints.ts'
+import { discoveryKeysCheck } from './checks/discovery-keys.ts'
+import { discoveryParCheck } from './checks/discovery-par.ts'
+import { discoveryPkceCheck } from './checks/discovery-pkce.ts'
+import { discoveryResponseIssuerCheck } from './checks/discovery-response-issuer.ts'
+import { discoveryRevocationCheck } from './checks/discovery-revocation.ts'
+import { idTokenSessionCheck } from './checks/id-token-session.ts'
+import { loginCheck } from './checks/login.ts'
+import { proxyHeadersCheck } from './checks/proxy-headers.ts'
+import { proxyLargeHeadersCheck } from './checks/proxy-large-headers.ts'
+import { proxyTrustCheck } from './checks/proxy-trust.ts'
+import { redirectUriCheck } from './checks/redirect-uri.ts'
+import { redisEvictionCheck } from './checks/redis-eviction.ts'
+import { redisPersistenceCheck } from './checks/redis-persistence.ts'
+import { redisRightsCheck } from './checks/redis-rights.ts'
+import { redisVersionCheck } from './checks/redis-version.ts'
+import { refreshGrantCheck } from './checks/refresh-grant.ts'
+import { refreshTokenCheck } from './checks/refresh-token.ts'
+import { sessionStoreCheck } from './checks/session-store.ts'
+import { spaCheck } from './checks/spa.ts'
+import { upstreamsCheck } from './checks/upstreams.ts'
+
+/** What is examined before anybody logs in, in the order of the report. */
+export const checks: readonly Check[] = [
+  discoveryCheck,
+  discoveryEndpointsCheck,
+  discoveryKeysCheck,
+  discoveryPkceCheck,
+  discoveryParCheck,
+  discoveryResponseIssuerCheck,
+  discoveryEndSessionCheck,
+  discoveryRevocationCheck,
+  discoveryBackchannelCheck,
+  clockProviderCheck,
+  clientCheck,
+  redirectUriCheck,
+  audienceCheck,
+  clientSecretCheck,
+  refreshGrantCheck,
+  sessionStoreCheck,
+  redisVersionCheck,
+  redisEvictionCheck,
+  redisPersistenceCheck,
+  redisRightsCheck,
+  clockRedisCheck,
+  upstreamsCheck,
+  spaCheck,
+  baseUrlCheck,
+  proxyHeadersCheck,
+  proxyLargeHeadersCheck,
+  proxyTrustCheck,
+]
+
+/** What one real login shows (`--login`). */
+export const loginChecks: readonly Check[] = [
+  loginCheck,
+  accessTokenFormatCheck,
+  accessTokenAlgorithmCheck,
+  accessTokenIssuerCheck,
+  accessTokenAudienceCheck,
+  accessTokenLifetimeCheck,
+  accessTokenScopeCheck,
+  accessTokenPermissionsCheck,
+  refreshTokenCheck,
+  idTokenSessionCheck,
+]

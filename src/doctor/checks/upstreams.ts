@@ -1,0 +1,66 @@
+import type { RouteConfig } from '../../config/route.ts'
+import type { Check } from '../check.ts'
+import { type Finding, fail, pass, warn } from '../finding.ts'
+import { type ProbeAnswer, probe } from '../http-probe.ts'
+import { describeFailure, isCertificateFault } from '../reach.ts'
+
+/** A person waits for this check, so it is no more patient than that, milliseconds. */
+const longestWaitMs = 10_000
+
+/** Each API is reached, and asks for a token. */
+export const upstreamsCheck: Check = {
+  id: 'upstream',
+  examine: ({ config }) =>
+    Promise.all(
+      config.routes.map(async (route) => ({
+        ...describe(route, await ask(route)),
+        subject: route.prefix,
+      })),
+    ),
+}
+
+function ask(route: RouteConfig): Promise<ProbeAnswer> {
+  const { caPem: ca, certPem: cert, keyPem: key } = route.tls ?? {}
+  const tls = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  }
+  const timeoutMs = Math.min(longestWaitMs, route.connectTimeoutMs + route.firstByteTimeoutMs)
+  return probe({ url: route.upstream, timeoutMs, tls })
+}
+
+function describe(route: RouteConfig, answer: ProbeAnswer): Finding {
+  const { upstream, auth } = route
+  if (answer.kind === 'failed') return describeUnreachable(upstream, answer.code)
+  const { status, headers } = answer
+  if (status >= 500) return warn(`${upstream.href} answers ${status}.`, 'Look into the log of the API.')
+  if (headers.location !== undefined && leadsElsewhere(headers.location, upstream))
+    return warn(
+      `${upstream.href} redirects to another address, which is not followed (502 upstream_redirect_refused).`,
+      `Set the address it redirects to as upstream of ${route.prefix}.`,
+    )
+  if (auth !== 'required')
+    return pass(
+      `${upstream.href} answers ${status}; tokens are ${auth === 'none' ? 'not sent' : 'optional'} there.`,
+    )
+  if (status === 401) return pass(`${upstream.href} answers 401 without a token.`)
+  if (status < 300)
+    return warn(
+      `${upstream.href} answers ${status} without a token: whoever reaches it gets in, past the gateway.`,
+      'Let the API demand and verify the access token for every request (signature, iss, aud, exp).',
+    )
+  return pass(`${upstream.href} answers ${status}, which does not show whether it asks for tokens.`)
+}
+
+function describeUnreachable(upstream: URL, code: string): Finding {
+  const fix = isCertificateFault(code)
+    ? 'Give the API a certificate for this name, or its authority as UPSTREAM_CA_FILE.'
+    : 'Start the API, or correct API_URL (upstream in ROUTES_FILE): seen from here, localhost is this machine or container.'
+  return fail(`${upstream.href} cannot be reached: ${describeFailure(code)}.`, fix)
+}
+
+function leadsElsewhere(location: string, upstream: URL): boolean {
+  const target = URL.parse(location, upstream.href)
+  return target === null || target.origin !== upstream.origin
+}

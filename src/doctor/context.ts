@@ -1,0 +1,81 @@
+import type { Config } from '../config/load-config.ts'
+import { usesRedis } from '../config/rules.ts'
+import { createProvider } from '../oidc/create-provider.ts'
+import { redirectUri } from '../oidc/login.ts'
+import type { Provider } from '../oidc/provider.ts'
+import { providerHints } from '../oidc/provider-hints.ts'
+import { diagnoseRedis } from '../session/redis-diagnosis.ts'
+import type { DoctorContext } from './check.ts'
+import { SkipCheck } from './finding.ts'
+import { examineFront } from './front/front.ts'
+import { type LoginDesk, realLogin } from './login/real-login.ts'
+import { authorizationAnswer } from './provider/authorization-answer.ts'
+import { discover } from './provider/discovery.ts'
+import { probeCodeGrant } from './provider/token-probe.ts'
+import { quietTelemetry } from './quiet-telemetry.ts'
+
+/** What the examination is handed. */
+export interface ContextDependencies {
+  /** The clock, epoch milliseconds. */
+  readonly now: () => number
+  readonly desk: LoginDesk
+}
+
+/** A context, and how to end what it has opened. */
+export interface OpenContext {
+  readonly context: DoctorContext
+  close(): Promise<void>
+}
+
+/** Prepares the examination. Nothing is opened or asked before a check wants to know. */
+export function createDoctorContext(config: Config, { now, desk }: ContextDependencies): OpenContext {
+  const opened: Provider[] = []
+  const discovery = once(() => discover(config, now))
+  const provider = once(async () => {
+    await metadata()
+    const created = createProvider(config, { telemetry: quietTelemetry(), now })
+    opened.push(created)
+    await expectUsable(created)
+    return created
+  })
+  async function metadata() {
+    const found = await discovery()
+    if (found.kind !== 'found') throw new SkipCheck('The provider was not discovered.')
+    return found.metadata
+  }
+  const context: DoctorContext = {
+    config,
+    hints: providerHints(config.issuerUrl),
+    now,
+    discovery,
+    metadata,
+    provider,
+    authorization: once(async () =>
+      authorizationAnswer(await provider(), redirectUri(config), config.providerTimeout * 1_000),
+    ),
+    credentials: once(async () => probeCodeGrant(await provider(), now)),
+    redis: once(async () => {
+      if (!usesRedis(config)) throw new SkipCheck('Sessions are not kept in Redis.')
+      return diagnoseRedis(config, now)
+    }),
+    front: once(() => examineFront({ config })),
+    login: once(() => realLogin(context, desk)),
+  }
+  return { context, close: async () => void (await Promise.all(opened.map((one) => one.close()))) }
+}
+
+/** The gateway is stricter than the checks of discovery are, and nothing can be tried without it. */
+async function expectUsable(provider: Provider): Promise<void> {
+  await provider.beginLogin({ returnTo: '/', parameters: {}, endsSession: undefined }).catch(() => {
+    throw new SkipCheck('The gateway does not accept this discovery document.')
+  })
+}
+
+/** Does it when it is first asked for; everybody gets the same answer, or failure. */
+function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let result: Promise<Result> | undefined
+  return () => {
+    result ??= work()
+    return result
+  }
+}

@@ -1,0 +1,48 @@
+import type { AccessTokenFault } from '../../oidc/provider.ts'
+import type { TokenFacts } from '../../oidc/token-facts.ts'
+import type { DoctorContext } from '../check.ts'
+import { type Finding, SkipCheck } from '../finding.ts'
+
+/** What one real login brought; no token is in it. */
+export interface LoginReport {
+  readonly accessToken: TokenFacts
+  /** Why the API could not use the access token, by the rule of the settings. */
+  readonly fault: AccessTokenFault | undefined
+  /** How long the access token lives, whole seconds. */
+  readonly lifeSeconds: number
+  /** What came of using the refresh token once; `none`: there was no refresh token. */
+  readonly refresh: RefreshTrial
+  /** Whether the ID token names the provider's session (`sid`). */
+  readonly namesProviderSession: boolean
+}
+
+/** What came of one refresh grant. */
+export type RefreshTrial =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'refreshed'; readonly isRotated: boolean; readonly fault: AccessTokenFault | undefined }
+  | { readonly kind: 'failed'; readonly error: string }
+
+/** A login, or what kept it from coming to pass. */
+export type LoginOutcome = { readonly report: LoginReport } | { readonly finding: Finding }
+
+/**
+ * What the login brought, for the checks after the first.
+ *
+ * @throws SkipCheck when it did not come to pass
+ */
+export async function loginReport({ login }: Pick<DoctorContext, 'login'>): Promise<LoginReport> {
+  const outcome = await login()
+  if ('finding' in outcome) throw new SkipCheck('The login did not come to pass.')
+  return outcome.report
+}
+
+/**
+ * What a JWT access token says.
+ *
+ * @throws SkipCheck when it is not a JWT that can be read
+ */
+export async function readableToken(context: Pick<DoctorContext, 'login'>): Promise<LoginReport> {
+  const report = await loginReport(context)
+  if (report.accessToken.kind !== 'jwt') throw new SkipCheck('The access token cannot be read.')
+  return report
+}

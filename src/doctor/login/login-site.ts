@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Config } from '../../config/load-config.ts'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import type { CompletedLogin, LoginTransaction, Provider } from '../../oidc/provider.ts'
+import { type Listener, listenAsGateway } from '../front/listener.ts'
+
+/** The two pages of a gateway that one login needs. */
+export interface LoginSite extends Listener {
+  /** Where a person begins; good for nobody who has not seen it. */
+  readonly url: URL
+  /** The first login that comes back; rejects with a `GatewayError` when the provider or a check refuses it. */
+  readonly completed: Promise<CompletedLogin>
+}
+
+const nonceBytes = 16
+/** Somebody may begin again after a mistake, but not for ever. */
+const mostTransactions = 20
+
+/**
+ * Opens it in the gateway's place.
+ *
+ * @param baseUrl the loopback origin under which the browser comes
+ * @returns `undefined` when the place is taken
+ */
+export async function openLoginSite(
+  config: Pick<Config, 'host' | 'port' | 'authPrefix'>,
+  baseUrl: URL,
+  provider: Provider,
+): Promise<LoginSite | undefined> {
+  const nonce = randomBytes(nonceBytes).toString('hex')
+  const start = `${config.authPrefix}/login?doctor=${nonce}`
+  const transactions = new Map<string, LoginTransaction>()
+  const { promise: completed, resolve, reject } = Promise.withResolvers<CompletedLogin>()
+
+  async function begin(response: ServerResponse): Promise<void> {
+    if (transactions.size >= mostTransactions)
+      return say(response, 429, 'Too many attempts: run doctor again.')
+    const { url, transaction } = await provider.beginLogin({
+      returnTo: '/',
+      parameters: {},
+      endsSession: undefined,
+    })
+    transactions.set(transaction.state, transaction)
+    response.writeHead(303, { location: url.href, 'cache-control': 'no-store' }).end()
+  }
+
+  async function complete(untrustedQuery: string, response: ServerResponse): Promise<void> {
+    const state = new URLSearchParams(untrustedQuery).get('state') ?? ''
+    const transaction = transactions.get(state)
+    if (transaction === undefined)
+      return say(response, 400, 'This login was not begun here, or has been used.')
+    transactions.delete(state)
+    try {
+      await provider.checkAuthorizationResponse(untrustedQuery, transaction)
+      resolve(await provider.completeLogin(untrustedQuery, transaction))
+      say(response, 200, 'You are signed in. The terminal explains what came; this page can be closed.')
+    } catch (error) {
+      reject(error)
+      say(response, 400, 'The login has failed. The terminal explains why; this page can be closed.')
+    }
+  }
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const [path, query = ''] = (request.url ?? '').split('?')
+    if (request.url === start) return begin(response)
+    if (path === `${config.authPrefix}/callback`) return complete(query, response)
+    say(response, 404, 'Only coatcheck doctor is here.')
+  }
+  const listener = await listenAsGateway(config, (request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      reject(error instanceof GatewayError ? error : new GatewayError('internal_error'))
+      say(response, 500, 'The terminal explains what went wrong.')
+    })
+  })
+  // Whoever waits hears of it; whoever has given up must not end the process.
+  completed.catch(() => undefined)
+  return listener && { ...listener, completed, url: new URL(start, baseUrl) }
+}
+
+function say(response: ServerResponse, status: number, text: string): void {
+  const headers = {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    // The address of the callback holds the code.
+    'referrer-policy': 'no-referrer',
+  }
+  response.writeHead(status, headers).end(`${text}\n`)
+}

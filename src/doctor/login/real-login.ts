@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isLoopback } from '../../config/parsers-address.ts'
+import { accessTokenFault } from '../../oidc/access-token-check.ts'
+import { createProvider } from '../../oidc/create-provider.ts'
+import { redirectUri } from '../../oidc/login.ts'
+import type { CompletedLogin, Provider } from '../../oidc/provider.ts'
+import { readTokenFacts, type TokenFacts } from '../../oidc/token-facts.ts'
+import type { DoctorContext } from '../check.ts'
+import { type Finding, fail } from '../finding.ts'
+import { authorizationAnswer } from '../provider/authorization-answer.ts'
+import { quietTelemetry } from '../quiet-telemetry.ts'
+import { describeLoginFailure } from './login-failure.ts'
+import type { LoginOutcome, LoginReport, RefreshTrial } from './login-report.ts'
+import { openLoginSite } from './login-site.ts'
+
+/** How doctor and the person who signs in find each other. */
+export interface LoginDesk {
+  /** Shows the address to open. */
+  readonly announce: (url: string) => void
+  /** How long somebody may take, milliseconds. */
+  readonly waitMs: number
+}
+
+type Context = Pick<DoctorContext, 'config' | 'hints' | 'now' | 'provider'>
+
+/**
+ * Has somebody sign in once on loopback, and looks at what comes. All tokens stay in here, and the refresh token is revoked.
+ *
+ * @throws SkipCheck when the gateway could not use the provider
+ */
+export async function realLogin(context: Context, desk: LoginDesk): Promise<LoginOutcome> {
+  await context.provider()
+  const baseUrl = loopbackOrigin(context.config)
+  // Unusable access tokens are to be explained, not refused.
+  const options = { ...context.config, baseUrl, accessTokenFormat: 'any' as const }
+  const provider = createProvider(options, { telemetry: quietTelemetry(), now: context.now })
+  try {
+    const obstacle = await findObstacle(context, provider, baseUrl)
+    return obstacle === undefined ? await attempt(context, provider, baseUrl, desk) : { finding: obstacle }
+  } finally {
+    await provider.close()
+  }
+}
+
+function loopbackOrigin({ baseUrl, port }: Context['config']): URL {
+  return isLoopback(baseUrl) ? baseUrl : new URL(`http://localhost:${port}`)
+}
+
+/** Away from loopback the login needs a redirect URI of its own, which the provider may not know. */
+async function findObstacle(
+  context: Context,
+  provider: Provider,
+  baseUrl: URL,
+): Promise<Finding | undefined> {
+  const { config, hints } = context
+  if (baseUrl === config.baseUrl) return undefined
+  const uri = redirectUri({ baseUrl, authPrefix: config.authPrefix })
+  const answer = await authorizationAnswer(provider, uri, config.providerTimeout * 1_000)
+  if (answer.kind !== 'refused_page') return undefined
+  return fail(
+    `BASE_URL is not on loopback, so the login comes back to ${uri}, which the provider does not know.`,
+    `Register ${uri} there too, for as long as you try this. ${hints.redirectUri}`,
+  )
+}
+
+async function attempt(
+  context: Context,
+  provider: Provider,
+  baseUrl: URL,
+  desk: LoginDesk,
+): Promise<LoginOutcome> {
+  const site = await openLoginSite(context.config, baseUrl, provider)
+  if (site === undefined) return { finding: portTaken(context.config) }
+  const patience = new AbortController()
+  try {
+    desk.announce(site.url.href)
+    const late = sleep(desk.waitMs, undefined, { signal: patience.signal }).catch(() => undefined)
+    const login = await Promise.race([site.completed, late])
+    if (login === undefined) return { finding: nobodyCame(desk.waitMs) }
+    return { report: await describe(context, provider, login) }
+  } catch (error) {
+    return { finding: describeLoginFailure(error, context.hints) }
+  } finally {
+    patience.abort()
+    await site.close()
+  }
+}
+
+function portTaken({ host, port }: Context['config']): Finding {
+  return fail(
+    `The login needs ${host} port ${port}, which another program holds, perhaps the gateway.`,
+    'Stop it while you try the login.',
+  )
+}
+
+function nobodyCame(waitMs: number): Finding {
+  return fail(
+    `Nobody signed in within ${Math.round(waitMs / 1_000)} s.`,
+    'Run coatcheck doctor --login again and open the address that it shows.',
+  )
+}
+
+async function describe(context: Context, provider: Provider, login: CompletedLogin): Promise<LoginReport> {
+  const { value, obtainedAtMs, expiresAtMs } = login.accessToken
+  const accessToken = readTokenFacts(value)
+  return {
+    accessToken,
+    fault: faultOf(context, accessToken),
+    lifeSeconds: Math.round((expiresAtMs - obtainedAtMs) / 1_000),
+    refresh: await tryRefresh(context, provider, login),
+    namesProviderSession: login.identity.providerSessionId !== undefined,
+  }
+}
+
+function faultOf({ config, hints }: Context, facts: TokenFacts): LoginReport['fault'] {
+  const { accessTokenFormat: format, audience, clientId } = config
+  return accessTokenFault(facts, { format, audience, clientId, hints })
+}
+
+async function tryRefresh(
+  context: Context,
+  provider: Provider,
+  login: CompletedLogin,
+): Promise<RefreshTrial> {
+  const { refreshToken, identity } = login
+  if (refreshToken === undefined) return { kind: 'none' }
+  const outcome = await provider.refresh({ refreshToken, identity, audience: context.config.audience })
+  if (outcome.kind !== 'refreshed') {
+    await provider.revoke(refreshToken)
+    return { kind: 'failed', error: 'error' in outcome ? outcome.error : outcome.kind }
+  }
+  await provider.revoke(outcome.refreshToken ?? refreshToken)
+  return {
+    kind: 'refreshed',
+    isRotated: outcome.refreshToken !== undefined && outcome.refreshToken !== refreshToken,
+    fault: faultOf(context, readTokenFacts(outcome.accessToken.value)),
+  }
+}

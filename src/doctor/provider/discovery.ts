@@ -1,0 +1,91 @@
+import type { Config } from '../../config/load-config.ts'
+import { createBoundedFetch } from '../../oidc/bounded-fetch.ts'
+import { describeTransportError } from '../../oidc/provider-error.ts'
+import { noMetrics } from '../../telemetry/metrics.ts'
+
+/** A discovery document as it came; nothing in it is what it should be before it was looked at. */
+export type Metadata = Readonly<Record<string, unknown>>
+
+/** What came of asking for it. */
+export type Discovery =
+  | {
+      readonly kind: 'found'
+      readonly metadata: Metadata
+      /** The provider's clock ahead of ours, milliseconds, exact to a second; `undefined` without a `Date`. */
+      readonly aheadMs: number | undefined
+    }
+  | { readonly kind: 'unreachable'; readonly code: string }
+  | { readonly kind: 'not_found'; readonly status: number }
+  | { readonly kind: 'malformed' }
+
+/** Where the document is (OpenID Connect Discovery 1.0 section 4). */
+export function discoveryUrl(issuerUrl: string): URL {
+  return new URL(`${issuerUrl.replace(/\/$/, '')}/.well-known/openid-configuration`)
+}
+
+/** Asks for the discovery document. */
+export async function discover(
+  { issuerUrl, providerTimeout }: Pick<Config, 'issuerUrl' | 'providerTimeout'>,
+  now: () => number,
+): Promise<Discovery> {
+  const startedMs = now()
+  try {
+    const response = await fetchJson(discoveryUrl(issuerUrl), providerTimeout)
+    if (response.status !== 200) return { kind: 'not_found', status: response.status }
+    const { document } = response
+    if (document === undefined) return { kind: 'malformed' }
+    return { kind: 'found', metadata: document, aheadMs: aheadOf(response.date, startedMs, now()) }
+  } catch (error) {
+    return { kind: 'unreachable', code: describeTransportError(error) }
+  }
+}
+
+/**
+ * Fetches a JSON document of the provider, with the bounds that the gateway has.
+ *
+ * @throws whatever `fetch` throws
+ */
+export async function fetchJson(
+  url: URL,
+  timeoutSeconds: number,
+): Promise<{
+  readonly status: number
+  readonly document: Metadata | undefined
+  readonly date: string | null
+}> {
+  const boundedFetch = createBoundedFetch(noMetrics, timeoutSeconds * 1_000)
+  const headers = { accept: 'application/json' }
+  const response = await boundedFetch(url.href, { method: 'GET', headers, body: null, redirect: 'manual' })
+  return {
+    status: response.status,
+    document: parseObject(await response.text()),
+    date: response.headers.get('date'),
+  }
+}
+
+function parseObject(text: string): Metadata | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** `Date` is cut off to whole seconds, so on average it is half a second behind. */
+function aheadOf(date: string | null, startedMs: number, endedMs: number): number | undefined {
+  const theirsMs = Date.parse(date ?? '')
+  return Number.isNaN(theirsMs) ? undefined : theirsMs + 500 - (startedMs + endedMs) / 2
+}
+
+/** A text member, or `undefined`. */
+export function textOf(metadata: Metadata, name: string): string | undefined {
+  const value = metadata[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A member that is a list of texts, or `undefined` when it is not announced. */
+export function listOf(metadata: Metadata, name: string): readonly string[] | undefined {
+  const value = metadata[name]
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : undefined
+}

@@ -1,0 +1,61 @@
+import type { Finding, Status } from './finding.ts'
+
+/** A finding, and the check that made it. */
+export interface CheckedFinding extends Finding {
+  /** The id of the check. */
+  readonly check: string
+}
+
+/** The JSON report (`docs/doctor.md`). Members are added, never renamed or given another meaning, while `schema` stays. */
+export interface DoctorReport {
+  readonly schema: 1
+  /** Coatcheck's version. */
+  readonly version: string
+  /** Whether nothing failed: the exit code says the same. */
+  readonly ok: boolean
+  /** `ISSUER_URL`; `null` when the settings cannot be read. */
+  readonly issuer: string | null
+  /** The provider's name, when it was recognised by its issuer. */
+  readonly provider: string | null
+  readonly counts: Readonly<Record<Status, number>>
+  readonly checks: readonly CheckedFinding[]
+}
+
+/** Whose configuration was examined. */
+export interface Patient {
+  readonly version: string
+  readonly issuer: string | null
+  readonly provider: string | null
+}
+
+/** Puts the report together. */
+export function toReport(patient: Patient, findings: readonly CheckedFinding[]): DoctorReport {
+  const count = (status: Status): number => findings.filter((finding) => finding.status === status).length
+  const counts = { pass: count('pass'), warn: count('warn'), fail: count('fail'), skip: count('skip') }
+  const checks = findings.map(({ check, status, subject, summary, fix }) => ({
+    check,
+    status,
+    ...(subject === undefined ? {} : { subject }),
+    summary,
+    ...(fix === undefined ? {} : { fix }),
+  }))
+  return { schema: 1, ...patient, ok: counts.fail === 0, counts, checks }
+}
+
+/** The first line for a person. */
+export function renderTitle({ version, issuer, provider }: Patient): string {
+  const of = issuer === null ? '' : ` · ${issuer}${provider === null ? '' : ` (${provider})`}`
+  return `coatcheck doctor ${version}${of}`
+}
+
+/** A finding as one line: status, check, what it is about, what was found and how to mend it. */
+export function renderFinding({ status, check, subject, summary, fix }: CheckedFinding): string {
+  const label = subject === undefined ? check : `${check} ${subject}`
+  return `${status}  ${label}: ${summary}${fix === undefined ? '' : ` Fix: ${fix}`}`
+}
+
+/** The last line for a person. */
+export function renderCounts({ pass, warn, fail, skip }: DoctorReport['counts']): string {
+  const skipped = skip === 0 ? '' : `, ${skip} skipped`
+  return `${fail} failed, ${warn} to look at, ${pass} passed${skipped}.`
+}
