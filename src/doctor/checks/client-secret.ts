@@ -1,12 +1,17 @@
 import type { Check, DoctorContext } from '../check.ts'
-import { type Finding, fail, pass, warn } from '../finding.ts'
+import { type Finding, fail, pass, SkipCheck, warn } from '../finding.ts'
 import { quoted } from '../plain-text.ts'
 import type { TokenAnswer } from '../provider/token-probe.ts'
 
 /** The token endpoint accepts the client's secret: it is handed a code that was never issued, and should refuse only that. */
 export const clientSecretCheck: Check = {
   id: 'client-secret',
-  examine: async (context) => describe(await context.credentials(), context),
+  async examine(context) {
+    const asked = await context.authorization()
+    if (asked.kind === 'refused_page' && asked.about === 'client')
+      throw new SkipCheck('The provider does not know the client.')
+    return describe(await context.credentials(), context)
+  },
 }
 
 function describe(answer: TokenAnswer, { config, hints }: DoctorContext): Finding {

@@ -32,7 +32,7 @@ function describePage(
   uri: string,
   hints: DoctorContext['hints'],
 ): Finding {
-  const fix = `Register ${uri} there. ${hints.redirectUri}`
+  const fix = `The callback URL to register is ${uri}. ${hints.redirectUri}`
   switch (about) {
     case 'client':
       throw new SkipCheck('The provider does not know the client.')

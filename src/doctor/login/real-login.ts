@@ -59,7 +59,7 @@ async function findObstacle(
   if (answer.kind !== 'refused_page') return undefined
   return fail(
     `BASE_URL is not on loopback, so the login comes back to ${uri}, which the provider does not know.`,
-    `Register ${uri} there too, for as long as you try this. ${hints.redirectUri}`,
+    `The callback URL to register besides, for as long as you try this, is ${uri}. ${hints.redirectUri}`,
   )
 }
 
