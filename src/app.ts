@@ -7,6 +7,8 @@ import { createFrameworkErrorHandler, installErrorHandling } from './http/error-
 import { registerFetchScope } from './http/fetch-scope.ts'
 import { registerHealthRoutes } from './http/health-routes.ts'
 import { createHttpContext, type HttpContext } from './http/http-context.ts'
+import { createLimits, noLimits } from './http/limits/limits.ts'
+import { installOverloadProtection } from './http/limits/overload.ts'
 import { installLoopbackRedirect } from './http/loopback-redirect.ts'
 import { registerMethodGuards } from './http/method-guards.ts'
 import { registerNavigationScope } from './http/navigation-scope.ts'
@@ -72,6 +74,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   const admin = registerAdmin(app, telemetry, checkReadiness)
   installRequestLog(app, outcomes)
   installSecurityHeaders(app, context.transportHeaders)
+  installOverloadProtection(app, { ...context, log: telemetry.log })
   installTargetCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installAnswers(app, config, context)
@@ -144,7 +147,10 @@ function createServices(config: Config, given: Partial<Dependencies>): Services 
   const records = createSessionRecords(config, { store, sealer, telemetry, now })
   const sessions = createSessions({ records, store, sealer, provider, now })
   const accessTokens = createAccessTokens(config, { records, store, provider, telemetry, now })
-  const services = { sessions, accessTokens, provider, store, telemetry, sealer, now }
+  const limits = config.rateLimit
+    ? createLimits({ ...config, store, sessions, log: telemetry.log, now })
+    : noLimits
+  const services = { sessions, accessTokens, provider, store, limits, telemetry, sealer, now }
   return { context: createHttpContext(config, services), accessTokens, store, telemetry }
 }
 

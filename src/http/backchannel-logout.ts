@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { GatewayError } from '../errors/gateway-error.ts'
-import { problemRules } from '../errors/problem.ts'
+import { problemRules, retryAfterSeconds } from '../errors/problem.ts'
 import { LogoutTokenError } from '../oidc/logout-token.ts'
+import type { LogoutToken } from '../oidc/provider.ts'
 import { reportError, toGatewayError } from './error-handler.ts'
 import type { HttpContext } from './http-context.ts'
 import { invalid } from './query.ts'
@@ -13,10 +14,10 @@ const firstServerStatus = 500
  * when the token is invalid, 5xx when it should be sent again.
  */
 export function createBackchannelLogout(context: HttpContext) {
-  const { provider, sessions, telemetry } = context
+  const { limits, provider, sessions, telemetry } = context
 
   async function logout(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const token = await provider.verifyLogoutToken(readLogoutToken(request.body))
+    const token = await verified(request)
     const { ended, replayed } = await sessions.endByLogoutToken(token)
     const outcome = replayed ? 'replayed' : ended > 0 ? 'ended' : 'unknown'
     telemetry.metrics.logout('backchannel', outcome)
@@ -24,16 +25,28 @@ export function createBackchannelLogout(context: HttpContext) {
     return reply.code(200).header('cache-control', 'no-store').send()
   }
 
+  /** A valid token is never limited by address: the provider is one address, and ends many sessions at once. */
+  async function verified(request: FastifyRequest): Promise<LogoutToken> {
+    try {
+      return await provider.verifyLogoutToken(readLogoutToken(request.body))
+    } catch (error) {
+      const isTheirs = problemRules[toFailure(error).code].status < firstServerStatus
+      throw (isTheirs ? limits.countMiss(request) : undefined) ?? error
+    }
+  }
+
   function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = toFailure(thrown)
     const { status, detail } = problemRules[error.code]
-    const isRepeatable = status >= firstServerStatus
+    const isRepeatable = status >= firstServerStatus || error.code === 'rate_limited'
     telemetry.metrics.logout('backchannel', isRepeatable ? 'failed' : 'invalid')
     reportError(telemetry, error, request.id)
     const body = {
       error: isRepeatable ? 'temporarily_unavailable' : 'invalid_request',
       error_description: error.detail ?? detail,
     }
+    const retryAfter = retryAfterSeconds(error)
+    if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
     void reply.code(status).header('cache-control', 'no-store').send(body)
   }
 

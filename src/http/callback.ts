@@ -50,12 +50,17 @@ function findByState(context: HttpContext, request: FastifyRequest): FoundTransa
   const state = readQuery(request.raw.url ?? '', rules).get('state')
   const found = findTransactions(context, 'login', request.headers.cookie)
   const match = found.find(({ transaction }) => transaction.state === state)
-  if (match === undefined) throw new GatewayError('login_state_invalid', { context: { reason: 'no cookie' } })
+  if (match === undefined) {
+    const refusal = context.limits.countMiss(request)
+    throw refusal ?? new GatewayError('login_state_invalid', { context: { reason: 'no cookie' } })
+  }
+  // A login that this browser began is never limited by address, only against its own repetition.
+  context.limits.admitTransaction(match.transaction.state)
   return match
 }
 
 async function complete(
-  { provider, sessions, options }: HttpContext,
+  { limits, provider, sessions, options }: HttpContext,
   request: FastifyRequest,
   transaction: LoginTransaction,
 ): Promise<OpenSession> {
@@ -66,6 +71,10 @@ async function complete(
     throw new GatewayError('login_state_invalid', { context: { reason: 'redeemed before' } })
   }
   const login = await provider.completeLogin(untrustedQuery, transaction)
+  await limits.admitSignIn(login.identity).catch(async (refusal: unknown) => {
+    if (login.refreshToken !== undefined) await provider.revoke(login.refreshToken)
+    throw refusal
+  })
   // The id is new already, because no cookie is offered to this route; this keeps it so whatever a hook may offer one day.
   await request.session.regenerate()
   attachPendingLogin(request.session, {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { createCsrfGuard } from './csrf-guard.ts'
 import type { HttpContext } from './http-context.ts'
+import { installLogoutLimits, installSessionLimits } from './limits/session-limits.ts'
 import { createLogout, createLogoutGuard } from './logout-form.ts'
 import { forbidStoring } from './no-store.ts'
 import { readsSession, registerSessionPlugin } from './session-plugin.ts'
@@ -17,6 +18,7 @@ export function registerFetchScope(app: FastifyInstance, context: HttpContext): 
     readBodiesAsBytes(scope)
     scope.addHook('onRequest', forbidStoring)
     scope.addHook('onRequest', guard)
+    installSessionLimits(scope, context)
     await registerSessionPlugin(scope, context)
     registerSessionRoutes(scope, context)
   })
@@ -25,6 +27,7 @@ export function registerFetchScope(app: FastifyInstance, context: HttpContext): 
     scope.decorateRequest('awaitsLogoutProof', false)
     scope.addHook('onRequest', forbidStoring)
     scope.addHook('onRequest', createLogoutGuard(context))
+    installLogoutLimits(scope, context)
     await registerSessionPlugin(scope, context)
     const config = { readsSession: (request: { awaitsLogoutProof: boolean }) => !request.awaitsLogoutProof }
     scope.post(context.paths.logout, { config }, createLogout(context))

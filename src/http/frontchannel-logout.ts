@@ -8,7 +8,7 @@ import { pageHeaders } from './security-headers.ts'
  * is the proof; no cookie reaches a frame of another site. It never revokes tokens, because anyone who learns a `sid` could.
  */
 export function createFrontchannelLogout(context: HttpContext) {
-  const { provider, sessions, telemetry, pages } = context
+  const { limits, provider, sessions, telemetry, pages } = context
   const headers = pageHeaders(pages.styleSheet, new URL(provider.issuer).origin)
 
   return async function frontchannelLogout(
@@ -20,8 +20,10 @@ export function createFrontchannelLogout(context: HttpContext) {
     if (untrusted.get('iss') !== provider.issuer) throw invalid('The parameter iss must name the provider.')
     const sid = untrusted.get('sid')
     if (sid === undefined || sid === '') throw invalid('The parameter sid is missing.')
+    limits.admitLookup(request)
     const count = await sessions.endByProviderSession(provider.issuer, sid)
     const outcome = count > 0 ? 'ended' : 'unknown'
+    if (count === 0) limits.countMiss(request)
     telemetry.metrics.logout('frontchannel', outcome)
     telemetry.audit.event('logout.frontchannel', { requestId: request.id, outcome, count })
     return reply.headers(headers).send(pages.loggedOut())

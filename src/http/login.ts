@@ -10,12 +10,13 @@ import { startTransaction } from './transaction-cookies.ts'
 
 /** `GET /login`: begins a login, whether or not there is a session, and stores nothing (DESIGN section 3.1). */
 export function createLogin(context: HttpContext) {
-  const { options, provider, telemetry } = context
+  const { limits, options, provider, telemetry } = context
   const rules = { names: ['returnTo', ...options.loginParameters], maxBytes: maxQueryBytes }
 
   async function login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Link checkers ask this way; a cookie and a state would be wasted on them.
     if (request.method === 'HEAD') return reply.code(200).send()
+    limits.admitLogin(request)
     expectLoginNavigation(request.headers)
     const untrusted = readQuery(request.raw.url ?? '', rules)
     const returnTo = context.resolveReturnTo(untrusted.get('returnTo') ?? '/')

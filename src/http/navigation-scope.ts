@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { createCallback } from './callback.ts'
 import type { HttpContext } from './http-context.ts'
+import { installLogoutLimits } from './limits/session-limits.ts'
 import { createLogin } from './login.ts'
 import { createLogoutCallback, createLogoutNavigation, isActingLogout } from './logout-pages.ts'
 import { forbidStoring } from './no-store.ts'
@@ -14,6 +15,7 @@ export function registerNavigationScope(app: FastifyInstance, context: HttpConte
   const { paths } = context
   app.register(async function navigationScope(scope) {
     scope.addHook('onRequest', forbidStoring)
+    installLogoutLimits(scope, context)
     await registerSessionPlugin(scope, context)
     scope.route({ method: ['GET', 'HEAD'], url: paths.login, handler: createLogin(context) })
     scope.get(paths.callback, createCallback(context))

@@ -5,6 +5,7 @@ import type { AccessTokens, Sessions } from '../session/sessions.ts'
 import type { SessionStore } from '../session/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { CookieOptions } from './cookies.ts'
+import type { Limits } from './limits/limits.ts'
 import type { SecurityHeaderOptions } from './security-headers.ts'
 
 /** What the endpoints work with. */
@@ -13,6 +14,7 @@ export interface GatewayServices {
   readonly accessTokens: Pick<AccessTokens, 'refreshIfDue'>
   readonly provider: Provider
   readonly store: Pick<SessionStore, 'status' | 'ping'>
+  readonly limits: Limits
   readonly telemetry: Telemetry
   readonly sealer: Sealer
   readonly now: () => number

@@ -26,6 +26,7 @@ export function createSessionRefresh(context: HttpContext) {
   return async function refreshSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = openSessionOf(request.session)
     if (session !== undefined) {
+      await context.limits.admitRefresh(session.view.h)
       await context.sessions.touchNow(session.view)
       await context.accessTokens.refreshIfDue(session.id, session.view, context.options.audience)
     }

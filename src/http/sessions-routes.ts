@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { isSessionHash } from '../session/session-keys.ts'
-import type { ListedSession } from '../session/sessions.ts'
+import type { ListedSession, OpenSession } from '../session/sessions.ts'
 import type { HttpContext } from './http-context.ts'
 import { endSession } from './logout.ts'
 import { requireSession } from './session-plugin.ts'
@@ -25,10 +25,18 @@ function show(session: ListedSession): ShownSession {
   }
 }
 
+/** The session of a request that looks at all of its user's sessions, which is what costs. */
+async function listingSession(request: FastifyRequest, context: HttpContext): Promise<OpenSession> {
+  const session = requireSession(request, context)
+  await context.limits.admitListing(session.record.identity)
+  return session
+}
+
 /** `GET /sessions`: the user's own sessions. */
 export function createSessionList(context: HttpContext) {
   return async function listSessions(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const sessions = await context.sessions.list(requireSession(request, context))
+    const session = await listingSession(request, context)
+    const sessions = await context.sessions.list(session)
     return reply.send({ sessions: sessions.map(show) })
   }
 }
@@ -39,7 +47,7 @@ export function createSessionEnding(context: HttpContext) {
     request: FastifyRequest<{ Params: { readonly id: string } }>,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
-    const session = requireSession(request, context)
+    const session = await listingSession(request, context)
     const untrustedId = request.params.id
     // Listed ids have the form of any of our hashes; anything else is not worth the look.
     const own = isSessionHash(untrustedId) ? await context.sessions.list(session) : []

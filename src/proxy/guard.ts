@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { Cookies } from '../http/cookies.ts'
 import { type CsrfPolicy, csrfError, csrfRefusal, handshakeRefusal } from '../http/csrf-guard.ts'
+import type { AddressLimits } from '../http/limits/address-limits.ts'
 import type { AccessToken } from '../oidc/token-set.ts'
 import type { SessionView } from '../session/session.ts'
 import type { AccessTokens, Sessions } from '../session/sessions.ts'
@@ -17,6 +18,7 @@ export interface GuardServices {
   readonly cookies: Pick<Cookies, 'readSession'>
   /** The gateway's CSRF rule (DESIGN section 2.4). */
   readonly csrf: CsrfPolicy
+  readonly limits: Pick<AddressLimits, 'admitLookup' | 'noteLive' | 'countMiss'>
 }
 
 type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
@@ -76,10 +78,14 @@ function authorize(
   target: string,
 ): void | Promise<void> {
   const sessionId = services.cookies.readSession(request.headers.cookie)
-  if (sessionId === undefined) return admitAnonymous(request, route, target, 'session_missing')
+  if (sessionId === undefined) return admitAnonymous(request, route, services, target, 'session_missing')
+  services.limits.admitLookup(request, sessionId)
   const found = services.sessions.find(sessionId)
   if (found instanceof Promise) {
-    return found.then((view) => admitSession(request, route, services, target, sessionId, view))
+    return found.then((view) => {
+      if (view !== undefined) services.limits.noteLive(view.h)
+      return admitSession(request, route, services, target, sessionId, view)
+    })
   }
   return admitSession(request, route, services, target, sessionId, found)
 }
@@ -92,7 +98,7 @@ function admitSession(
   sessionId: string,
   session: SessionView | undefined,
 ): void | Promise<void> {
-  if (session === undefined) return admitAnonymous(request, route, target, 'session_expired')
+  if (session === undefined) return admitAnonymous(request, route, services, target, 'session_expired')
   request.caller = session
   services.sessions.touch(session)
   const { audience } = route
@@ -107,10 +113,11 @@ function admitSession(
 function admitAnonymous(
   request: FastifyRequest,
   route: ProxyRoute,
+  { limits }: GuardServices,
   target: string,
   code: 'session_missing' | 'session_expired',
 ): void {
-  if (route.config.auth !== 'optional') throw new GatewayError(code)
+  if (route.config.auth !== 'optional') throw limits.countMiss(request) ?? new GatewayError(code)
   admit(request, target)
 }
 

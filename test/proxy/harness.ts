@@ -6,6 +6,7 @@ import type { RouteConfig } from '../../src/config/route.ts'
 import { GatewayError } from '../../src/errors/gateway-error.ts'
 import { problemRules, retryAfterSeconds, toProblemDocument } from '../../src/errors/problem.ts'
 import { createCookies } from '../../src/http/cookies.ts'
+import { noLimits } from '../../src/http/limits/limits.ts'
 import { createServerOptions } from '../../src/http/server-options.ts'
 import type { AccessToken } from '../../src/oidc/token-set.ts'
 import { type ProxyHandle, type ProxyServices, registerProxyScope } from '../../src/proxy/proxy-routes.ts'
@@ -146,6 +147,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     accessTokens: tokens,
     cookies: createCookies({ baseUrl, sessionCookiePersistent: false, sessionMaxLifetime: 36_000 }),
     csrf: { origin: baseUrl.origin, headerRequired: false },
+    limits: noLimits,
     telemetry: {
       log: app.log,
       audit: { event: () => undefined },

@@ -31,7 +31,7 @@ export const serverSettings = {
       example: '10.0.0.0/8,192.168.1.7',
     }),
     RATE_LIMIT: withDefault(onOff, 'on', {
-      doc: 'Whether requests are limited per address, session and user.',
+      doc: 'Whether requests are limited per address, session and user; `docs/operations.md` has the numbers. By address only where `TRUST_PROXY` lets addresses be told apart.',
       example: 'off',
     }),
     WORKERS: withDefault(wholeNumber(1, mostWorkers), '1', {

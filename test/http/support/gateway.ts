@@ -3,6 +3,7 @@ import { createFrameworkErrorHandler, installErrorHandling } from '../../../src/
 import { registerFetchScope } from '../../../src/http/fetch-scope.ts'
 import { registerHealthRoutes } from '../../../src/http/health-routes.ts'
 import { createHttpContext, type HttpContext } from '../../../src/http/http-context.ts'
+import { type Limits, noLimits } from '../../../src/http/limits/limits.ts'
 import { installLoopbackRedirect } from '../../../src/http/loopback-redirect.ts'
 import { registerMethodGuards } from '../../../src/http/method-guards.ts'
 import { registerNavigationScope } from '../../../src/http/navigation-scope.ts'
@@ -36,6 +37,7 @@ export interface TestGateway {
 export interface TestGatewayOptions extends Partial<HttpOptions> {
   readonly spaDir?: string
   readonly spaCsp?: string
+  readonly limits?: Limits
 }
 
 /** A same-origin fetch, as browsers with Fetch metadata send it. */
@@ -106,6 +108,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
           note: undefined,
         }),
       },
+      limits: options.limits ?? noLimits,
       telemetry: {
         log,
         audit: { event: (name, fields) => audited.push({ name, ...fields }) },
