@@ -1,0 +1,102 @@
+import { createServer, connect as openSocket, type Socket } from 'node:net'
+
+/** A stop for the first command that mentions a text. */
+export interface CommandStop {
+  /** Resolves when the command has come: it waits before Redis, or its answer waits behind it. */
+  readonly arrived: Promise<void>
+  /** Lets it, and everything after it, go on. Does nothing when it was never reached. */
+  release(): void
+}
+
+/** What of a command is stopped: the command, before Redis sees it, or the answer, after Redis has carried it out. */
+export type StopSide = 'command' | 'answer'
+
+/** A relay in front of Redis for one gateway, which can stop between two steps of its work. */
+export interface RedisGate {
+  readonly url: string
+  /** @param text in the command, such as the beginning of its key */
+  stop(text: string, side: StopSide): CommandStop
+  /** Resets every connection; the client opens new ones. */
+  cut(): void
+  close(): Promise<void>
+}
+
+interface Rule {
+  readonly text: string
+  readonly side: StopSide
+  readonly arrive: () => void
+  readonly opened: Promise<void>
+}
+
+/** Opens one in front of `127.0.0.1:targetPort`. */
+export async function startRedisGate(targetPort: number): Promise<RedisGate> {
+  const sockets = new Set<Socket>()
+  const rules = new Set<Rule>()
+  const match = (chunk: Buffer): Rule | undefined => {
+    const rule = [...rules].find(({ text }) => chunk.includes(text))
+    if (rule !== undefined) rules.delete(rule)
+    return rule
+  }
+  const server = createServer((near) => {
+    const far = openSocket(targetPort, '127.0.0.1')
+    let answers = Promise.resolve()
+    follow(sockets, near, far, async (chunk, write) => {
+      const rule = match(chunk)
+      rule?.arrive()
+      if (rule?.side === 'command') await rule.opened
+      if (rule?.side === 'answer') answers = rule.opened
+      write()
+    })
+    follow(sockets, far, near, async (_chunk, write) => {
+      await answers
+      write()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const cut = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
+  return {
+    url: `redis://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}`,
+    stop(text, side) {
+      const arrival = Promise.withResolvers<void>()
+      const opening = Promise.withResolvers<void>()
+      const rule = { text, side, arrive: arrival.resolve, opened: opening.promise }
+      rules.add(rule)
+      return {
+        arrived: arrival.promise,
+        release() {
+          rules.delete(rule)
+          opening.resolve()
+        },
+      }
+    },
+    cut,
+    close() {
+      cut()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+/** Passes on what comes from one side, in order, each piece when `pass` says so. */
+function follow(
+  sockets: Set<Socket>,
+  from: Socket,
+  to: Socket,
+  pass: (chunk: Buffer, write: () => void) => Promise<void>,
+): void {
+  let queue = Promise.resolve()
+  sockets.add(from)
+  from.setNoDelay(true)
+  from.on('data', (chunk: Buffer) => {
+    queue = queue.then(() => pass(chunk, () => void to.write(chunk)))
+  })
+  from.on('error', () => undefined)
+  from.on('close', () => {
+    sockets.delete(from)
+    // What was sent before still arrives, as it does from a client that has died.
+    void queue.then(() => to.destroySoon())
+  })
+}
