@@ -28,7 +28,7 @@ export function createBackchannelLogout(context: HttpContext) {
   /** A valid token is never limited by address: the provider is one address, and ends many sessions at once. */
   async function verified(request: FastifyRequest): Promise<LogoutToken> {
     try {
-      return await provider.verifyLogoutToken(readLogoutToken(request.body))
+      return await provider.verifyLogoutToken(readLogoutToken(request.body), sessions.isNamed)
     } catch (error) {
       const isTheirs = problemRules[toFailure(error).code].status < firstServerStatus
       throw (isTheirs ? limits.countMiss(request) : undefined) ?? error

@@ -1,4 +1,4 @@
-import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
 import type { AccessTokenFault } from './provider.ts'
 import type { ProviderHints } from './provider-hints.ts'
 import type { ApiAudience } from './token-set.ts'
@@ -6,7 +6,7 @@ import type { ApiAudience } from './token-set.ts'
 /** What an access token must be. */
 export interface AccessTokenRule {
   readonly format: 'jwt' | 'jwt-without-aud' | 'any'
-  readonly audience: Pick<ApiAudience, 'value' | 'accepted'>
+  readonly audience: Pick<ApiAudience, 'value' | 'parameter' | 'accepted'>
   readonly clientId: string
   readonly hints: ProviderHints
 }
@@ -17,6 +17,8 @@ export interface AccessTokenFacts {
   readonly audiences: readonly string[]
   readonly algorithm: string | undefined
   readonly expiresAtSeconds: number | undefined
+  /** From `iat` to `exp`, both of the provider's clock. */
+  readonly lifeSeconds: number | undefined
   readonly clientIds: readonly string[]
 }
 
@@ -38,6 +40,7 @@ const opaque: AccessTokenFacts = {
   audiences: [],
   algorithm: undefined,
   expiresAtSeconds: undefined,
+  lifeSeconds: undefined,
   clientIds: [],
 }
 
@@ -54,11 +57,17 @@ export function readAccessToken(token: string): AccessTokenFacts {
       audiences: strings([claims.aud].flat()),
       algorithm: alg,
       expiresAtSeconds: Number.isFinite(claims.exp) ? claims.exp : undefined,
+      lifeSeconds: lifeOf(claims),
       clientIds: strings([claims.client_id, claims.azp]),
     }
   } catch {
     return opaque
   }
+}
+
+function lifeOf({ iat, exp }: JWTPayload): number | undefined {
+  const seconds = Number(exp) - Number(iat)
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : undefined
 }
 
 function strings(values: readonly unknown[]): readonly string[] {
@@ -83,7 +92,7 @@ export function accessTokenFault(
     explanation,
     remedy: rule.hints.accessToken(kind, askedFor),
   })
-  const asked = `The API audience asked for was "${askedFor}".`
+  const asked = describeRequest(rule.audience)
   if (facts.kind === 'opaque')
     return fault('opaque', `The access token is an opaque string, which an API cannot verify. ${asked}`)
   if (facts.kind === 'encrypted')
@@ -101,4 +110,18 @@ export function accessTokenFault(
         'wrong_audience',
         `The access token is for another audience: ${facts.audiences.join(', ')}. ${asked}`,
       )
+}
+
+/** What was sent, and how: an audience that never reached the provider must not look like one that it ignored. */
+function describeRequest({
+  value,
+  parameter,
+  accepted,
+}: Pick<ApiAudience, 'value' | 'parameter' | 'accepted'>): string {
+  if (parameter === 'none' || value === undefined) {
+    const wanted = accepted[0] === undefined ? '' : ` The API's audience is "${accepted[0]}".`
+    return `No audience was sent to the provider, because AUDIENCE_PARAMETER is "none".${wanted}`
+  }
+  const names = parameter === 'both' ? '"audience" and "resource"' : `"${parameter}"`
+  return `The audience "${value}" was sent as ${names}.`
 }

@@ -3,10 +3,12 @@ import type { ServerMetadata } from 'openid-client'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { ProviderContext } from './options.ts'
 import type { LoginTransaction } from './provider.ts'
-import { providerHints } from './provider-hints.ts'
+import { type ProviderHints, providerHints } from './provider-hints.ts'
 
 const longestQuery = 8_192
 const longestDescription = 300
+/** RFC 6749 appendix A.11. */
+const visible = /^[\x20-\x7E]+$/
 /** Parameters that decide something: twice is an attempt to make two readers disagree (RFC 6749 section 3.1). */
 const singleParameters = ['state', 'code', 'iss', 'error', 'error_description', 'session_state', 'response']
 
@@ -30,11 +32,16 @@ export function checkAuthorizationResponse(
   const code = untrusted.get('code')
   if (error !== null && code !== null) throw refused('error and code')
   if (error !== null) {
-    const denied = deniedBy(error, untrusted.get('error_description') ?? '', options.issuerUrl)
+    const denied = deniedBy(
+      error,
+      untrusted.get('error_description') ?? '',
+      providerHints(options.issuerUrl, metadata),
+    )
     telemetry.log.warn({ ...denied.context }, 'the identity provider denied a login')
     throw denied
   }
   if (code === null || code === '') throw refused('no code')
+  if (!visible.test(code)) throw refused('code')
 }
 
 function parseOnce(untrustedQuery: string): URLSearchParams {
@@ -61,11 +68,11 @@ function refused(reason: string): GatewayError {
   return new GatewayError('login_refused', { context: { reason } })
 }
 
-function deniedBy(untrustedError: string, untrustedDescription: string, issuerUrl: string): GatewayError {
+function deniedBy(untrustedError: string, untrustedDescription: string, hints: ProviderHints): GatewayError {
   const error = plain(untrustedError)
   const description = plain(untrustedDescription)
   const said = description === '' ? error : `${error}: ${description}`
-  const remedy = providerHints(issuerUrl).authorizationError(error, description)
+  const remedy = hints.authorizationError(error, description)
   return new GatewayError('login_denied', {
     detail: `The identity provider said "${said}".${remedy === undefined ? '' : ` ${remedy}`}`,
     context: { error, description, ...(remedy === undefined ? {} : { remedy }) },

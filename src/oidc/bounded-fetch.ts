@@ -9,6 +9,11 @@ export class AnswerTooLargeError extends Error {
   override readonly name = 'AnswerTooLargeError'
 }
 
+/** What came back is not what a provider answers: a page, half an answer, nothing, a status that HTTP does not know. */
+export class AnswerMalformedError extends Error {
+  override readonly name = 'AnswerMalformedError'
+}
+
 /**
  * `fetch` for requests to the provider: never follows a redirect, and never reads more than 1 MiB.
  *
@@ -51,6 +56,9 @@ async function readBounded(response: Response): Promise<Response> {
     if (length > largestAnswerBytes) throw new AnswerTooLargeError('the answer is larger than 1 MiB')
     chunks.push(chunk)
   }
+  // Statuses beyond these can be received, but no Response can be made with them.
+  if (response.status < 200 || response.status > 599)
+    throw new AnswerMalformedError('the status is no HTTP status')
   const hasNoBody = response.status === 204 || response.status === 205 || response.status === 304
   return new Response(hasNoBody ? null : Buffer.concat(chunks), {
     status: response.status,

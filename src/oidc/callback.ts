@@ -1,6 +1,6 @@
 import { authorizationCodeGrant } from 'openid-client'
 import { GatewayError } from '../errors/gateway-error.ts'
-import { IdTokenError, identityOf, sessionExpiryOf, verifyIdToken } from './id-token.ts'
+import { IdTokenError, type IdTokenRules, identityOf, sessionExpiryOf, verifyIdToken } from './id-token.ts'
 import { audienceParameters, redirectUri } from './login.ts'
 import { revoke } from './logout.ts'
 import type { ProviderContext } from './options.ts'
@@ -8,11 +8,11 @@ import type { AccessTokenFault, CompletedLogin, LoginTransaction } from './provi
 import { loginFailure } from './provider-error.ts'
 import { providerHints } from './provider-hints.ts'
 import { beginTokenExchange, type TokenExchange } from './token-exchange.ts'
-import { readApiToken, readRefreshToken } from './token-response.ts'
+import { readApiToken, readRefreshToken, revocableToken } from './token-response.ts'
 import type { Identity } from './token-set.ts'
 
-/** A login's ID token was made just now, seconds. */
-const oldestIdTokenSeconds = 600
+/** A login's ID token was made just now. */
+const freshIdTokens: IdTokenRules = { use: { kind: 'login' }, oldestSeconds: 600 }
 /** `auth_time` is in whole seconds of another clock. */
 const authTimeToleranceSeconds = 30
 
@@ -33,7 +33,7 @@ export async function completeLogin(
     return await redeem(context, exchange, untrustedQuery, transaction)
   } catch (error) {
     // Nobody will use it. The user does not wait for that.
-    const refreshToken = readRefreshToken(exchange?.answer() ?? {})
+    const refreshToken = revocableToken(exchange?.answer() ?? {})
     if (refreshToken !== undefined) void revoke(context, refreshToken)
     throw loginFailure(error)
   }
@@ -61,7 +61,7 @@ async function redeem(
   const response = exchange.answer()
   const idToken = response.id_token
   if (typeof idToken !== 'string') throw new IdTokenError('missing')
-  const payload = await verifyIdToken(context, { ...response, id_token: idToken }, oldestIdTokenSeconds)
+  const payload = await verifyIdToken(context, { ...response, id_token: idToken }, freshIdTokens)
   if (payload.nonce !== transaction.nonce) throw new IdTokenError('nonce')
   const identity = identityOf(payload, options.userClaims)
   expectAuthentication(identity, transaction, context.now())
@@ -110,7 +110,7 @@ function warnAbout(
   if (warned.has(context) || (!lacksRefreshToken && !isSymmetric)) return
   warned.add(context)
   if (lacksRefreshToken) {
-    const remedy = providerHints(options.issuerUrl).refreshToken
+    const remedy = providerHints(options.issuerUrl, context.client.current()?.serverMetadata()).refreshToken
     telemetry.log.warn(
       { remedy },
       'no refresh token came although offline_access was asked for: sessions end with their access token',

@@ -9,6 +9,7 @@ import {
 import { GatewayError } from '../errors/gateway-error.ts'
 import { createBoundedFetch } from './bounded-fetch.ts'
 import { type ClientAuthentication, createClientAuthentication } from './client-authentication.ts'
+import { endpointOf } from './endpoints.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
 import { announcedIssuer, describeTransportError } from './provider-error.ts'
 
@@ -32,7 +33,7 @@ export interface OidcClient {
 }
 
 const firstRetryMs = 1_000
-const longestRetryMs = 30_000
+const longestRetryMs = 10_000
 /** Metadata changes rarely; a copy an hour old is still good. */
 const rediscoverMs = 3_600_000
 
@@ -160,12 +161,9 @@ function issuerError(found: string, configured: string): MetadataError {
   return new MetadataError(`ISSUER_URL must be exactly what the provider calls itself: ${found}${hint}`)
 }
 
-/** Keys or tokens that travel in the clear could be anybody's: the endpoints are as safe as the issuer. */
-function expectSafeEndpoints(metadata: ServerMetadata, options: ProviderOptions): void {
+function expectSafeEndpoints(metadata: ServerMetadata, { issuerUrl }: ProviderOptions): void {
   for (const name of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const) {
-    const protocol = URL.parse(metadata[name] ?? '')?.protocol
-    if (protocol !== 'https:' && !(protocol === 'http:' && isInsecure(options))) {
+    if (endpointOf(metadata, name, issuerUrl) === undefined)
       throw new MetadataError(`the provider's metadata has no ${name} with https`)
-    }
   }
 }

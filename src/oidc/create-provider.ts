@@ -26,7 +26,8 @@ export function createProvider(options: ProviderOptions, dependencies: ProviderD
     refresh: (request) => refresh(context, request),
     endSessionUrl: (request) => endSessionUrl(context, request),
     revoke: (refreshToken) => revoke(context, refreshToken),
-    verifyLogoutToken: (untrustedToken) => verifyLogoutToken(context, untrustedToken),
+    verifyLogoutToken: (untrustedToken, namesSession) =>
+      verifyLogoutToken(context, untrustedToken, namesSession),
     async close() {
       client.close()
     },

@@ -31,3 +31,28 @@ export function createFetchBudget(burst: number, coolDownMs: number, now: () => 
     },
   }
 }
+
+/** A budget in which each of many claimants has one request per cool-down. */
+export interface SharedBudget {
+  /** The share of this claimant. */
+  of(claimant: string): FetchBudget
+}
+
+/**
+ * One request per claimant and cool-down, so that what is taken in one name is not missing to another; and a bound on all of them
+ * together, which is also the number of names that are remembered.
+ */
+export function createSharedBudget(mostAtOnce: number, coolDownMs: number, now: () => number): SharedBudget {
+  const takenAtMs = new Map<string, number>()
+  return {
+    of: (claimant) => ({
+      take() {
+        for (const [name, atMs] of takenAtMs) if (now() - atMs >= coolDownMs) takenAtMs.delete(name)
+        if (takenAtMs.has(claimant) || takenAtMs.size >= mostAtOnce) return false
+        takenAtMs.set(claimant, now())
+        return true
+      },
+      giveBack: () => void takenAtMs.delete(claimant),
+    }),
+  }
+}

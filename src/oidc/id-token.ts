@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { JWSHeaderParameters, JWTPayload } from 'jose'
+import { type KeyUse, tokenKind } from './keys.ts'
 import type { ProviderContext } from './options.ts'
 import type { Identity } from './token-set.ts'
 
@@ -13,23 +14,32 @@ export class IdTokenError extends Error {
 const typesOfIdTokens = new Set([undefined, 'jwt', 'id_token+jwt'])
 const futureToleranceSeconds = 60
 const longestSubject = 255
+/** With every claim that a provider can add, a few dozen kilobytes; it is stored with each session. */
+const longestIdToken = 64 * 1024
 /** `session_expiry` in milliseconds instead of seconds would keep a session for ages. */
 const latestEpochSeconds = 100_000_000_000
+
+/** What an ID token is verified for. */
+export interface IdTokenRules {
+  readonly use: KeyUse
+  /** How old `iat` may be, seconds. */
+  readonly oldestSeconds: number
+}
 
 /**
  * Verifies an ID token (OpenID Connect Core section 3.1.3.7) beyond what the OpenID library does: the signature, the kind of token, the
  * subject, `azp`, `at_hash` when it is there, and an `iat` near our own time.
  *
  * @param response the token response that brought the ID token
- * @param oldestSeconds how old `iat` may be
  * @throws IdTokenError, errors of jose, GatewayError `provider_unavailable`
  */
 export async function verifyIdToken(
   { keys, options, now }: ProviderContext,
   response: { readonly id_token: string; readonly access_token?: unknown },
-  oldestSeconds: number,
+  { use, oldestSeconds }: IdTokenRules,
 ): Promise<JWTPayload> {
-  const { payload, header } = await keys.verify(response.id_token, 'tokens', ['sub', 'iat', 'exp'])
+  if (response.id_token.length > longestIdToken) throw new IdTokenError('too long')
+  const { payload, header } = await keys.verify(response.id_token, use, ['sub', 'iat', 'exp'])
   expectHeader(header)
   // A logout token of the same keys, written with the type of any JWT.
   if (Object.hasOwn(payload, 'events')) throw new IdTokenError('events')
@@ -40,9 +50,8 @@ export async function verifyIdToken(
   return payload
 }
 
-function expectHeader({ typ }: JWSHeaderParameters): void {
-  const kind = typ?.toLowerCase().replace(/^application\//, '')
-  if (!typesOfIdTokens.has(kind)) throw new IdTokenError('typ')
+function expectHeader(header: JWSHeaderParameters): void {
+  if (!typesOfIdTokens.has(tokenKind(header))) throw new IdTokenError('typ')
 }
 
 /** OpenID Connect Core section 3.1.3.8: the left half of the hash that the signature's algorithm uses. */
@@ -110,9 +119,16 @@ export function sessionExpiryOf(payload: JWTPayload): number | undefined {
 }
 
 function chosenClaims(payload: JWTPayload, names: readonly string[]): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
+  const chosen = Object.fromEntries(
     names.filter((name) => Object.hasOwn(payload, name)).map((name) => [name, payload[name]]),
   )
+  try {
+    // They are written with the session and shown by `/session`: what nests too deeply to be written cannot be either.
+    JSON.stringify(chosen)
+    return chosen
+  } catch {
+    throw new IdTokenError('claims')
+  }
 }
 
 function textOf(value: unknown): string | undefined {

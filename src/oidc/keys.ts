@@ -2,7 +2,7 @@ import {
   type CryptoKey,
   createLocalJWKSet,
   errors,
-  type JSONWebKeySet,
+  type JWK,
   type JWSHeaderParameters,
   type JWTPayload,
   type JWTVerifyOptions,
@@ -10,11 +10,17 @@ import {
 } from 'jose'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { OidcClient } from './client.ts'
-import { createFetchBudget } from './fetch-budget.ts'
+import { createFetchBudget, createSharedBudget, type FetchBudget } from './fetch-budget.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
 
-/** Who brings a JWT: tokens of a token response come from the provider itself, logout tokens from anybody. */
-export type KeyUse = 'tokens' | 'logout'
+/**
+ * What a JWT is verified for. Those of token responses come from the provider itself, logout tokens from anybody: for these the keys are
+ * fetched anew only within the budget of the session that they name, if there is one.
+ */
+export type KeyUse =
+  | { readonly kind: 'login' }
+  | { readonly kind: 'refresh' }
+  | { readonly kind: 'logout'; readonly namedSession: () => Promise<string | undefined> }
 
 /** The provider's signing keys. */
 export interface ProviderKeys {
@@ -27,6 +33,15 @@ export interface ProviderKeys {
     use: KeyUse,
     requiredClaims: readonly string[],
   ): Promise<{ readonly payload: JWTPayload; readonly header: JWSHeaderParameters }>
+}
+
+/** The `typ` of a header in lower case and without `application/` (RFC 7515 section 4.1.9); `undefined` when there is none. */
+export function tokenKind({ typ }: JWSHeaderParameters): string | undefined {
+  return typ === undefined
+    ? undefined
+    : String(typ)
+        .toLowerCase()
+        .replace(/^application\//, '')
 }
 
 /** Asymmetric only: with `none` or HS* anybody, or anybody with the client secret, could sign. */
@@ -46,10 +61,19 @@ export const idTokenAlgorithms: readonly string[] = [
 /** Clocks of provider and gateway may differ by this much, seconds. */
 export const clockToleranceSeconds = 30
 /** Keys that fail a token response's token are fetched anew at once, so that all logins of a rotation survive it … */
-const burstOfFetches = 5
-/** … and then once per this long, milliseconds; for logout tokens, which anybody can forge, from the first one on. */
-const fetchCooldownMs = 30_000
-const longestAgeMs = 600_000
+const burstOfFetches = 10
+/** … and then once per this long, milliseconds. */
+const fetchCooldownMs = 5_000
+/** Logout tokens can be forged by anybody: with them the keys are fetched anew once per this long, milliseconds … */
+const logoutCooldownMs = 30_000
+/** … and besides for tokens that name a session we have, once for each, but for no more than this many. */
+const mostNamedSessions = 10
+/** Keys may be withdrawn without a token to show it, so they are looked at again after this, milliseconds. */
+const lookAgainAfterMs = 600_000
+/** When that fails, it is tried again after this … */
+const lookAgainMs = 30_000
+/** … and for this long the known keys do. */
+const longestUnseenMs = 86_400_000
 
 type KeySet = ReturnType<typeof createLocalJWKSet>
 
@@ -60,19 +84,22 @@ export function createProviderKeys(
   { now }: ProviderDependencies,
 ): ProviderKeys {
   let cached: { readonly set: KeySet; readonly atMs: number } | undefined
+  let nextLookAtMs = 0
   let fetching: Promise<KeySet> | undefined
-  // Apart, so that forged logout tokens cannot use up what a login needs after a rotation.
+  // Apart, so that forged logout tokens cannot use up what a login needs after a rotation, nor those that name no session of ours
+  // what the genuine logout of a session needs.
   const budgets = {
     tokens: createFetchBudget(burstOfFetches, fetchCooldownMs, now),
-    logout: createFetchBudget(1, fetchCooldownMs, now),
+    strangers: createFetchBudget(1, logoutCooldownMs, now),
+    sessions: createSharedBudget(mostNamedSessions, logoutCooldownMs, now),
   }
 
   /** One fetch at a time, whoever asks. */
   function fetchKeys(): Promise<KeySet> {
     fetching ??= loadKeys(client)
-      .then((keys) => {
-        const set = createLocalJWKSet(keys)
+      .then((set) => {
         cached = { set, atMs: now() }
+        nextLookAtMs = now() + lookAgainAfterMs
         return set
       })
       .finally(() => {
@@ -81,34 +108,49 @@ export function createProviderKeys(
     return fetching
   }
 
-  async function freshSet(): Promise<KeySet> {
-    return cached === undefined || now() - cached.atMs > longestAgeMs ? fetchKeys() : cached.set
+  /** The keys, looked at again now and then; when that fails, those that are known do for a while. */
+  async function currentSet(): Promise<KeySet> {
+    if (cached === undefined) return fetchKeys()
+    const { set, atMs } = cached
+    if (now() < nextLookAtMs) return set
+    return fetchKeys().catch((error: unknown) => {
+      if (now() - atMs > longestUnseenMs) throw error
+      nextLookAtMs = now() + lookAgainMs
+      return set
+    })
   }
 
   /** The set to try after `failed`, or `undefined` when none may be fetched now. */
   async function nextSet(failed: KeySet, use: KeyUse): Promise<KeySet | undefined> {
+    const claimant = use.kind === 'logout' ? await use.namedSession() : undefined
     if (cached !== undefined && cached.set !== failed) return cached.set
     if (fetching !== undefined) return fetchKeys()
-    if (!budgets[use].take()) return undefined
+    const budget = budgetOf(use, claimant)
+    if (!budget.take()) return undefined
     return fetchKeys().catch((error: unknown) => {
-      // An outage of the keys must not cost the logins after it their rotation.
-      if (use === 'tokens') budgets.tokens.giveBack()
+      // An outage of the keys must not cost those who come after it their rotation.
+      budget.giveBack()
       throw error
     })
+  }
+
+  function budgetOf(use: KeyUse, claimant: string | undefined): FetchBudget {
+    if (use.kind !== 'logout') return budgets.tokens
+    return claimant === undefined ? budgets.strangers : budgets.sessions.of(claimant)
   }
 
   return {
     async verify(untrustedJwt, use, requiredClaims) {
       const checks = checksOf(options, now(), requiredClaims)
-      const set = await freshSet()
+      const set = await currentSet()
       try {
         return await verifyWith(set, untrustedJwt, checks)
       } catch (error) {
         if (!mayBeRotation(error)) throw error
         const next = await nextSet(set, use)
         if (next !== undefined) return verifyWith(next, untrustedJwt, checks)
-        // Without a look at the current keys nobody knows whether the signature is wrong.
-        throw use === 'logout' ? error : unavailable('keys were fetched too often', error)
+        // Without a look at the current keys nobody knows whether the signature is wrong: no reason to end a session.
+        throw use.kind === 'refresh' ? unavailable('keys were fetched too often', error) : error
       }
     },
   }
@@ -140,8 +182,13 @@ async function verifyWith(set: KeySet, untrustedJwt: string, checks: JWTVerifyOp
     return { payload, header: protectedHeader }
   } catch (error) {
     if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithEach(error, untrustedJwt, checks)
-    throw error
+    throw isAboutToken(error) ? error : unavailable('a key is unusable', error)
   }
+}
+
+/** A key that cannot be imported, or is a private one, is the provider's fault. */
+function isAboutToken(error: unknown): boolean {
+  return error instanceof errors.JOSEError && !(error instanceof errors.JWKSInvalid)
 }
 
 /** A header without `kid` leaves several keys to try (OpenID Connect Core section 10.1). */
@@ -161,7 +208,7 @@ async function verifyWithEach(
   throw new errors.JWSSignatureVerificationFailed()
 }
 
-async function loadKeys(client: OidcClient): Promise<JSONWebKeySet> {
+async function loadKeys(client: OidcClient): Promise<KeySet> {
   const uri = (await client.configuration()).serverMetadata().jwks_uri
   if (uri === undefined) throw unavailable('no jwks_uri')
   try {
@@ -172,12 +219,21 @@ async function loadKeys(client: OidcClient): Promise<JSONWebKeySet> {
       body: undefined,
     })
     if (response.status !== 200) throw unavailable('keys refused')
-    const keys = (await response.json()) as JSONWebKeySet
-    if (!Array.isArray(keys.keys)) throw unavailable('no key set')
-    return keys
+    return readKeySet(await response.json())
   } catch (error) {
     throw error instanceof GatewayError ? error : unavailable('keys unreachable', error)
   }
+}
+
+/** Members that are no keys are passed over, as are keys of kinds that nobody here knows (RFC 7517 section 5). */
+function readKeySet(untrusted: unknown): KeySet {
+  const keys: unknown = isObject(untrusted) ? Reflect.get(untrusted, 'keys') : undefined
+  if (!Array.isArray(keys)) throw unavailable('no key set')
+  return createLocalJWKSet({ keys: keys.filter((key): key is JWK => isObject(key)) })
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function unavailable(reason: string, cause?: unknown): GatewayError {

@@ -1,7 +1,8 @@
-import type { JWTPayload } from 'jose'
+import { decodeJwt, type JWTPayload } from 'jose'
 import { GatewayError } from '../errors/gateway-error.ts'
-import type { ProviderContext } from './options.ts'
-import type { LogoutToken } from './provider.ts'
+import { tokenKind } from './keys.ts'
+import type { ProviderContext, ProviderOptions } from './options.ts'
+import type { LogoutToken, NamesSession } from './provider.ts'
 
 /** A logout token is invalid. Its message may be shown to whoever sent it. */
 export class LogoutTokenError extends Error {
@@ -18,19 +19,42 @@ const longestToken = 16 * 1024
 const longestJti = 512
 
 /**
- * Verifies a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.6), all but the replay of its `jti`.
+ * Verifies a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.6), all but the replay of its `jti`. The claims are looked at
+ * first, because that costs nothing: a key that is not known yet is only fetched for a token that is right otherwise.
  *
+ * @param namesSession decides, before anything is verified, how eagerly an unknown key is looked for
  * @throws LogoutTokenError, GatewayError `provider_unavailable` when the keys cannot be had
  */
 export async function verifyLogoutToken(
   context: ProviderContext,
   untrustedToken: string,
+  namesSession: NamesSession,
 ): Promise<LogoutToken> {
   if (untrustedToken.length > longestToken) throw new LogoutTokenError('the logout token is too long')
-  const payload = await verifySignature(context, untrustedToken)
+  const untrustedPayload = decode(untrustedToken)
+  expectParties(untrustedPayload, context.options)
+  const untrusted = readClaims(context, untrustedPayload)
+  return readClaims(context, await verifySignature(context, untrustedToken, untrusted, namesSession))
+}
+
+function decode(untrustedToken: string): JWTPayload {
+  try {
+    return decodeJwt(untrustedToken)
+  } catch {
+    throw new LogoutTokenError('the logout token is no signed JWT')
+  }
+}
+
+/** The signature's check repeats this; here it only spares a fetch of the keys. */
+function expectParties({ iss, aud }: JWTPayload, { issuerUrl, clientId }: ProviderOptions): void {
+  if (iss !== issuerUrl) throw new LogoutTokenError('iss is not the provider')
+  if (![aud].flat().includes(clientId)) throw new LogoutTokenError('aud is not this client')
+}
+
+function readClaims({ options, now }: ProviderContext, payload: JWTPayload): LogoutToken {
   expectEvent(payload)
   if (Object.hasOwn(payload, 'nonce')) throw new LogoutTokenError('a logout token has no nonce')
-  const issuedAtSeconds = expectTime(payload.iat, context.now() / 1_000)
+  const issuedAtSeconds = expectTime(payload.iat, now() / 1_000)
   const jti = payload.jti
   if (typeof jti !== 'string' || jti === '' || jti.length > longestJti)
     throw new LogoutTokenError('jti is missing')
@@ -38,14 +62,25 @@ export async function verifyLogoutToken(
   const providerSessionId = textOf(payload.sid, 'sid')
   if (subject === undefined && providerSessionId === undefined)
     throw new LogoutTokenError('neither sub nor sid')
-  return { issuer: context.options.issuerUrl, subject, providerSessionId, issuedAtSeconds, jti }
+  return { issuer: options.issuerUrl, subject, providerSessionId, issuedAtSeconds, jti }
 }
 
-async function verifySignature({ keys }: ProviderContext, untrustedToken: string): Promise<JWTPayload> {
+async function verifySignature(
+  { keys }: ProviderContext,
+  untrustedToken: string,
+  untrusted: LogoutToken,
+  namesSession: NamesSession,
+): Promise<JWTPayload> {
+  const namedSession = async (): Promise<string | undefined> => {
+    // A store that does not answer makes it a stranger's; what the logout needs of the store fails by itself.
+    const isNamed = await namesSession(untrusted).catch(() => false)
+    return isNamed ? JSON.stringify([untrusted.providerSessionId, untrusted.subject]) : undefined
+  }
   try {
-    const { payload, header } = await keys.verify(untrustedToken, 'logout', ['iat', 'events'])
-    const kind = header.typ?.toLowerCase().replace(/^application\//, '')
-    if (!typesOfLogoutTokens.has(kind)) throw new LogoutTokenError('typ is of another kind of token')
+    const use = { kind: 'logout', namedSession } as const
+    const { payload, header } = await keys.verify(untrustedToken, use, ['iat', 'events'])
+    if (!typesOfLogoutTokens.has(tokenKind(header)))
+      throw new LogoutTokenError('typ is of another kind of token')
     return payload
   } catch (error) {
     if (error instanceof LogoutTokenError || error instanceof GatewayError) throw error

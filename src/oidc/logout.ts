@@ -1,4 +1,6 @@
+import { Buffer } from 'node:buffer'
 import { tokenRevocation } from 'openid-client'
+import { endpointOf, isAuth0 } from './endpoints.ts'
 import type { ProviderContext, ProviderOptions } from './options.ts'
 import type { Identity } from './token-set.ts'
 
@@ -27,9 +29,12 @@ export function endSessionUrl(
   { options, client }: Pick<ProviderContext, 'options' | 'client'>,
   request: EndSessionRequest,
 ): URL | undefined {
-  const announced = client.current()?.serverMetadata().end_session_endpoint
-  if (options.endSessionUrl === undefined && announced === undefined) return auth0LogoutUrl(options)
-  const url = new URL(options.endSessionUrl ?? announced ?? '')
+  const metadata = client.current()?.serverMetadata()
+  const announced =
+    metadata === undefined ? undefined : endpointOf(metadata, 'end_session_endpoint', options.issuerUrl)
+  const page = options.endSessionUrl ?? announced
+  if (page === undefined) return isAuth0(options.issuerUrl, metadata) ? auth0LogoutUrl(options) : undefined
+  const url = new URL(page)
   const parameters = {
     ...hintOf(request),
     client_id: options.clientId,
@@ -43,22 +48,25 @@ export function endSessionUrl(
 function hintOf({ idToken, identity }: EndSessionRequest): Readonly<Record<string, string>> {
   if (idToken !== undefined && idToken.length <= longestHint) return { id_token_hint: idToken }
   const hint = identity?.providerSessionId
-  return hint === undefined ? {} : { logout_hint: hint }
+  return hint === undefined || Buffer.byteLength(hint) > longestHint ? {} : { logout_hint: hint }
 }
 
-function auth0LogoutUrl(options: ProviderOptions): URL | undefined {
-  const issuer = new URL(options.issuerUrl)
-  if (!issuer.hostname.endsWith('.auth0.com')) return undefined
-  const url = new URL('/v2/logout', issuer)
+function auth0LogoutUrl(options: ProviderOptions): URL {
+  const url = new URL('/v2/logout', options.issuerUrl)
   url.searchParams.set('client_id', options.clientId)
   url.searchParams.set('returnTo', postLogoutRedirectUri(options))
   return url
 }
 
 /** Revokes a refresh token (RFC 7009), best effort: whether the provider said within 2 s that it is done. Never throws. */
-export async function revoke({ client, telemetry }: ProviderContext, refreshToken: string): Promise<boolean> {
+export async function revoke(
+  { options, client, telemetry }: ProviderContext,
+  refreshToken: string,
+): Promise<boolean> {
   const configuration = client.current()
-  if (configuration?.serverMetadata().revocation_endpoint === undefined) return false
+  if (configuration === undefined) return false
+  if (endpointOf(configuration.serverMetadata(), 'revocation_endpoint', options.issuerUrl) === undefined)
+    return false
   const done = tokenRevocation(configuration, refreshToken, { token_type_hint: 'refresh_token' }).then(
     () => true,
     () => false,

@@ -36,6 +36,9 @@ const grantErrors = new Set([
 /** Errors that pass by themselves, whatever their status (RFC 6749 section 4.1.2.1; some answer so at the token endpoint). */
 const passingErrors = new Set(['temporarily_unavailable', 'server_error'])
 
+/** Request Timeout and Too Early: the server asks for the same request again (RFC 9110 section 15.5.9, RFC 8470 section 5.2). */
+const passingStatuses = new Set([408, 425])
+
 const safeErrorName = /^[A-Za-z0-9_.-]{1,64}$/
 
 /** An error name of the provider's, if it looks like one: it ends up in logs. */
@@ -59,15 +62,17 @@ export function classifyFailure(error: unknown): ProviderFailure {
   return { kind: 'invalid', error: code }
 }
 
+const interruptions = /^(?:TimeoutError|AbortError|AnswerTooLargeError|AnswerMalformedError)$/
+
 /** The exchange was broken off, by a deadline or by us. */
 function isInterrupted(error: unknown): error is Error {
-  return error instanceof Error && /^(?:TimeoutError|AbortError|AnswerTooLargeError)$/.test(error.name)
+  return error instanceof Error && interruptions.test(error.name)
 }
 
 function classifyStatus(status: number, error: string, response: Response): ProviderFailure {
   if (status === 429)
     return { kind: 'unavailable', error, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
-  if (status >= 500 || passingErrors.has(error)) return transport(error)
+  if (status >= 500 || passingStatuses.has(status) || passingErrors.has(error)) return transport(error)
   if (grantErrors.has(error)) return { kind: 'refused', error }
   // Auth0 says access_denied with 401 for a wrong client secret; any other access_denied is about the user.
   if (error === 'access_denied' && status !== 401) return { kind: 'refused', error }
@@ -80,15 +85,18 @@ function classifyClientError(error: ClientError, code: string): ProviderFailure 
   if (response?.status === 429) {
     return { kind: 'unavailable', error: code, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
   }
-  if (response !== undefined && response.status >= 400 && response.status < 500) {
+  if (response !== undefined && isRejection(response.status)) {
     return { kind: 'rejected', error: `status_${response.status}` }
   }
   if (code === 'OAUTH_TIMEOUT' || code === 'OAUTH_ABORT' || response !== undefined) return transport(code)
-  if (code === 'OAUTH_PARSE_ERROR' || code === 'OAUTH_RESPONSE_IS_NOT_JSON') return transport(code)
   return { kind: 'invalid', error: code }
 }
 
-function transport(error: string): ProviderFailure {
+function isRejection(status: number): boolean {
+  return status >= 400 && status < 500 && !passingStatuses.has(status)
+}
+
+function transport(error: string): Extract<ProviderFailure, { readonly kind: 'unavailable' }> {
   return { kind: 'unavailable', error, cause: 'transport', retryAfterSeconds: undefined }
 }
 

@@ -1,3 +1,4 @@
+import type { ServerMetadata } from 'openid-client'
 import type { AccessTokenFault } from './provider.ts'
 import { genericProfile, type ProviderProfile, profiles } from './provider-profiles.ts'
 
@@ -15,10 +16,14 @@ export interface ProviderHints
   authorizationError(error: string, untrustedDescription: string): string | undefined
 }
 
-/** The remedies for an issuer; general ones where it is not recognised. */
-export function providerHints(issuerUrl: string): ProviderHints {
+/**
+ * The remedies for an issuer; general ones where it is not recognised.
+ *
+ * @param metadata what discovery found, if it did: a domain of one's own tells nothing about the provider behind it
+ */
+export function providerHints(issuerUrl: string, metadata?: ServerMetadata): ProviderHints {
   const issuer = new URL(issuerUrl)
-  const recognised = profiles.find(({ isIssuer }) => isIssuer(issuer))
+  const recognised = profiles.find(({ isIssuer }) => isIssuer(issuer, metadata))
   const profile = recognised ?? genericProfile
   return {
     ...profile,

@@ -1,7 +1,10 @@
+import type { ServerMetadata } from 'openid-client'
+import { isAuth0 } from './endpoints.ts'
+
 /** What an operator has to know about one kind of provider, in that provider's own words. Each text is one or two sentences. */
 export interface ProviderProfile {
   readonly name: string
-  readonly isIssuer: (issuer: URL) => boolean
+  readonly isIssuer: (issuer: URL, metadata: ServerMetadata | undefined) => boolean
   /** How `ISSUER_URL` is written. */
   readonly issuer: string
   /** Where client id and secret are found, and which kind of client it is. */
@@ -31,7 +34,7 @@ const asymmetric = 'Let it sign access tokens with RS256, PS256 or ES256.'
 export const profiles: readonly ProviderProfile[] = [
   {
     name: 'Auth0',
-    isIssuer: hostEndsWith('auth0.com'),
+    isIssuer: (issuer, metadata) => isAuth0(issuer.href, metadata),
     issuer:
       'At Auth0 it is https://YOUR_TENANT.REGION.auth0.com/, or the custom domain, with the slash at its end.',
     client:

@@ -37,7 +37,7 @@ export interface CompletedLogin {
 /** Why a well-formed access token cannot be used; {@link AccessTokenFault.remedy} is in the provider's own words. */
 export interface AccessTokenFault {
   readonly kind: 'opaque' | 'encrypted' | 'wrong_audience' | 'no_audience' | 'wrong_client' | 'symmetric'
-  /** What was asked for, as configured. */
+  /** The API's audience, as configured; whether and how it was sent is in the explanation. */
   readonly askedFor: string
   /** The audiences found in the token; empty when it cannot be read. */
   readonly found: readonly string[]
@@ -92,6 +92,11 @@ export interface LogoutToken {
   readonly jti: string
 }
 
+/** Whether there are sessions that a logout token would end. */
+export type NamesSession = (
+  named: Pick<LogoutToken, 'issuer' | 'subject' | 'providerSessionId'>,
+) => Promise<boolean>
+
 /** The OpenID Provider, as the rest of the gateway sees it. Errors are `GatewayError`s; wire spelling stops here. */
 export interface Provider {
   /** The configured issuer, exactly. */
@@ -133,9 +138,11 @@ export interface Provider {
   }): URL | undefined
   /**
    * Verifies a logout token (OIDC Back-Channel Logout 1.0 section 2.6), all but the `jti` replay.
+   * @param namesSession whether there are sessions that the token would end; asked before anything is verified, and only when its key is
+   *   unknown: a flood of forgeries that name no session cannot keep the keys of a genuine one from being fetched
    * @throws LogoutTokenError when it is invalid; GatewayError `provider_unavailable` when keys cannot be had
    */
-  verifyLogoutToken(untrustedToken: string): Promise<LogoutToken>
+  verifyLogoutToken(untrustedToken: string, namesSession: NamesSession): Promise<LogoutToken>
   /** Stops background discovery and closes connections. */
   close(): Promise<void>
 }

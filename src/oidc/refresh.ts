@@ -2,16 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { JWTPayload } from 'jose'
 import { refreshTokenGrant } from 'openid-client'
 import { GatewayError } from '../errors/gateway-error.ts'
-import { refreshedIdentity, sessionExpiryOf, verifyIdToken } from './id-token.ts'
+import { type IdTokenRules, refreshedIdentity, sessionExpiryOf, verifyIdToken } from './id-token.ts'
 import { audienceParameters } from './login.ts'
 import type { ProviderContext } from './options.ts'
 import type { RefreshOutcome } from './provider.ts'
-import { classifyFailure } from './provider-error.ts'
+import { classifyFailure, type ProviderFailure } from './provider-error.ts'
 import { beginTokenExchange, type TokenExchange } from './token-exchange.ts'
 import {
   type ApiToken,
+  bringsTokens,
   readApiToken,
   readRefreshToken,
+  revocableToken,
   type UntrustedTokenResponse,
 } from './token-response.ts'
 import type { ApiAudience, Identity } from './token-set.ts'
@@ -23,8 +25,8 @@ export interface RefreshRequest {
   readonly audience: ApiAudience
 }
 
-/** A refreshed ID token may keep the `iat` of an earlier one, seconds. */
-const oldestIdTokenSeconds = 86_400
+/** A refreshed ID token may keep the `iat` of an earlier one. */
+const refreshedIdTokens: IdTokenRules = { use: { kind: 'refresh' }, oldestSeconds: 86_400 }
 
 /** Waits between attempts to get the keys that verify a refreshed ID token, milliseconds; all within the provider's timeout. */
 const keyRetriesMs = [100, 300, 600]
@@ -41,12 +43,17 @@ export async function refresh(context: ProviderContext, request: RefreshRequest)
     })
     return await judge(context, request, exchange.answer())
   } catch (error) {
-    const failure = classifyFailure(error)
-    // The old refresh token is spent by now: whatever has failed, a new one must not be lost.
-    return failure.kind === 'invalid'
-      ? { ...failure, obtainedRefreshToken: readRefreshToken(exchange?.answer() ?? {}) }
-      : failure
+    return failedRefresh(classifyFailure(error), exchange?.answer() ?? {})
   }
+}
+
+function failedRefresh(failure: ProviderFailure, response: UntrustedTokenResponse): RefreshOutcome {
+  if (failure.kind !== 'invalid') return failure
+  // Neither tokens nor an error: no provider's answer, so nothing is known of the grant, and a session must not end by it.
+  if (!bringsTokens(response))
+    return { ...failure, kind: 'unavailable', cause: 'transport', retryAfterSeconds: undefined }
+  // The old refresh token is spent by now: whatever has failed, a new one must not be lost.
+  return { ...failure, obtainedRefreshToken: revocableToken(response) }
 }
 
 async function judge(
@@ -95,7 +102,7 @@ async function verifyPatiently(
   const givesUpAtMs = performance.now() + context.options.providerTimeout * 1_000
   for (const waitMs of [...keyRetriesMs, undefined]) {
     try {
-      return await verifyIdToken(context, response, oldestIdTokenSeconds)
+      return await verifyIdToken(context, response, refreshedIdTokens)
     } catch (error) {
       if (!isUnavailable(error)) throw error
       if (waitMs === undefined || performance.now() + waitMs > givesUpAtMs) break

@@ -33,6 +33,8 @@ export interface ApiToken {
 
 /** For a token whose life nobody tells, seconds: short, because it may be shorter; long enough never to refresh in a loop. */
 const unknownLifeSeconds = 300
+/** A longer life is a mistake, and its end no moment that can be written down, seconds. */
+const longestLifeSeconds = 366 * 86_400
 const longestRefreshToken = 16 * 1024
 
 /**
@@ -41,7 +43,7 @@ const longestRefreshToken = 16 * 1024
  * @throws TokenResponseError when it is missing, malformed, or to be used otherwise than as a bearer token (RFC 6750)
  */
 export function readApiToken(
-  { options, now }: Pick<ProviderContext, 'options' | 'now'>,
+  { options, client, now }: Pick<ProviderContext, 'options' | 'client' | 'now'>,
   response: UntrustedTokenResponse,
   audience: ApiAudience,
 ): ApiToken {
@@ -55,21 +57,44 @@ export function readApiToken(
     format: options.accessTokenFormat,
     audience,
     clientId: options.clientId,
-    hints: providerHints(options.issuerUrl),
+    hints: providerHints(options.issuerUrl, client.current()?.serverMetadata()),
   })
   const expiresAtMs = obtainedAtMs + lifeSeconds(response.expires_in, facts, obtainedAtMs) * 1_000
   return { accessToken: { value: response.access_token, obtainedAtMs, expiresAtMs }, facts, fault }
 }
 
+/** What the answer says, unless the token itself says less; both are the provider's own clock, so a skew of ours plays no part. */
 function lifeSeconds(expiresIn: unknown, facts: AccessTokenFacts, nowMs: number): number {
-  if (typeof expiresIn === 'number' && Number.isFinite(expiresIn) && expiresIn > 0) return expiresIn
-  if (facts.expiresAtSeconds === undefined) return unknownLifeSeconds
-  const left = facts.expiresAtSeconds - nowMs / 1_000
-  return left > 0 ? left : unknownLifeSeconds
+  if (isLife(expiresIn))
+    return Math.min(expiresIn, facts.lifeSeconds ?? longestLifeSeconds, longestLifeSeconds)
+  const left = (facts.expiresAtSeconds ?? 0) - nowMs / 1_000
+  return isLife(left) ? Math.min(left, longestLifeSeconds) : unknownLifeSeconds
 }
 
-/** The refresh token of a response, or `undefined` when there is none. */
+function isLife(seconds: unknown): seconds is number {
+  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0
+}
+
+/**
+ * The refresh token of a response, or `undefined` when there is none.
+ *
+ * @throws TokenResponseError when there is one that cannot be kept: without it the session would go on with a spent one
+ */
 export function readRefreshToken(response: UntrustedTokenResponse): string | undefined {
   const token = response.refresh_token
-  return typeof token === 'string' && token !== '' && token.length <= longestRefreshToken ? token : undefined
+  if (token === undefined) return undefined
+  if (typeof token !== 'string' || token === '' || token.length > longestRefreshToken)
+    throw new TokenResponseError('refresh_token')
+  return token
+}
+
+/** The refresh token of a response that failed, to be revoked. Never throws. */
+export function revocableToken({ refresh_token: token }: UntrustedTokenResponse): string | undefined {
+  return typeof token === 'string' && token !== '' ? token : undefined
+}
+
+/** Whether a response brought anything at all; one that did not has left the grant as it was. */
+export function bringsTokens(response: UntrustedTokenResponse): boolean {
+  const { access_token: access, refresh_token: refresh, id_token: id } = response
+  return access !== undefined || refresh !== undefined || id !== undefined
 }

@@ -48,7 +48,7 @@ export interface TokenSet {
  * An access token is sent upstream until this long before it expires, so that it does not die on the way; or for the first half of a
  * shorter life, so that every token that is obtained can be sent.
  */
-export const usableMarginMs = 10_000
+const usableMarginMs = 10_000
 
 /** Refresh ahead starts in this last share of a token's life … */
 const aheadShare = 0.1
@@ -59,7 +59,8 @@ function lifeMsOf(token: AccessToken): number {
   return Math.max(0, token.expiresAtMs - token.obtainedAtMs)
 }
 
-function usableUntilMs(token: AccessToken): number {
+/** Until when the token may be sent, epoch milliseconds. */
+export function usableUntilMs(token: AccessToken): number {
   return token.expiresAtMs - Math.min(usableMarginMs, lifeMsOf(token) / 2)
 }
 

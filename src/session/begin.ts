@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { CompletedLogin, Provider } from '../oidc/provider.ts'
-import { type Identity, usableMarginMs } from '../oidc/token-set.ts'
+import { type Identity, usableUntilMs } from '../oidc/token-set.ts'
 import type { Sealer } from '../sealing/sealer.ts'
 import type { SessionRecords } from './records.ts'
 import type { SessionRecord } from './session.ts'
@@ -104,7 +104,6 @@ function endOf(
   lifetimeEndsAtMs: number,
 ): number {
   const expiryMs = sessionExpirySeconds === undefined ? lifetimeEndsAtMs : sessionExpirySeconds * 1_000
-  const tokenEndsAtMs =
-    refreshToken === undefined ? accessToken.expiresAtMs - usableMarginMs : lifetimeEndsAtMs
+  const tokenEndsAtMs = refreshToken === undefined ? usableUntilMs(accessToken) : lifetimeEndsAtMs
   return Math.floor(Math.min(lifetimeEndsAtMs, expiryMs, tokenEndsAtMs))
 }

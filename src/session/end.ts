@@ -17,11 +17,12 @@ export interface EndDependencies {
 }
 
 type LogoutInput = Parameters<Sessions['endByLogoutToken']>[0]
+type NamedInput = Parameters<Sessions['isNamed']>[0]
 
 /** All ways of ending sessions. What is reported as ended no longer exists; index members go afterwards, best effort. */
 export function createEnd(
   dependencies: EndDependencies,
-): Pick<Sessions, 'end' | 'endOpened' | 'endByLogoutToken' | 'endByProviderSession'> {
+): Pick<Sessions, 'end' | 'endOpened' | 'endByLogoutToken' | 'isNamed' | 'endByProviderSession'> {
   const { records, store } = dependencies
   const end = (h: string): Promise<boolean> => endByHash(records, h)
   return {
@@ -44,6 +45,7 @@ export function createEnd(
       await store.recordTokenUse(jtiHash, tokenUseLifeMs)
       return { ended, replayed: false }
     },
+    isNamed: async (input) => (await membersOf(records, input)).length > 0,
     endByProviderSession: async (issuer, sid) =>
       endEach(await records.indexes.ofProviderSession(issuer, sid), end),
   }
@@ -63,7 +65,7 @@ async function entomb(
 
 async function membersOf(
   { indexes }: SessionRecords,
-  { issuer, subject, providerSessionId: sid }: LogoutInput,
+  { issuer, subject, providerSessionId: sid }: NamedInput,
 ): Promise<readonly IndexMember[]> {
   if (sid !== undefined) return indexes.ofProviderSession(issuer, sid)
   return subject === undefined ? [] : indexes.ofUser(issuer, subject)

@@ -61,6 +61,12 @@ export interface Sessions {
     readonly issuedAtSeconds: number
     readonly jti: string
   }): Promise<{ readonly ended: number; readonly replayed: boolean }>
+  /** Whether there are sessions that such a logout token would end. */
+  isNamed(input: {
+    readonly issuer: string
+    readonly subject: string | undefined
+    readonly providerSessionId: string | undefined
+  }): Promise<boolean>
   /** Front-channel logout: every session of that provider session. */
   endByProviderSession(issuer: string, providerSessionId: string): Promise<number>
   /** The user's own sessions, the newest first. */

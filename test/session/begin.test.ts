@@ -141,6 +141,11 @@ describe('the end of a session', () => {
     expect(await endOf({ lifeMs: 900_000 })).toBe(36_000_000)
   })
 
+  it('is half a short life of the access token when there is no refresh token', async () => {
+    expect(await endOf({ refreshToken: undefined, lifeMs: 12_000 })).toBe(6_000)
+    expect(await endOf({ refreshToken: undefined, lifeMs: 1_000 })).toBe(500)
+  })
+
   it('comes exactly then, however active the session is', async () => {
     const { id: active } = await signIn(node, clock.now)
     for (let elapsedMs = 0; elapsedMs < 36_000_000 - 1_000_000; elapsedMs += 1_000_000) {

@@ -46,6 +46,8 @@ export interface ScriptedProvider {
   approve(authorizationUrl: URL): string
   /** Signs with the current key. */
   sign(claims: Members, header?: Members): Promise<string>
+  /** What the confusion of key kinds signs: HS256, with the text of the public key as the secret. */
+  signWithPublicKey(claims: Members): Promise<string>
   /** A logout token for the session of every login here, `changes` made to its claims. */
   logoutToken(changes?: Members, header?: Members): Promise<string>
   /** From now on another key signs, and only that one is published. */
@@ -84,7 +86,13 @@ export function signWith(key: SigningKey, claims: Members, header: Members = {})
       ...(key.jwk.kid === undefined ? {} : { kid: key.jwk.kid }),
       ...header,
     })
-    .sign(key.privateKey)
+    .sign(key.privateKey, { crit: { x: true } })
+}
+
+/** A JWT that claims to be one, without a signature. */
+export function unsigned(claims: Members, header: Members): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${part(header)}.${part(claims)}.`
 }
 
 const randomId = () => randomBytes(12).toString('base64url')
@@ -200,6 +208,10 @@ export async function startScriptedProvider(
     count: (place) => requests.filter((request) => request.path === place).length,
     approve,
     sign,
+    signWithPublicKey: (claims) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: 'HS256', kid: key.jwk.kid ?? '' })
+        .sign(new TextEncoder().encode(JSON.stringify(key.jwk))),
     logoutToken: (changes = {}, header = {}) =>
       sign(
         {

@@ -114,6 +114,7 @@ export function createFakeSessions(): FakeSessions {
       call('endByLogoutToken')
       return { ended: 1, replayed: false }
     },
+    isNamed: async () => true,
     endByProviderSession: async (_issuer, sid) => {
       call(`endByProviderSession ${sid}`)
       return sid === 'sid-1' ? 1 : 0
