@@ -6,11 +6,12 @@ import type { Admission } from './admission.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { Answer, ExchangeContext } from './exchange-context.ts'
 import { isAnswering, isBrowserLate, type Phase, silenceLimitMs } from './exchange-phase.ts'
+import type { InFlight } from './in-flight.ts'
 import { goodbyeMs, type OpenStream } from './open-streams.ts'
 import { judgeRefusal } from './step-up.ts'
 import { hasBody, linger, Upload, type UploadObserver } from './upload.ts'
 import { reasonOf, toUpstreamError } from './upstream-errors.ts'
-import { type InFlight, sweepMs } from './upstream-pool.ts'
+import { sweepMs } from './upstream-pool.ts'
 import { isRepeatable, upstreamRequest } from './upstream-request.ts'
 
 /**
@@ -20,6 +21,7 @@ import { isRepeatable, upstreamRequest } from './upstream-request.ts'
  */
 export class Exchange implements InFlight, UploadObserver, OpenStream {
   readonly kind = 'sse'
+  place = -1
   readonly sessionId: string | undefined
   readonly session: SessionView | undefined
   readonly #context: ExchangeContext

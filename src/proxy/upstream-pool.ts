@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
+import { type InFlight, InFlightRequests } from './in-flight.ts'
 
 /** What the pool of a route's upstream is made of. A route satisfies it. */
 export interface UpstreamPoolOptions {
@@ -14,12 +15,6 @@ export interface UpstreamPoolOptions {
         readonly keyPem: string | undefined
       }
     | undefined
-}
-
-/** A request under way, as the pool sees it: something that must not be silent for too long. */
-export interface InFlight extends Dispatcher.DispatchHandler {
-  /** Called every {@link sweepMs} with the number of sweeps so far. */
-  checkSilence(sweep: number): void
 }
 
 /** The connections to one route's upstream: bounded, verified, and renewed so that they follow DNS. */
@@ -58,14 +53,14 @@ const maxAnswerHeaderBytes = 32 * 1024
 /** Creates the pool. Nothing is connected before the first request. */
 export function createUpstreamPool(options: UpstreamPoolOptions, now: () => number): UpstreamPool {
   const reusedErrors = new WeakSet<Error>()
-  const underWay = new Set<InFlight>()
+  const underWay = new InFlightRequests(options.maxInFlight)
   const connect = createConnector(options, reusedErrors)
   const retiring = new Set<Pool>()
   let pool = createPool(options, connect)
   let bornAtMs = now()
   const sweeper = setInterval(() => {
     state.sweep += 1
-    for (const request of underWay) request.checkSilence(state.sweep)
+    underWay.checkSilence(state.sweep)
     if (now() - bornAtMs >= renewAfterMs) renew()
   }, sweepMs).unref()
 
@@ -79,12 +74,8 @@ export function createUpstreamPool(options: UpstreamPoolOptions, now: () => numb
 
   const state: UpstreamPool = {
     sweep: 0,
-    enter(request) {
-      if (underWay.size >= options.maxInFlight) return false
-      underWay.add(request)
-      return true
-    },
-    leave: (request) => void underWay.delete(request),
+    enter: (request) => underWay.enter(request),
+    leave: (request) => underWay.leave(request),
     dispatch: (dispatchOptions, request) => void pool.dispatch(dispatchOptions, request),
     wasReused: (error) => reusedErrors.has(error) || hadCarriedAnswers(error),
     async close(graceMs) {

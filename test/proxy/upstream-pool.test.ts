@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createUpstreamPool, type InFlight, type UpstreamPool } from '../../src/proxy/upstream-pool.ts'
+import type { InFlight } from '../../src/proxy/in-flight.ts'
+import { createUpstreamPool, type UpstreamPool } from '../../src/proxy/upstream-pool.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 
 let upstream: Upstream
@@ -24,6 +25,7 @@ afterEach(async () => {
 function ask(path = '/x'): Promise<number> {
   return new Promise((resolve, reject) => {
     const request: InFlight = {
+      place: -1,
       checkSilence: () => undefined,
       onConnect: () => undefined,
       onHeaders: () => true,
@@ -40,7 +42,7 @@ function ask(path = '/x'): Promise<number> {
   })
 }
 
-const nobody = (): InFlight => ({ checkSilence: () => undefined })
+const nobody = (): InFlight => ({ place: -1, checkSilence: () => undefined })
 
 describe('the pool of an upstream', () => {
   it('uses a connection again, and replaces it after a minute, so that DNS is followed', async () => {
