@@ -7,7 +7,7 @@ import type { World } from './world.ts'
 /** What of a world the scan looks at. */
 type ScannedWorld = Pick<
   World,
-  'provider' | 'api' | 'baseUrl' | 'browsers' | 'gateways' | 'secrets' | 'redisContent'
+  'provider' | 'api' | 'baseUrl' | 'browsers' | 'gateways' | 'secrets' | 'redisContent' | 'collected'
 >
 
 /**
@@ -26,6 +26,7 @@ export function scanWorld(world: ScannedWorld): LeakScan {
     scan.surface(`log of gateway ${index + 1}`, gateway.output())
   }
   scan.surface('Redis', world.redisContent())
+  for (const [name, content] of world.collected) scan.surface(name, content)
   for (const request of world.api.requests) {
     scan.surface(`request to the API, ${request.target}`, JSON.stringify(request), ['access token'])
   }

@@ -44,6 +44,8 @@ export interface World {
   readonly gateways: readonly GatewayProcess[]
   readonly browsers: readonly Browser[]
   readonly secrets: readonly string[]
+  /** What was collected elsewhere and is searched for leaks too, by name: answers of the admin listener, traces. */
+  readonly collected: Map<string, string | Buffer>
   readonly sessionCookieName: string
   redisContent(): Buffer
   /** Restarts Redis, empty. */
@@ -155,6 +157,7 @@ async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<Worl
     baseUrl,
     gateways,
     browsers,
+    collected: new Map(),
     get secrets() {
       return [...secrets]
     },
