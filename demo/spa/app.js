@@ -139,7 +139,10 @@ async function showTicketNumber(view) {
 }
 
 async function stayIn() {
-  const response = await fetch('/session/refresh', { method: 'POST', headers: { 'X-CSRF': '1' } })
-  await coatcheck.getSession()
-  announce(response.ok ? 'The session goes on.' : 'The session could not be kept alive.')
+  try {
+    const session = await coatcheck.refreshSession()
+    if (session.authenticated) announce('The session goes on.')
+  } catch {
+    announce('The session could not be kept alive.')
+  }
 }

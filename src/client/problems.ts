@@ -1,7 +1,9 @@
 /** A refusal of the gateway, from its problem document (RFC 9457). */
 export class GatewayProblem extends Error {
   override readonly name: string = 'GatewayProblem'
+  /** One of the gateway's stable codes, or `unknown` when something else answered. */
   readonly code: string
+  /** The HTTP status. */
   readonly status: number
   constructor(code: string, status: number, detail: string) {
     super(detail)
@@ -10,7 +12,7 @@ export class GatewayProblem extends Error {
   }
 }
 
-/** The session has ended; `code` says how. Nothing was sent to the API. */
+/** The session has ended; `code` says how. The API did not act on the request. */
 export class SessionEndedError extends GatewayProblem {
   override readonly name = 'SessionEndedError'
 }
@@ -20,32 +22,46 @@ export class LoginLoopError extends Error {
   override readonly name = 'LoginLoopError'
 }
 
-/** The members of a problem document that the helper reads. */
+/** The members of a problem document of the gateway that the helper reads. */
 export interface Problem {
-  readonly code?: string
-  readonly detail?: string
-  readonly loginUrl?: string
+  readonly code: string
+  readonly detail: string | undefined
+  readonly loginUrl: string | undefined
 }
 
-/** The problem document of an answer, or `undefined` when there is none. The answer's body stays readable. */
+/** What the gateway's own problem documents say of their type, before the code. */
+const typePrefix = 'urn:coatcheck:problem:'
+
+/**
+ * The gateway's problem document, or `undefined` when the answer is anybody else's: an API may use the same words for something of its
+ * own, but not the same `type`. The answer's body stays readable.
+ */
 export async function readProblem(response: Response): Promise<Problem | undefined> {
   if (!response.headers.get('content-type')?.startsWith('application/problem+json')) return undefined
-  try {
-    return (await response.clone().json()) as Problem
-  } catch {
-    return undefined
+  // Where a redirect has led elsewhere, nobody there speaks for the gateway.
+  if (response.redirected && new URL(response.url).origin !== location.origin) return undefined
+  const content: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  const read = (member: string): string | undefined => {
+    const value: unknown = typeof content === 'object' && content !== null ? Reflect.get(content, member) : ''
+    return typeof value === 'string' ? value : undefined
   }
+  const code = read('code')
+  if (code === undefined || read('type') !== typePrefix + code) return undefined
+  return { code, detail: read('detail'), loginUrl: read('loginUrl') }
 }
 
-const endedCodes = new Set(['session_missing', 'session_expired', 'refresh_refused'])
+const endedCodes: ReadonlySet<string> = new Set(['session_missing', 'session_expired', 'refresh_refused'])
 
-/** Whether the problem says that there is no session (any more). An API's own 401 is no such problem. */
-export function saysSessionEnded(problem: Problem): boolean {
-  return problem.code !== undefined && endedCodes.has(problem.code)
+/** Whether a problem's code says that there is no session (any more). */
+export function saysSessionEnded(code: string): boolean {
+  return endedCodes.has(code)
 }
 
-/** Refusals that the gateway gives before it forwards anything, so that a repeat is safe for every method. */
-const repeatableCodes = new Set([
+/** Refusals of the moment, which the gateway gives instead of forwarding. */
+const passingCodes: ReadonlySet<string> = new Set([
   'session_store_unavailable',
   'provider_unavailable',
   'overloaded',
@@ -55,9 +71,10 @@ const repeatableCodes = new Set([
 /** A longer wait is the caller's business, seconds. */
 const longestWaitSeconds = 10
 
-/** How long to wait before the request may be repeated, milliseconds; `undefined`: do not repeat it. */
-export function repeatAfterMs(problem: Problem, response: Response): number | undefined {
-  if (!repeatableCodes.has(problem.code ?? '')) return undefined
-  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-  return seconds >= 0 && seconds <= longestWaitSeconds ? seconds * 1000 : undefined
+/** How long the gateway asks to wait before a repeat, milliseconds; `undefined`: a repeat would not help. */
+export function repeatAfterMs({ code }: Problem, response: Response): number | undefined {
+  if (!passingCodes.has(code)) return undefined
+  const text = response.headers.get('retry-after') ?? ''
+  const seconds = /^\d{1,5}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
+  return seconds <= longestWaitSeconds ? seconds * 1000 : undefined
 }

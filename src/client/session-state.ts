@@ -1,97 +1,169 @@
-import type { Session } from './client.ts'
+import { LoginTurn } from './login-turn.ts'
+import type { Session, TimeLeft } from './session.ts'
 
-/** What is left of a session, whole seconds. */
-export interface TimeLeft {
-  readonly expiresIn: number
-  readonly idleExpiresIn: number
-}
-
-type Message = { readonly type: 'session'; readonly session: Session } | { readonly type: 'signing-out' }
+type Message =
+  | { readonly type: 'session'; readonly session: Session }
+  | { readonly type: 'signing-in' }
+  | { readonly type: 'signing-out' }
 
 const channelName = 'coatcheck'
 
-/** When other tabs look again after one said that it signs out, milliseconds: the sign-out is still on its way. */
-const recheckAfterMs = [0, 150, 350, 700, 1_500, 4_000]
+/** When other tabs look again after one said that it signs out, milliseconds from look to look: its form is still on its way. */
+const recheckAfterMs = [75, 75, 150, 200, 250, 750, 2_500]
 
 /** How often activity in this tab asks the gateway for the new idle end, milliseconds. */
 const resyncMs = 30_000
 
+/** How often the gateway is asked while the session seems to be over, milliseconds. */
+const doubtMs = 5_000
+
+interface Known {
+  readonly subject: unknown
+  readonly absoluteMs: number
+  readonly idleMs: number
+  readonly learnedMs: number
+}
+
 const secondsLeft = (endMs: number, nowMs: number): number => Math.max(0, Math.ceil((endMs - nowMs) / 1000))
 
-/** What this page knows of the session, shared with the other tabs of the origin. It has timers and a channel, so it is closed. */
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/**
+ * What this page knows of the session, shared with the other tabs of the origin. Only answers of the gateway to this very tab begin or
+ * end a session here; what other tabs say is a reason to ask. It has timers and a channel, so it is closed.
+ */
 export class SessionState {
+  readonly turn = new LoginTurn()
   readonly endedListeners = new Set<() => void>()
   readonly countdownListeners = new Set<(left: TimeLeft) => void>()
   readonly #channel = new BroadcastChannel(channelName)
-  readonly #ask: () => Promise<unknown>
-  #ends: { readonly absoluteMs: number; readonly idleMs: number; readonly learnedMs: number } | undefined
+  readonly #fetch: (method: 'GET' | 'POST') => Promise<Session>
+  readonly #closing = new AbortController()
+  /** One request at a time: answers can never overtake each other. */
+  #last: Promise<unknown> = Promise.resolve()
+  /** The next question, not yet sent: whoever asks before it is sent shares its answer. */
+  #next: Promise<Session> | undefined
+  #known: Known | undefined
+  #askedMs = 0
   #ticker: ReturnType<typeof setInterval> | undefined
 
-  /** @param ask asks the gateway who is signed in; its answer comes back through {@link SessionState.learn} */
-  constructor(ask: () => Promise<unknown>) {
-    this.#ask = () => ask().catch(() => undefined)
-    this.#channel.onmessage = (event: MessageEvent<Message>) => {
-      if (event.data.type === 'session') this.#learn(event.data.session)
-      else void this.#recheck()
-    }
+  /** @param fetchSession gets the session: `GET` looks, `POST` counts as activity */
+  constructor(fetchSession: (method: 'GET' | 'POST') => Promise<Session>) {
+    this.#fetch = fetchSession
+    this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data)
+    const { signal } = this.#closing
+    document.addEventListener('visibilitychange', () => this.#onVisible(), { signal })
   }
 
-  /** Takes an answer of the gateway, tells the other tabs, and tells the listeners when the session has ended. */
-  learn(session: Session): void {
-    this.#channel.postMessage({ type: 'session', session } satisfies Message)
-    this.#learn(session)
+  /** Asks the gateway who is signed in; the answer is younger than the call. */
+  ask(): Promise<Session> {
+    this.#next ??= this.#inTurn(() => {
+      this.#next = undefined
+      this.#askedMs = Date.now()
+      return this.#fetch('GET')
+    })
+    return this.#next
   }
 
-  #learn(session: Session): void {
-    const wasSignedIn = this.#ends !== undefined
+  /** Counts as activity; answers like {@link SessionState.ask}. */
+  keepAlive(): Promise<Session> {
+    return this.#inTurn(() => this.#fetch('POST'))
+  }
+
+  /** Call after activity: learns the new idle end now and then. */
+  noteActivity(): void {
+    if (this.#known !== undefined && Date.now() - this.#known.learnedMs > resyncMs) this.#look()
+  }
+
+  /** Tells the other tabs that this one is about to leave for the login page, or to sign out. */
+  announce(type: 'signing-in' | 'signing-out'): void {
+    this.#channel.postMessage({ type } satisfies Message)
+  }
+
+  /** Starts watching the session's end, once. */
+  startTicking(): void {
+    this.#ticker ??= setInterval(() => this.#tick(), 1000)
+  }
+
+  close(): void {
+    clearInterval(this.#ticker)
+    this.#closing.abort()
+    this.turn.close()
+    this.#channel.close()
+    this.#known = undefined
+  }
+
+  #inTurn(get: () => Promise<Session>): Promise<Session> {
+    const answer = this.#last.then(get).then((session) => {
+      if (!this.#closing.signal.aborted) {
+        this.#channel.postMessage({ type: 'session', session } satisfies Message)
+        this.#take(session)
+      }
+      return session
+    })
+    this.#last = answer.catch(() => undefined)
+    return answer
+  }
+
+  /** Asks, for what follows from the answer alone. */
+  #look(): void {
+    this.ask().catch(() => undefined)
+  }
+
+  #take(session: Session): void {
+    const before = this.#known
     const nowMs = Date.now()
-    this.#ends = session.authenticated
+    this.#known = session.authenticated
       ? {
+          subject: session.user.sub,
           absoluteMs: nowMs + session.expiresIn * 1000,
           idleMs: nowMs + Math.min(session.idleExpiresIn, session.expiresIn) * 1000,
           learnedMs: nowMs,
         }
       : undefined
-    if (wasSignedIn && this.#ends === undefined) for (const listener of this.endedListeners) listener()
+    // Somebody else's session is the end of this one: the page still shows the former user's data.
+    if (before !== undefined && before.subject !== this.#known?.subject) this.#tellEnded()
+    else if (before !== undefined && this.#known === undefined) this.#tellEnded()
   }
 
-  /** Tells the other tabs that this one is about to sign out. */
-  announceSignOut(): void {
-    this.#channel.postMessage({ type: 'signing-out' } satisfies Message)
+  /** A listener that throws spoils nothing for the others. */
+  #tellEnded(): void {
+    for (const listener of this.endedListeners) queueMicrotask(listener)
+  }
+
+  #hear(message: Message): void {
+    if (message.type === 'signing-in') this.turn.otherLeft()
+    else if (message.type === 'signing-out') void this.#recheck()
+    else if (!message.session.authenticated) {
+      if (this.#known !== undefined) this.#look()
+    } else {
+      this.turn.otherSignedIn()
+      if (this.#known !== undefined) this.#take(message.session)
+    }
   }
 
   async #recheck(): Promise<void> {
     for (const waitMs of recheckAfterMs) {
-      await new Promise((resolve) => setTimeout(resolve, waitMs))
-      if (this.#ends === undefined) return
-      await this.#ask()
+      await pause(waitMs)
+      if (this.#known === undefined) return
+      await this.ask().catch(() => undefined)
     }
   }
 
-  /** Call after activity: learns the new idle end now and then. */
-  noteActivity(): void {
-    if (this.#ends !== undefined && Date.now() - this.#ends.learnedMs > resyncMs) void this.#ask()
-  }
-
-  /** Starts the countdown, once. */
-  startTicking(): void {
-    this.#ticker ??= setInterval(() => this.#tick(), 1000)
+  /** Timers of a hidden tab hardly run, and those of a sleeping machine not at all. */
+  #onVisible(): void {
+    if (document.visibilityState === 'visible' && this.#known !== undefined) this.#look()
   }
 
   #tick(): void {
-    if (this.#ends === undefined) return
+    if (this.#known === undefined) return
     const nowMs = Date.now()
     const left = {
-      expiresIn: secondsLeft(this.#ends.absoluteMs, nowMs),
-      idleExpiresIn: secondsLeft(this.#ends.idleMs, nowMs),
+      expiresIn: secondsLeft(this.#known.absoluteMs, nowMs),
+      idleExpiresIn: secondsLeft(this.#known.idleMs, nowMs),
     }
-    for (const listener of this.countdownListeners) listener(left)
     // Another tab may have kept the session alive: ask before believing our own clock.
-    if (left.idleExpiresIn === 0) void this.#ask()
-  }
-
-  close(): void {
-    clearInterval(this.#ticker)
-    this.#channel.close()
+    if (left.idleExpiresIn === 0 && nowMs - this.#askedMs >= doubtMs) this.#look()
+    for (const listener of this.countdownListeners) listener(left)
   }
 }

@@ -1,0 +1,67 @@
+import { stepUp } from './login.ts'
+import { type Problem, readProblem, repeatAfterMs, SessionEndedError, saysSessionEnded } from './problems.ts'
+import type { SessionState } from './session-state.ts'
+
+const maxRepeats = 2
+
+/** Methods of which two requests do the same as one (RFC 9110 section 9.2.2). */
+const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+/**
+ * `fetch` that understands the gateway's problems. Requests to other origins are none of its business and go out as they are.
+ *
+ * @throws SessionEndedError, LoginLoopError, and what `fetch` throws
+ */
+export async function fetchApi(
+  state: SessionState,
+  input: string | URL | Request,
+  init: RequestInit = {},
+): Promise<Response> {
+  const request = new Request(input instanceof Request ? input : new URL(input, location.href), init)
+  if (new URL(request.url).origin !== location.origin) return fetch(request)
+  request.headers.set('X-CSRF', '1')
+  const isRepeatable = idempotentMethods.has(request.method) && !(init.body instanceof ReadableStream)
+  for (let repeatsLeft = isRepeatable ? maxRepeats : 0; ; repeatsLeft -= 1) {
+    const response = await fetch(repeatsLeft > 0 ? request.clone() : request)
+    const problem = await readProblem(response)
+    if (problem === undefined) {
+      state.noteActivity()
+      return response
+    }
+    const waitMs = await waitFor(state, problem, response, repeatsLeft > 0)
+    if (waitMs === undefined || repeatsLeft === 0) return response
+    void response.body?.cancel()
+    await pause(waitMs, request.signal)
+  }
+}
+
+/** How long to wait before the request is repeated, milliseconds; `undefined`: the answer is the caller's. */
+async function waitFor(
+  state: SessionState,
+  problem: Problem,
+  response: Response,
+  mayRepeat: boolean,
+): Promise<number | undefined> {
+  if (saysSessionEnded(problem.code)) {
+    // The listeners of this page hear it from this answer, and a session that another tab has begun meanwhile shows up in it.
+    const session = await state.ask().catch(() => undefined)
+    if (mayRepeat && session?.authenticated === true) return 0
+    throw new SessionEndedError(problem.code, response.status, problem.detail ?? 'The session has ended.')
+  }
+  if (problem.code === 'step_up_required' && problem.loginUrl !== undefined) {
+    return stepUp(state, problem.loginUrl)
+  }
+  return repeatAfterMs(problem, response)
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms)
+    const stop = (): void => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+}

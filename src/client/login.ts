@@ -1,0 +1,102 @@
+import { isLoginLoop } from './login-loop.ts'
+import { LoginLoopError } from './problems.ts'
+import type { Session } from './session.ts'
+import type { SessionState } from './session-state.ts'
+
+/** Options of a login. */
+export interface LoginOptions {
+  /** Where to come back to, a path of this origin; default: this page, fragment included. */
+  readonly returnTo?: string
+  /** Parameters that the gateway's `LOGIN_PARAMETERS` lets through, such as `login_hint`. */
+  readonly parameters?: Readonly<Record<string, string>>
+  /** A person pressed the button: sign in again even when signed in, wait for no other tab, and do not count it as part of a loop. */
+  readonly byUser?: boolean
+}
+
+/** Only the tab that holds this lock may leave for the login page. */
+const loginLock = 'coatcheck:login'
+
+/** A page that has not gone by then (somebody pressed Stop) lets other tabs go; milliseconds. */
+const leaveWithinMs = 10_000
+
+/** The gateway returns to no longer address, bytes. */
+const maxReturnToBytes = 512
+
+/** For a page that is leaving: nothing that waits for this goes on. */
+const forever = (): Promise<never> => new Promise(() => undefined)
+
+/** This page, or as much of its address as the gateway returns to. */
+function here(): string {
+  const { pathname, search, hash } = location
+  const candidates = [pathname + search + hash, pathname + search, pathname]
+  // A query may hold a backslash as it is, which readers of addresses disagree about.
+  return candidates.map((path) => path.replaceAll('\\', '%5C')).find(isShort) ?? '/'
+}
+
+const isShort = (path: string): boolean => new TextEncoder().encode(path).length <= maxReturnToBytes
+
+/** The path with these parameters; never of another origin, whatever the path says. */
+export function withQuery(path: string, parameters: Readonly<Record<string, string>>): string {
+  const url = new URL(path, location.origin)
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  return url.pathname + url.search
+}
+
+function leaveFor(state: SessionState, loginUrl: string, options: LoginOptions): void {
+  state.announce('signing-in')
+  location.assign(withQuery(loginUrl, { ...options.parameters, returnTo: options.returnTo ?? here() }))
+}
+
+function stopLoop(text: string): void {
+  if (isLoginLoop(Date.now())) throw new LoginLoopError(text)
+}
+
+/**
+ * Leaves for the login page, or resolves to the session when there is one.
+ *
+ * @param loginUrl the path of `/login`
+ * @throws LoginLoopError, and what asking for the session throws
+ */
+export async function logIn(state: SessionState, loginUrl: string, options: LoginOptions): Promise<Session> {
+  if (options.byUser === true) {
+    leaveFor(state, loginUrl, options)
+    return forever()
+  }
+  for (;;) {
+    await state.turn.come()
+    const outcome = await locked(() => leaveUnlessSignedIn(state, options))
+    if (outcome === 'left') return forever()
+    if (outcome !== 'not our turn') return outcome
+  }
+}
+
+async function leaveUnlessSignedIn(
+  state: SessionState,
+  options: LoginOptions,
+): Promise<Session | 'left' | 'not our turn'> {
+  const session = await state.ask()
+  if (session.authenticated) return session
+  if (!state.turn.isOurs()) return 'not our turn'
+  stopLoop('Signing in does not last. Reload the page or tell the operator.')
+  leaveFor(state, session.loginUrl, options)
+  // The lock is kept until the page has gone; it goes with it.
+  await new Promise((resolve) => setTimeout(resolve, leaveWithinMs))
+  return 'left'
+}
+
+async function locked<Result>(work: () => Promise<Result>): Promise<Result> {
+  // Pages outside secure contexts have no locks; there the announcement has to do.
+  if (!('locks' in navigator)) return work()
+  return await navigator.locks.request(loginLock, work)
+}
+
+/**
+ * Leaves for the stronger sign-in that an API asked for (RFC 9470). Never resolves.
+ *
+ * @throws LoginLoopError
+ */
+export async function stepUp(state: SessionState, loginUrl: string): Promise<never> {
+  stopLoop('The stronger sign-in does not satisfy the API.')
+  leaveFor(state, loginUrl, {})
+  return forever()
+}

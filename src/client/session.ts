@@ -1,0 +1,52 @@
+import { GatewayProblem, readProblem } from './problems.ts'
+
+/** The signed-in answer of `GET /session`. */
+export interface SignedIn {
+  readonly authenticated: true
+  /** The claims that the gateway's `USER_CLAIMS` lets through. */
+  readonly user: Readonly<Record<string, unknown>>
+  /** Whole seconds until the session ends whatever happens. */
+  readonly expiresIn: number
+  /** Whole seconds until it ends for want of activity. */
+  readonly idleExpiresIn: number
+  readonly loginUrl: string
+  readonly logoutUrl: string
+}
+
+/** The answer when nobody is signed in. */
+export interface SignedOut {
+  readonly authenticated: false
+  readonly loginUrl: string
+}
+
+/** The answer of `GET /session`. */
+export type Session = SignedIn | SignedOut
+
+/** What is left of a session, whole seconds. */
+export interface TimeLeft {
+  readonly expiresIn: number
+  readonly idleExpiresIn: number
+}
+
+/** Everything else about a session waits for this answer, so it may not take for ever; milliseconds. */
+const answerWithinMs = 10_000
+
+/**
+ * Asks the gateway for the session: `GET` only looks, `POST` to `/session/refresh` also counts as activity.
+ *
+ * @throws GatewayProblem for every answer but a session
+ */
+export async function fetchSession(url: string, method: 'GET' | 'POST'): Promise<Session> {
+  const response = await fetch(url, {
+    method,
+    headers: { 'X-CSRF': '1' },
+    cache: 'no-store',
+    signal: AbortSignal.timeout(answerWithinMs),
+  })
+  const problem = await readProblem(response)
+  if (!response.ok || response.headers.get('content-type')?.startsWith('application/json') !== true) {
+    const detail = problem?.detail ?? `${url} did not answer with a session. Does it reach the gateway?`
+    throw new GatewayProblem(problem?.code ?? 'unknown', response.status, detail)
+  }
+  return (await response.json()) as Session
+}

@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import {
+  type Coatcheck,
+  createCoatcheck,
+  LoginLoopError,
+  SessionEndedError,
+} from '../../src/client/client.ts'
+import { openPage, type Page, problem, reply, signedIn, signedOut } from './page.ts'
+
+let page: Page
+let coatcheck: Coatcheck
+const ended = vi.fn()
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  page = openPage()
+  coatcheck = createCoatcheck()
+  coatcheck.onSessionEnded(ended)
+  page.answer('/session', signedIn())
+})
+afterEach(() => {
+  coatcheck.close()
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+  ended.mockReset()
+})
+
+const sentTo = (path: string) => page.requests.filter((request) => request.path === path)
+const unavailable = problem('session_store_unavailable', 503, {}, { 'retry-after': '2' })
+const problemType = 'application/problem+json'
+
+describe('an ended session', () => {
+  it.each(['session_missing', 'session_expired', 'refresh_refused'])(
+    'is what the problem code %s says, once /session says so too',
+    async (code) => {
+      await coatcheck.getSession()
+      page.answer('/session', signedOut)
+      page.answer('/api/orders', problem(code, 401))
+      const call = coatcheck.apiFetch('/api/orders')
+      await expect(call).rejects.toThrow(SessionEndedError)
+      await expect(call).rejects.toMatchObject({ code, status: 401, message: `about ${code}` })
+      expect(ended).toHaveBeenCalledOnce()
+    },
+  )
+
+  it.each([
+    ['an empty 401', reply(401)],
+    ['a 401 with JSON', reply(401, '{"code":"session_expired"}', { 'content-type': 'application/json' })],
+    [
+      'a problem that has the same code and a type of its own',
+      reply(401, '{"type":"about:blank","code":"session_expired"}', { 'content-type': problemType }),
+    ],
+    ['a problem that is no JSON', reply(401, 'session_expired', { 'content-type': problemType })],
+    ['a 403', problem('csrf_rejected', 403)],
+    ['a 502', problem('upstream_unreachable', 502)],
+    ['a 504', problem('upstream_timeout', 504)],
+  ])('is not what %s of the API says', async (_what, answer) => {
+    await coatcheck.getSession()
+    page.answer('/api/orders', answer)
+    const response = await coatcheck.apiFetch('/api/orders')
+    expect(response.status).toBeGreaterThanOrEqual(401)
+    expect(response.bodyUsed).toBe(false)
+    expect(ended).not.toHaveBeenCalled()
+    expect(sentTo('/session')).toHaveLength(1)
+  })
+
+  it('is not believed of an address that a redirect led to elsewhere', async () => {
+    page.answer('/api/file', async (request) => {
+      const response = await problem('session_expired', 401)(request)
+      Object.defineProperties(response, {
+        redirected: { value: true },
+        url: { value: 'https://files.example.test/x' },
+      })
+      return response
+    })
+    expect((await coatcheck.apiFetch('/api/file')).status).toBe(401)
+  })
+
+  it('is asked about once for all calls that were under way', async () => {
+    await coatcheck.getSession()
+    page.answer('/session', signedOut)
+    page.answer('/api/orders', problem('session_expired', 401))
+    const calls = Array.from({ length: 5 }, () => coatcheck.apiFetch('/api/orders'))
+    const outcomes = await Promise.allSettled(calls)
+    expect(outcomes.map(({ status }) => status)).toEqual(Array(5).fill('rejected'))
+    expect(sentTo('/session')).toHaveLength(2)
+    expect(ended).toHaveBeenCalledOnce()
+  })
+
+  it('is over with a new one, which a read is repeated with and a write is not', async () => {
+    page.answer('/api/orders', problem('session_expired', 401), reply(200, 'orders'))
+    const read = coatcheck.apiFetch('/api/orders')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await (await read).text()).toBe('orders')
+    page.answer('/api/orders', problem('session_expired', 401), reply(200, 'orders'))
+    await expect(coatcheck.apiFetch('/api/orders', { method: 'POST' })).rejects.toThrow(SessionEndedError)
+    expect(ended).not.toHaveBeenCalled()
+  })
+
+  it('is not told to the page while /session cannot say', async () => {
+    await coatcheck.getSession()
+    page.answer('/session', unavailable)
+    page.answer('/api/orders', problem('session_expired', 401))
+    await expect(coatcheck.apiFetch('/api/orders')).rejects.toThrow(SessionEndedError)
+    expect(ended).not.toHaveBeenCalled()
+  })
+})
+
+describe('a 503 of the gateway', () => {
+  it.each(['GET', 'HEAD', 'PUT', 'DELETE'])('is repeated as told for %s', async (method) => {
+    page.answer('/api/orders', unavailable, reply(200))
+    const body = method === 'PUT' ? { body: 'the same again' } : {}
+    const call = coatcheck.apiFetch('/api/orders', { method, ...body })
+    await vi.advanceTimersByTimeAsync(1_999)
+    expect(sentTo('/api/orders')).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect((await call).status).toBe(200)
+    const bodies = sentTo('/api/orders').map(({ body: sent }) => sent)
+    expect(bodies).toEqual(method === 'PUT' ? ['the same again', 'the same again'] : ['', ''])
+  })
+
+  it.each(['POST', 'PATCH'])('is left to the caller for %s', async (method) => {
+    page.answer('/api/orders', unavailable, reply(200))
+    expect((await coatcheck.apiFetch('/api/orders', { method, body: '{}' })).status).toBe(503)
+    expect(sentTo('/api/orders')).toHaveLength(1)
+  })
+
+  it('is repeated twice and no more', async () => {
+    page.answer('/api/orders', unavailable)
+    const call = coatcheck.apiFetch('/api/orders')
+    await vi.advanceTimersByTimeAsync(60_000)
+    const response = await call
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({ code: 'session_store_unavailable' })
+    expect(sentTo('/api/orders')).toHaveLength(3)
+  })
+
+  it.each([
+    ['asks for a longer wait than ten seconds', problem('overloaded', 503, {}, { 'retry-after': '11' })],
+    ['does not say when', problem('overloaded', 503)],
+    ['names a date', problem('overloaded', 503, {}, { 'retry-after': 'Fri, 31 Dec 2027 23:59:59 GMT' })],
+    ['comes from the API', reply(503, '', { 'retry-after': '1' })],
+  ])('is left to the caller when it %s', async (_what, answer) => {
+    page.answer('/api/orders', answer, reply(200))
+    expect((await coatcheck.apiFetch('/api/orders')).status).toBe(503)
+  })
+
+  it('is no longer waited for once the caller gives up', async () => {
+    page.answer('/api/orders', unavailable)
+    const abort = new AbortController()
+    const call = coatcheck.apiFetch('/api/orders', { signal: abort.signal })
+    const outcome = expect(call).rejects.toThrow('enough')
+    await vi.advanceTimersByTimeAsync(500)
+    abort.abort(new Error('enough'))
+    await outcome
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(sentTo('/api/orders')).toHaveLength(1)
+  })
+})
+
+describe('a step-up', () => {
+  const stepUp = problem('step_up_required', 401, { loginUrl: '/login?acr_values=mfa&max_age=0' })
+
+  it('leaves for the login with what the API asked for, and comes back to this page', async () => {
+    page.answer('/api/pay', stepUp)
+    void coatcheck.apiFetch('/api/pay', { method: 'POST' })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(page.left).toEqual(['/login?acr_values=mfa&max_age=0&returnTo=%2Forders%3Fpage%3D2%23top'])
+    expect(ended).not.toHaveBeenCalled()
+  })
+
+  it('stays on this origin whatever the problem says', async () => {
+    page.answer('/api/pay', problem('step_up_required', 401, { loginUrl: 'https://evil.example/login?x=1' }))
+    void coatcheck.apiFetch('/api/pay')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(page.left[0]).toMatch(/^\/login\?x=1&returnTo=/)
+  })
+
+  it('that does not satisfy the API is given up at the third time within a minute', async () => {
+    page.answer('/api/pay', stepUp)
+    for (let count = 0; count < 2; count += 1) void coatcheck.apiFetch('/api/pay')
+    await vi.advanceTimersByTimeAsync(0)
+    await expect(coatcheck.apiFetch('/api/pay')).rejects.toThrow(LoginLoopError)
+    expect(page.left).toHaveLength(2)
+  })
+})
+
+describe('what is sent', () => {
+  it('bears the header of the guard beside the headers of the caller', async () => {
+    page.answer('/api/orders', reply(200))
+    await coatcheck.apiFetch('/api/orders', { headers: { 'X-Own': 'a' } })
+    await coatcheck.apiFetch(
+      new Request('https://app.example.test/api/orders', { headers: { 'X-Own': 'b' } }),
+    )
+    for (const { headers } of sentTo('/api/orders')) expect(headers.get('x-csrf')).toBe('1')
+    expect(sentTo('/api/orders').map(({ headers }) => headers.get('x-own'))).toEqual(['a', 'b'])
+  })
+
+  it('bears no such header to another origin, whose answers mean nothing here', async () => {
+    page.answer('https://other.example/api', problem('session_expired', 401))
+    expect((await coatcheck.apiFetch('https://other.example/api')).status).toBe(401)
+    expect(page.requests[0]?.headers.has('x-csrf')).toBe(false)
+    expect(sentTo('/session')).toEqual([])
+  })
+})
