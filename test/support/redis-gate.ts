@@ -18,7 +18,19 @@ export interface RedisGate {
   stop(text: string, side: StopSide): CommandStop
   /** Resets every connection; the client opens new ones. */
   cut(): void
+  /** The connections that carry invalidations, apart from those that carry commands. */
+  readonly feed: FeedGate
   close(): Promise<void>
+}
+
+/** What can become of the invalidation feed while all else goes on. */
+export interface FeedGate {
+  /** Half-open: nothing passes any more on the connections there are, and nobody hears of it. */
+  stall(): void
+  /** Resets the connections there are. */
+  cut(): void
+  /** While refused, connections are reset as soon as they want to become a feed. */
+  refuse(refused: boolean): void
 }
 
 interface Rule {
@@ -27,6 +39,9 @@ interface Rule {
   readonly arrive: () => void
   readonly opened: Promise<void>
 }
+
+/** The command that makes a feed of a connection. */
+const becomesFeed = /tracking/i
 
 /** Opens one in front of `127.0.0.1:targetPort`. */
 export async function startRedisGate(targetPort: number): Promise<RedisGate> {
@@ -37,10 +52,18 @@ export async function startRedisGate(targetPort: number): Promise<RedisGate> {
     if (rule !== undefined) rules.delete(rule)
     return rule
   }
+  const feeds = new Set<Socket>()
+  const stalled = new WeakSet<Socket>()
+  let isFeedRefused = false
   const server = createServer((near) => {
     const far = openSocket(targetPort, '127.0.0.1')
     let answers = Promise.resolve()
+    near.once('close', () => feeds.delete(near))
     follow(sockets, near, far, async (chunk, write) => {
+      if (becomesFeed.test(chunk.toString('latin1'))) {
+        feeds.add(near)
+        if (isFeedRefused) near.resetAndDestroy()
+      }
       const rule = match(chunk)
       rule?.arrive()
       if (rule?.side === 'command') await rule.opened
@@ -49,7 +72,7 @@ export async function startRedisGate(targetPort: number): Promise<RedisGate> {
     })
     follow(sockets, far, near, async (_chunk, write) => {
       await answers
-      write()
+      if (!stalled.has(near)) write()
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -73,6 +96,17 @@ export async function startRedisGate(targetPort: number): Promise<RedisGate> {
       }
     },
     cut,
+    feed: {
+      stall() {
+        for (const socket of feeds) stalled.add(socket)
+      },
+      cut() {
+        for (const socket of feeds) socket.resetAndDestroy()
+      },
+      refuse(refused) {
+        isFeedRefused = refused
+      },
+    },
     close() {
       cut()
       return new Promise((resolve) => server.close(() => resolve()))
