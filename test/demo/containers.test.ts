@@ -18,6 +18,7 @@ interface Service {
   readonly cap_drop?: readonly string[]
   readonly ports?: readonly string[]
   readonly healthcheck?: object
+  readonly stop_grace_period?: string
   readonly network_mode?: string
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   readonly environment?: Readonly<Record<string, string>>
@@ -72,6 +73,8 @@ describe('docker-compose.yml', () => {
       const env = compose.services[name]?.environment ?? {}
       const config = loadConfig(env, { readFile: () => 'a secret that setup has made up for this demo' })
       expect(config).toMatchObject({ sessionStore: 'redis', port: Number(env.PORT) })
+      const grace = Number.parseInt(compose.services[name]?.stop_grace_period ?? '10s', 10)
+      expect(grace).toBeGreaterThan(config.drainDelay + config.shutdownGrace)
     },
   )
 
