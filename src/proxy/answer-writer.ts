@@ -18,7 +18,13 @@ export class AnswerWriter {
    * @throws TypeError when the head holds what HTTP forbids; nothing is written then
    */
   begin(status: number, statusText: string, head: ResponseHead): void {
-    this.#response.writeHead(status, statusText, head.headers)
+    try {
+      this.#response.writeHead(status, reasonPhrase(statusText), head.headers)
+    } catch (error) {
+      // Node has taken it already, and the answer that is written instead has its own.
+      this.#response.statusMessage = ''
+      throw error
+    }
     this.#remainingBytes = head.contentLength
     process.nextTick(flushHead, this)
   }
@@ -57,6 +63,13 @@ export class AnswerWriter {
   flushIfSilent(): void {
     if (!this.#hasWritten && !this.#response.writableEnded) this.#response.flushHeaders()
   }
+}
+
+const notPlain = /[^\u0020-\u007e]/
+
+/** The phrase's bytes as they came: undici has read them as UTF-8, and Node writes one character per byte. */
+function reasonPhrase(statusText: string): string {
+  return notPlain.test(statusText) ? Buffer.from(statusText).toString('latin1') : statusText
 }
 
 function flushHead(writer: AnswerWriter): void {

@@ -208,7 +208,7 @@ function finish(
   rules: ResponseHeaderRules,
   ours: readonly string[],
 ): ResponseHead {
-  const listed = connectionListed(draft.connection)
+  const listed = unsent(draft, status)
   const headers = listed === undefined ? draft.headers : withoutListed(draft.headers, listed)
   const isEventStream = draft.contentType?.toLowerCase().startsWith('text/event-stream') === true
   const hasPolicy = draft.hasPolicy && listed?.has('content-security-policy') !== true
@@ -225,6 +225,13 @@ function finish(
   const isRedirect = status >= 300 && status < 400
   const redirectRefused = isRedirect && draft.location !== undefined && location === undefined
   return { headers, contentLength: draft.contentLength, isEventStream, redirectRefused }
+}
+
+/** What does not go on: the names that `Connection` lists, and the length of a 204, which must not have one (RFC 9110 section 8.6). */
+function unsent(draft: HeadDraft, status: number): ReadonlySet<string> | undefined {
+  const listed = connectionListed(draft.connection)
+  if (status !== 204 || draft.contentLength === -1) return listed
+  return new Set(listed).add('content-length')
 }
 
 function pushCaching(headers: string[], draft: HeadDraft, status: number, guarded: boolean): void {

@@ -6,6 +6,7 @@ import type { Admission } from './admission.ts'
 import type { ProxyRoute } from './proxy-route.ts'
 import type { ResponseHead } from './response-headers.ts'
 import { judgeRefusal } from './step-up.ts'
+import { hasBody } from './upload.ts'
 import { tlsOptions } from './upstream-pool.ts'
 import { freshHeaders } from './upstream-request.ts'
 
@@ -15,7 +16,8 @@ const keyPattern = /^[+/0-9A-Za-z]{22}==$/
 export function handshakeProblem(request: FastifyRequest, route: ProxyRoute): GatewayError | undefined {
   const { headers } = request
   if (!route.config.websocket) return invalid('This address takes no WebSocket.')
-  if (request.method !== 'GET') return invalid('A WebSocket begins with GET.')
+  if (request.method !== 'GET' || hasBody(request.raw))
+    return invalid('A WebSocket begins with a GET without body.')
   if (!keyPattern.test(headers['sec-websocket-key'] ?? '')) return invalid('The WebSocket key is malformed.')
   if (headers['sec-websocket-version'] !== '13') {
     return new GatewayError('request_invalid', {
@@ -89,7 +91,7 @@ const refusalBodyBytes = 64 * 1024
 /**
  * Reads an upstream's refusal, under the same policy as any answer.
  *
- * @throws GatewayError `step_up_required`, `upstream_redirect_refused`
+ * @throws GatewayError `step_up_required`, `upstream_redirect_refused`, `upstream_unreachable`
  */
 export async function readRefusal(
   answer: IncomingMessage,
@@ -99,6 +101,8 @@ export async function readRefusal(
 ): Promise<Refusal> {
   const rawHeaders = answer.rawHeaders.map((text) => Buffer.from(text, 'latin1'))
   const status = answer.statusCode ?? 502
+  // A 101 that agrees to nothing: passed on, it would open a tunnel in proxies in front.
+  if (status < 200) throw new GatewayError('upstream_unreachable', { context: { reason: 'unasked 101' } })
   const judgement = status === 401 ? judgeRefusal(rawHeaders, authPrefix) : 'final'
   if (judgement instanceof GatewayError) throw judgement
   const head = route.responseHeaders(status, rawHeaders, target)

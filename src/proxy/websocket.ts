@@ -89,12 +89,10 @@ class WebSocketBridge implements OpenStream {
     upgrade.socket.once('close', () => this.#abandon())
     upstream.once('open', () => this.#open())
     upstream.once('unexpected-response', (_handshake, answer) => {
-      clearTimeout(this.#handshakeTimer)
       const { route, authPrefix } = this.#context
-      readRefusal(answer, route, ends.admission.target, authPrefix).then(
-        (refusal) => this.#passRefusal(refusal),
-        (error: unknown) => this.#refuse(error),
-      )
+      readRefusal(answer, route, ends.admission.target, authPrefix)
+        .then((refusal) => this.#passRefusal(refusal))
+        .catch((error: unknown) => this.#refuse(error))
     })
     upstream.on('error', (error) => this.#failed(error))
   }
@@ -194,11 +192,12 @@ class WebSocketBridge implements OpenStream {
 
   #passRefusal(refusal: Refusal): void {
     if (this.#isAnswered) return
+    const { reply, upstream } = this.#ends
+    // Throws when the upstream's headers hold what HTTP forbids; nothing is written then.
+    reply.raw.writeHead(refusal.status, [...refusal.headers])
     this.#isAnswered = true
     this.#done()
-    const { reply, upstream } = this.#ends
     reply.hijack()
-    reply.raw.writeHead(refusal.status, [...refusal.headers])
     reply.raw.end(refusal.body)
     upstream.terminate()
   }
