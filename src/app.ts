@@ -4,6 +4,7 @@ import { usesRedis } from './config/rules.ts'
 import { type Admin, createAdmin } from './http/admin.ts'
 import { trackConnections } from './http/connections.ts'
 import { createFrameworkErrorHandler, installErrorHandling } from './http/error-handler.ts'
+import { installExpectations } from './http/expectations.ts'
 import { registerFetchScope } from './http/fetch-scope.ts'
 import { registerHealthRoutes } from './http/health-routes.ts'
 import { createHttpContext, type HttpContext } from './http/http-context.ts'
@@ -14,8 +15,8 @@ import { registerMethodGuards } from './http/method-guards.ts'
 import { registerNavigationScope } from './http/navigation-scope.ts'
 import { registerProviderScope } from './http/provider-scope.ts'
 import { type CheckReadiness, createReadiness } from './http/readiness.ts'
+import { installRequestCheck } from './http/request-form.ts'
 import { createOutcomeWatch, installRequestLog, routeLabels } from './http/request-log.ts'
-import { installTargetCheck } from './http/request-target.ts'
 import { createServerOptions } from './http/server-options.ts'
 import { createSpaFallback, registerSpaFiles } from './http/spa-files.ts'
 import { installSecurityHeaders } from './http/transport-headers.ts'
@@ -75,7 +76,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   installRequestLog(app, outcomes)
   installSecurityHeaders(app, context.transportHeaders)
   installOverloadProtection(app, { ...context, log: telemetry.log })
-  installTargetCheck(app)
+  installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installAnswers(app, config, context)
   registerMethodGuards(app, context.paths)
@@ -85,6 +86,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   registerProviderScope(app, context)
   registerProxyScope(app, config, { ...context, accessTokens, csrf: context.csrfPolicy })
   installUpgrades(app)
+  installExpectations(app)
   closeWith(app, services)
   telemetry.metrics.openConnections(connections.count)
   const gateway = Object.assign(app, { beginDraining: connections.beginDraining, checkReadiness })

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { createCsrfGuard } from './csrf-guard.ts'
+import { expectSmallBody } from './expectations.ts'
 import type { HttpContext } from './http-context.ts'
 import { installLogoutLimits, installSessionLimits } from './limits/session-limits.ts'
 import { createLogout, createLogoutGuard } from './logout-form.ts'
@@ -46,6 +47,7 @@ function registerSessionRoutes(scope: FastifyInstance, context: HttpContext): vo
 
 /** No endpoint here has a body of a required type, so every type is read and none is refused. */
 function readBodiesAsBytes(scope: FastifyInstance): void {
+  scope.addHook('preParsing', expectSmallBody)
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) =>
     done(null, body),

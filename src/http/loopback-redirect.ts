@@ -24,7 +24,7 @@ export function loopbackTarget(
   return URL.parse(`${baseUrl.origin}${untrustedTarget}`)?.href
 }
 
-/** Installs the redirect, when `BASE_URL` is on loopback. After {@link installTargetCheck}, which vouches for the target's form. */
+/** Installs the redirect, when `BASE_URL` is on loopback. After {@link installRequestCheck}, which vouches for the target's form. */
 export function installLoopbackRedirect(app: FastifyInstance, baseUrl: URL): void {
   if (!isLoopbackName(baseUrl.hostname)) return
   app.addHook(

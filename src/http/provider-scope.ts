@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyInstance } from 'fastify'
 import { createBackchannelLogout } from './backchannel-logout.ts'
+import { expectSmallBody } from './expectations.ts'
 import { createFrontchannelLogout } from './frontchannel-logout.ts'
 import type { HttpContext } from './http-context.ts'
 
@@ -10,6 +11,7 @@ const maxBodyBytes = 16 * 1_024
 /** The endpoints that the provider calls: forms and queries only, no cookie is ever read (DESIGN section 3.4). */
 export function registerProviderScope(app: FastifyInstance, context: HttpContext): void {
   app.register(async function providerScope(scope) {
+    scope.addHook('preParsing', expectSmallBody)
     scope.removeAllContentTypeParsers()
     await scope.register(formbody, { bodyLimit: maxBodyBytes })
     const backchannel = createBackchannelLogout(context)

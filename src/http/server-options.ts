@@ -1,4 +1,6 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type FastifyBaseLogger, type FastifyServerOptions, LogController } from 'fastify'
 import type { ErrorCode } from '../errors/codes.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
@@ -17,6 +19,9 @@ const maxHeaderBytes = 32 * 1024
 
 /** A client that has not sent its headers after this is cut off (slow loris), milliseconds. */
 const headersTimeoutMs = 20_000
+
+/** How often that is looked at, milliseconds. */
+const connectionsCheckingIntervalMs = 5_000
 
 /** Idle keep-alive connections of browsers and balancers, milliseconds; above the usual 60 s of balancers in front. */
 const keepAliveTimeoutMs = 72_000
@@ -40,7 +45,14 @@ export function createServerOptions(settings: ServerSettings, log: Logger) {
     return503OnClosing: false,
     keepAliveTimeout: keepAliveTimeoutMs,
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false },
-    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersTimeoutMs, insecureHTTPParser: false },
+    http: {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: connectionsCheckingIntervalMs,
+      insecureHTTPParser: false,
+      // Looked at together with everything else that makes a request plain, so that it is answered in the same way.
+      requireHostHeader: false,
+    },
     clientErrorHandler: answerClientError,
     exposeHeadRoutes: false,
   } satisfies FastifyServerOptions & { http: object }
@@ -56,18 +68,35 @@ const codeOfParserError: Readonly<Record<string, ErrorCode>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload_too_large',
 }
 
+/** A connection, and the answer that it is waiting for or in the middle of. */
+interface ServerSocket extends Socket {
+  readonly _httpMessage?: ServerResponse | null
+}
+
 /** Answers what the HTTP parser refused: there is no request yet, so the answer is written by hand. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+function answerClientError(error: Error & { code?: string }, socket: ServerSocket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswerOfAnother(socket)) {
     socket.destroy()
     return
   }
-  const problem = new GatewayError(codeOfParserError[error.code ?? ''] ?? 'request_invalid', {
-    detail:
-      error.code === 'HPE_HEADER_OVERFLOW'
-        ? problemRules.headers_too_large.detail
-        : 'The request is not valid HTTP.',
-  })
+  const detail =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? problemRules.headers_too_large.detail
+      : 'The request is not valid HTTP.'
+  endWithProblem(
+    socket,
+    new GatewayError(codeOfParserError[error.code ?? ''] ?? 'request_invalid', { detail }),
+  )
+}
+
+/** What is written now would be taken for part of an answer that has begun, or for the answer of a request that was in order. */
+function isAnswerOfAnother({ _httpMessage: answer }: ServerSocket): boolean {
+  if (answer === undefined || answer === null) return false
+  return answer.headersSent || answer.req.complete
+}
+
+/** Refuses on a connection that has no request, as its last answer. */
+export function endWithProblem(socket: Duplex, problem: GatewayError): void {
   const body = JSON.stringify(toProblemDocument(problem, newRequestId()))
   const { status, title } = problemRules[problem.code]
   socket.end(

@@ -53,7 +53,7 @@ function checkRequest(request: FastifyRequest, route: ProxyRoute, services: Guar
     throw new GatewayError('method_not_allowed', { headers: { allow: route.allow } })
   }
   const { headers } = request
-  if (headers['service-worker'] !== undefined) throw serviceWorkerRefused()
+  if (headers['service-worker'] !== undefined && !route.isApp) throw serviceWorkerRefused()
   if (Number(headers['content-length'] ?? 0) > route.config.bodyLimitBytes) {
     throw new GatewayError('payload_too_large')
   }

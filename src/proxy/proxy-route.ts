@@ -23,6 +23,8 @@ export interface ProxyOptions extends SecurityHeaderOptions {
 export interface ProxyRoute {
   readonly config: RouteConfig
   readonly isGuarded: boolean
+  /** The app itself and no API: its service worker may be loaded from here. */
+  readonly isApp: boolean
   readonly audience: ApiAudience | undefined
   readonly target: TargetRule
   readonly methods: ReadonlySet<string>
@@ -49,6 +51,7 @@ export interface SpecialRules {
   readonly cookies: CookieRules
   /** Headers of HTML documents. */
   readonly documentHeaders: HeaderFields
+  readonly isApp: boolean
 }
 
 /** Derives a route. */
@@ -56,7 +59,7 @@ export function createProxyRoute(
   config: RouteConfig,
   options: ProxyOptions,
   now: () => number,
-  special: SpecialRules = { cookies: config, documentHeaders: {} },
+  special: SpecialRules = { cookies: config, documentHeaders: {}, isApp: false },
 ): ProxyRoute {
   const target = createTargetRule(config.prefix, config.upstream)
   const cookies = createCookiePolicy(special.cookies)
@@ -66,6 +69,7 @@ export function createProxyRoute(
   return {
     config,
     isGuarded,
+    isApp: special.isApp,
     audience: config.audience,
     target,
     methods,

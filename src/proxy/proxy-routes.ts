@@ -1,6 +1,7 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RouteConfig } from '../config/route.ts'
+import { inviteBody } from '../http/expectations.ts'
 import type { SessionLimits } from '../session/session.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { Exchange } from './exchange.ts'
@@ -101,7 +102,10 @@ function forward(
   const { admission } = request
   if (admission === null) throw new TypeError('a proxied request came past its guard')
   if (isUpgrade(request.raw)) bridgeWebSocket(context, request, reply, admission)
-  else new Exchange(context, request, reply, admission).start()
+  else {
+    inviteBody(request.raw)
+    new Exchange(context, request, reply, admission).start()
+  }
 }
 
 /**

@@ -55,6 +55,7 @@ export function createSpaDevRoute(
   return createProxyRoute(config, options, now, {
     cookies: everyCookie,
     documentHeaders: pageHeaders(options),
+    isApp: true,
   })
 }
 

@@ -1,6 +1,8 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { GatewayError } from '../errors/gateway-error.ts'
+import { endWithProblem } from '../http/server-options.ts'
 import { hasBody } from './upload.ts'
 
 /** The connection of an upgrade request, and what came on it behind the request's head. */
@@ -27,7 +29,8 @@ export function isUpgrade(request: MarkedRequest): boolean {
 
 /**
  * Sends WebSocket handshakes through the router like any other request, so that the same routes, hooks and guards run. Other
- * upgrades (`h2c`) are ignored, as HTTP allows (RFC 9110 section 7.8): the request is answered as if it had asked for none.
+ * upgrades (`h2c`) are ignored, as HTTP allows (RFC 9110 section 7.8): the request is answered as if it had asked for none. CONNECT, which
+ * Node hands over in the same way, is refused.
  */
 export function installUpgrades(app: FastifyInstance): void {
   const { server } = app
@@ -42,6 +45,10 @@ export function installUpgrades(app: FastifyInstance): void {
       return
     }
     app.routing(request, response)
+  })
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => socket.destroy())
+    endWithProblem(socket, new GatewayError('method_not_allowed'))
   })
 }
 

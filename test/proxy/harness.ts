@@ -6,7 +6,9 @@ import type { RouteConfig } from '../../src/config/route.ts'
 import { GatewayError } from '../../src/errors/gateway-error.ts'
 import { problemRules, retryAfterSeconds, toProblemDocument } from '../../src/errors/problem.ts'
 import { createCookies } from '../../src/http/cookies.ts'
+import { installExpectations } from '../../src/http/expectations.ts'
 import { noLimits } from '../../src/http/limits/limits.ts'
+import { installRequestCheck } from '../../src/http/request-form.ts'
 import { createServerOptions } from '../../src/http/server-options.ts'
 import type { AccessToken } from '../../src/oidc/token-set.ts'
 import { type ProxyHandle, type ProxyServices, registerProxyScope } from '../../src/proxy/proxy-routes.ts'
@@ -161,6 +163,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     },
     now: Date.now,
   }
+  installRequestCheck(app)
   answerErrors(app)
   const handle = registerProxyScope(
     app,
@@ -178,6 +181,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     services,
   )
   installUpgrades(app)
+  installExpectations(app)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   const stop = async (): Promise<void> => {

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { cookie, routeTo, sendRaw, startProxy, type TestProxy } from './harness.ts'
+import { refusedTargets } from './hostile-lists.ts'
 
 /** Nobody has business here: a connection means that a request steered the gateway. */
 let canary: Server
@@ -46,145 +47,6 @@ async function get(
   return { status, reached: upstream.requests.slice(before).map((request) => request.target) }
 }
 
-const refusedTargets: readonly string[] = [
-  // Dot segments, plain and in every escape.
-  '/api/../admin',
-  '/api/..',
-  '/api/.',
-  '/api/./x',
-  '/api/x/..',
-  '/api/x/../../admin',
-  '/api/x/.',
-  '/api/../',
-  '/api/..?x=1',
-  '/api/%2e%2e/admin',
-  '/api/%2E%2E/admin',
-  '/api/.%2e/admin',
-  '/api/%2e./admin',
-  '/api/%2e/x',
-  '/api/x/%2e%2e',
-  '/api/..%2fadmin',
-  '/api/..%2Fadmin',
-  '/api/%2e%2e%2fadmin',
-  '/api/x%2f..%2f..%2fadmin',
-  '/api/x%2f%2e%2e%2f',
-  '/api/a/..%2f..',
-  // Encoded twice, three times, mixed.
-  '/api/%252e%252e/admin',
-  '/api/%252e%252e%252fadmin',
-  '/api/..%252fadmin',
-  '/api/%25252e%25252e/x',
-  '/api/%2525252e%2525252e/x',
-  '/api/%25%32%65%25%32%65/x',
-  '/api/x%252f..%252f..',
-  '/api/.%252e/x',
-  '/api/%2%65%2e/x',
-  '/api/%25252525252525252e/x',
-  // Path parameters, blanks and queries that other servers strip.
-  '/api/..;/admin',
-  '/api/..;x=1/admin',
-  '/api/.;/x',
-  '/api/%2e%2e;/x',
-  '/api/..%3b/x',
-  '/api/..%3bx/admin',
-  '/api/x/..;',
-  '/api/..%20/x',
-  '/api/..%3f/x',
-  '/api/..%23/x',
-  '/api/.%3b/x',
-  '/api/;/../x',
-  '/api/;/admin',
-  '/api/;x/admin',
-  // Backslashes.
-  '/api/..\\admin',
-  '/api\\..\\admin',
-  '/api/%5c..%5cadmin',
-  '/api/..%5cadmin',
-  '/api/x\\y',
-  '/api/x%5cy',
-  '/api/x%5Cy',
-  '/api/x%255cy',
-  '/api/\\\\evil/x',
-  // Control characters.
-  '/api/x%00',
-  '/api/%00',
-  '/api/x%00.json',
-  '/api/x%0d%0aHost:%20evil',
-  '/api/x%0a',
-  '/api/x%0d',
-  '/api/x%09y',
-  '/api/x%7f',
-  '/api/x%1b',
-  '/api/x%2500',
-  '/api/x%250a',
-  // Empty first segments, which begin an authority elsewhere.
-  '/api//',
-  '/api//evil/x',
-  '/api///evil',
-  '/api/%2f',
-  '/api/%2fevil/x',
-  '/api/%2F%2Fevil',
-  '/api/%252fevil/x',
-  '/root//evil/x',
-  '/root/%2fevil',
-  // Overlong and broken UTF-8, broken escapes.
-  '/api/%c0%ae%c0%ae/x',
-  '/api/%c0%af',
-  '/api/%e0%80%af',
-  '/api/%f0%80%80%af',
-  '/api/%e0%80%ae',
-  '/api/%25c0%25ae/x',
-  '/api/%ff',
-  '/api/%80',
-  '/api/%',
-  '/api/%2',
-  '/api/%zz',
-  '/api/%u002e%u002e/x',
-  '/api/%c3%28',
-  '/api/%ed%a0%80',
-  // The prefix in disguise: routed here, but not literally here.
-  '/%61pi/x',
-  '/a%70i/x',
-  '/ap%69/x',
-  '/%61%70%69',
-  '/%61pi/../x',
-  '/api%2Fx',
-  '/api%2f..%2fadmin',
-  '/%2561pi/x',
-  // Fragments.
-  '/api/x#y',
-  '/api#x',
-  '/api/x?y#z',
-  '/api/#/../x',
-  // Elsewhere, and not.
-  '/API/x',
-  '/Api/x',
-  '/apix',
-  '/api;x/y',
-  '/api;/x',
-  '//api/x',
-  '/./api/x',
-  '/x/../api/x',
-  '/;/api/x',
-  '/api\u00e9',
-  '/api/\u00e9',
-  '/api.json',
-  '/api~',
-  // Around the narrower route and its method list.
-  '/api/admin/../x',
-  '/api/x/../admin/y',
-  '/api/x/%2e%2e/admin/y',
-  '/api/%61dmin%2f..%2fx',
-  '/api/admin/..;/x',
-  // Around the guard by way of the open route.
-  '/open/../api/x',
-  '/open/..%2fapi/x',
-  '/open/%2e%2e/api/x',
-  '/open/..;/api/x',
-  '/open/..\\api/x',
-  '/open//api/x',
-]
-
 describe('a hostile target', () => {
   it.each(refusedTargets.map((target) => [target]))('%s is refused and reaches nobody', async (target) => {
     const { status, reached } = await get(target)
@@ -210,7 +72,7 @@ describe('a hostile target', () => {
   })
 
   it.each([
-    ['CONNECT', 'CANARY', [0, 400, 404]],
+    ['CONNECT', 'CANARY', [405]],
     ['OPTIONS', '*', [400, 404]],
     ['GET', '*', [400, 404]],
     ['TRACE', '/api/x', [405]],

@@ -9,7 +9,7 @@ import { registerMethodGuards } from '../../../src/http/method-guards.ts'
 import { registerNavigationScope } from '../../../src/http/navigation-scope.ts'
 import { registerProviderScope } from '../../../src/http/provider-scope.ts'
 import { createReadiness } from '../../../src/http/readiness.ts'
-import { installTargetCheck } from '../../../src/http/request-target.ts'
+import { installRequestCheck } from '../../../src/http/request-form.ts'
 import { createServerOptions } from '../../../src/http/server-options.ts'
 import type { HttpOptions } from '../../../src/http/services.ts'
 import { createSpaFallback, registerSpaFiles } from '../../../src/http/spa-files.ts'
@@ -124,7 +124,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
   })
   const spa = { ...context.returnToRules, spaDir: options.spaDir ?? '', spaCsp: options.spaCsp }
   installSecurityHeaders(app, context.transportHeaders)
-  installTargetCheck(app)
+  installRequestCheck(app)
   installLoopbackRedirect(app, context.options.baseUrl)
   installErrorHandling(app, context, options.spaDir === undefined ? undefined : createSpaFallback(spa))
   registerNavigationScope(app, context)
