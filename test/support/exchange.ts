@@ -1,9 +1,14 @@
 import { Agent, type IncomingMessage, request as sendRequest } from 'node:http'
+import { request as sendTlsRequest, Agent as TlsAgent } from 'node:https'
 
 /** Where an origin is really served. */
 export interface Address {
   readonly host: string
   readonly port: number
+  /** With it the server speaks TLS, and its certificate must be of this authority, PEM. */
+  readonly ca?: string
+  /** The address to come from, one of 127.0.0.0/8. */
+  readonly localAddress?: string
 }
 
 /** One HTTP exchange, as it went over the wire. */
@@ -46,8 +51,12 @@ export async function exchange(input: ExchangeRequest): Promise<Answer> {
 export function openExchange(input: ExchangeRequest): Promise<IncomingMessage> {
   const { url } = input
   return new Promise((resolve, reject) => {
-    const request = sendRequest({
-      agent: new Agent({ keepAlive: false }),
+    const { ca, localAddress } = input.address ?? {}
+    const send = ca === undefined ? sendRequest : sendTlsRequest
+    const request = send({
+      agent: ca === undefined ? new Agent({ keepAlive: false }) : new TlsAgent({ keepAlive: false, ca }),
+      ...(ca === undefined ? {} : { servername: url.hostname }),
+      ...(localAddress === undefined ? {} : { localAddress }),
       host: input.address?.host ?? url.hostname,
       port: input.address?.port ?? (url.port || 80),
       method: input.method,
