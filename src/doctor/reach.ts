@@ -1,6 +1,8 @@
 const words: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nobody listens there',
   ECONNRESET: 'the connection was cut off',
+  UND_ERR_SOCKET: 'the connection was cut off',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer in time',
   ENOTFOUND: 'its name is not known to DNS',
   EAI_AGAIN: 'DNS does not answer',
   EHOSTUNREACH: 'there is no way to that host',

@@ -42,7 +42,7 @@ function describe(lost: readonly string[], unclear: readonly string[]): Finding 
     )
   if (unclear.length > 0)
     return warn(
-      `Whether ${unclear.join(', ')} pass cannot be seen from the answers of the gateway that runs.`,
+      `The answers of the gateway that runs do not show whether what stands in front passes ${unclear.join(', ')}.`,
       'Stop it for a moment and run coatcheck doctor again: it then looks for itself.',
     )
   return pass('Origin, Sec-Fetch-*, X-CSRF and Cookie arrive as browsers send them.')

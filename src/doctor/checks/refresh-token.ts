@@ -1,3 +1,4 @@
+import type { AccessTokenFault } from '../../oidc/provider.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass, warn } from '../finding.ts'
 import { loginReport, type RefreshTrial } from '../login/login-report.ts'
@@ -6,10 +7,18 @@ import { plainText, quoted } from '../plain-text.ts'
 /** A refresh token came, and brings another access token for the API. */
 export const refreshTokenCheck: Check = {
   id: 'refresh-token',
-  examine: async (context) => describe((await loginReport(context)).refresh, context),
+  async examine(context) {
+    const { refresh, fault } = await loginReport(context)
+    return describe(refresh, fault, context)
+  },
 }
 
-function describe(trial: RefreshTrial, { config, hints }: DoctorContext): Finding {
+/** @param fault what is wrong with the first access token; the same fault of the next one is no news */
+function describe(
+  trial: RefreshTrial,
+  fault: AccessTokenFault | undefined,
+  { config, hints }: DoctorContext,
+): Finding {
   switch (trial.kind) {
     case 'none':
       return config.scope.split(' ').includes('offline_access')
@@ -24,7 +33,7 @@ function describe(trial: RefreshTrial, { config, hints }: DoctorContext): Findin
     case 'failed':
       return fail(`A refresh token came, but could not be used (${quoted(trial.error)}).`, hints.refreshToken)
     case 'refreshed':
-      return trial.fault === undefined
+      return trial.fault === undefined || trial.fault.kind === fault?.kind
         ? pass(
             `A refresh token came, and works; it is ${trial.isRotated ? 'replaced at each use' : 'not replaced'}.`,
           )

@@ -18,6 +18,7 @@ export function browserHeaders({ config }: Pick<DoctorContext, 'config'>): Reque
   const session = randomBytes(sessionIdBytes).toString('base64url')
   const transaction = `${sessionName}-login-doctor00=${'x'.repeat(transactionBytes)}`
   return {
+    accept: 'application/json',
     origin: config.baseUrl.origin,
     'sec-fetch-site': 'same-origin',
     'sec-fetch-mode': 'cors',
