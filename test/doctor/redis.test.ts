@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/load-config.ts'
+import type { Check } from '../../src/doctor/check.ts'
+import { redisPersistenceCheck } from '../../src/doctor/checks/redis-persistence.ts'
+import { redisRightsCheck } from '../../src/doctor/checks/redis-rights.ts'
+import { redisVersionCheck } from '../../src/doctor/checks/redis-version.ts'
+import { sessionStoreCheck } from '../../src/doctor/checks/session-store.ts'
+import { createDoctorContext } from '../../src/doctor/context.ts'
+import type { Finding } from '../../src/doctor/finding.ts'
+import { diagnoseRedis } from '../../src/session/redis-diagnosis.ts'
+import { minimalEnv } from '../config/fixtures.ts'
+import { type Certificates, makeCertificates } from '../support/certificates.ts'
+import { freePort } from '../support/ports.ts'
+import { type RedisServer, startRedis } from '../support/redis.ts'
+
+let redis: RedisServer
+let certificates: Certificates
+let tlsPort = 0
+
+/** What the store needs, as an operator would grant it: the sum of what the scripts and commands use. */
+const needed =
+  '+@connection +set +get +exists +del +incr +pexpire +pttl +hset +hget +hmget +zadd +zrange +zrangebyscore +zrem +time +eval +evalsha +scan'
+const watchful = '+info +subscribe +client|id +client|tracking'
+
+beforeAll(async () => {
+  certificates = await makeCertificates()
+  tlsPort = await freePort()
+  redis = await startRedis({
+    conf: {
+      user: [
+        `least on >pw-of-least ~coatcheck:* &__redis__:invalidate ${needed} ${watchful}`,
+        `untracked on >pw-of-untracked ~coatcheck:* resetchannels ${needed} -client|tracking +info`,
+        `no-scripts on >pw-of-no-scripts ~coatcheck:* &* ${needed} ${watchful} -eval -evalsha`,
+        `elsewhere on >pw-of-elsewhere ~other:* &* ${needed} ${watchful}`,
+      ],
+      'tls-port': `${tlsPort}`,
+      'tls-cert-file': certificates.certificateFile,
+      'tls-key-file': certificates.keyFile,
+      'tls-ca-cert-file': certificates.caFile,
+      'tls-auth-clients': 'no',
+    },
+  })
+})
+afterAll(async () => {
+  await redis.stop()
+  await certificates.remove()
+})
+
+async function examine(check: Check, env: Readonly<Record<string, string>>): Promise<Finding | undefined> {
+  const { context, close } = createDoctorContext(
+    loadConfig({ ...minimalEnv, REDIS_URL: redis.url, ...env }),
+    {
+      now: Date.now,
+      desk: { announce: () => undefined, waitMs: 0 },
+    },
+  )
+  const [finding] = [await check.examine(context)].flat()
+  await close()
+  return finding
+}
+
+const asUser = (name: string) => ({ REDIS_URL: `redis://${name}:pw-of-${name}@127.0.0.1:${redis.port}` })
+
+describe('the rights of our Redis user', () => {
+  it('are enough when they are the documented least', async () => {
+    expect(await examine(redisRightsCheck, asUser('least'))).toMatchObject({ status: 'pass' })
+  })
+
+  it('lack what would keep sessions in the cache: a warning', async () => {
+    expect(await examine(redisRightsCheck, asUser('untracked'))).toMatchObject({
+      status: 'warn',
+      fix: 'ACL SETUSER <our user> +client|tracking &__redis__:invalidate',
+    })
+  })
+
+  it('lack what the store needs: a fault that names the rule', async () => {
+    expect(await examine(redisRightsCheck, asUser('no-scripts'))).toMatchObject({
+      status: 'fail',
+      fix: 'ACL SETUSER <our user> +eval +evalsha',
+    })
+    expect(await examine(redisRightsCheck, asUser('elsewhere'))).toMatchObject({
+      status: 'fail',
+      fix: 'ACL SETUSER <our user> ~coatcheck:*',
+    })
+  })
+
+  it('are tried without leaving anything behind', async () => {
+    await diagnoseRedis({ redisUrl: redis.url }, Date.now)
+    expect(await redis.client().keys('*')).toEqual([])
+  })
+})
+
+describe('the session store', () => {
+  it('that refuses our password is named, without the password', async () => {
+    const url = `redis://least:wrong-password@127.0.0.1:${redis.port}`
+    const finding = await examine(sessionStoreCheck, { REDIS_URL: url })
+    expect(finding).toMatchObject({
+      status: 'fail',
+      summary: 'Redis refuses our password (WRONGPASS).',
+      fix: expect.stringContaining('REDIS_URL'),
+    })
+  })
+
+  it('where nobody listens is named', async () => {
+    const url = `redis://127.0.0.1:${await freePort()}`
+    expect(await examine(sessionStoreCheck, { REDIS_URL: url })).toMatchObject({
+      status: 'fail',
+      summary: 'Redis cannot be reached (ECONNREFUSED).',
+      fix: 'See whether REDIS_URL is right.',
+    })
+  })
+
+  it('that is frozen is named in good time', async () => {
+    redis.freeze()
+    const startedMs = performance.now()
+    const finding = await examine(sessionStoreCheck, {})
+    redis.thaw()
+    expect(finding).toMatchObject({
+      status: 'fail',
+      summary: expect.stringContaining('does not answer in time'),
+    })
+    expect(performance.now() - startedMs).toBeLessThan(8_000)
+  })
+
+  it('is well over TLS, with an authority of our own', async () => {
+    const env = { REDIS_URL: `rediss://localhost:${tlsPort}`, REDIS_TLS_CA: certificates.ca }
+    expect(await examine(sessionStoreCheck, env)).toMatchObject({
+      status: 'pass',
+      summary: expect.stringMatching(/^Redis answers in [\d.]+ ms, over TLS\.$/),
+    })
+  })
+
+  it('tells its version, and that it saves nothing', async () => {
+    expect(await examine(redisVersionCheck, {})).toMatchObject({ status: 'pass' })
+    expect(await examine(redisPersistenceCheck, {})).toMatchObject({
+      status: 'warn',
+      fix: expect.stringContaining('appendonly'),
+    })
+  })
+})
