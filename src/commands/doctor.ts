@@ -1,5 +1,5 @@
 import { examine } from '../doctor/examine.ts'
-import { renderCounts, renderFinding, renderTitle } from '../doctor/report.ts'
+import { createLineWriter, renderCounts, renderTitle } from '../doctor/report.ts'
 import { type CommandContext, UsageError } from './command.ts'
 import { readVersion } from './version.ts'
 
@@ -20,6 +20,7 @@ interface Flags {
 export async function run(context: CommandContext): Promise<number> {
   const { isLogin, isJson } = readFlags(context.arguments)
   const print = isJson ? () => undefined : context.print
+  const lines = createLineWriter(print)
   const announce = (url: string): void => {
     const line = `Open ${url} in a browser on this machine and sign in.`
     if (isJson) context.complain(line)
@@ -31,8 +32,9 @@ export async function run(context: CommandContext): Promise<number> {
     now: Date.now,
     desk: isLogin ? { announce, waitMs: loginWaitMs } : undefined,
     begin: (patient) => print(renderTitle(patient)),
-    tell: (finding) => print(renderFinding(finding)),
+    tell: (finding) => lines.write(finding),
   })
+  lines.end()
   if (isJson) context.print(JSON.stringify(report, null, 2))
   print(renderCounts(report.counts))
   return report.ok ? 0 : 1

@@ -54,6 +54,37 @@ export function renderFinding({ status, check, subject, summary, fix }: CheckedF
   return `${status}  ${label}: ${summary}${fix === undefined ? '' : ` Fix: ${fix}`}`
 }
 
+/** Writes findings as lines, as they come. */
+export interface LineWriter {
+  write(finding: CheckedFinding): void
+  /** Writes what was held back. */
+  end(): void
+}
+
+/**
+ * Makes one line of checks that were skipped one after the other for the same reason: it is one piece of news.
+ *
+ * @param print writes a line
+ */
+export function createLineWriter(print: (line: string) => void): LineWriter {
+  let skipped: readonly CheckedFinding[] = []
+  const end = (): void => {
+    const [first] = skipped
+    if (first === undefined) return
+    print(renderFinding({ ...first, check: skipped.map(({ check }) => check).join(', ') }))
+    skipped = []
+  }
+  return {
+    write(finding) {
+      const isSame = finding.status === 'skip' && finding.summary === skipped[0]?.summary
+      if (!isSame) end()
+      if (finding.status === 'skip') skipped = [...skipped, finding]
+      else print(renderFinding(finding))
+    },
+    end,
+  }
+}
+
 /** The last line for a person. */
 export function renderCounts({ pass, warn, fail, skip }: DoctorReport['counts']): string {
   const skipped = skip === 0 ? '' : `, ${skip} skipped`

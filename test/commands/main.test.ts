@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { main } from '../../src/commands/main.ts'
 import { settingRows } from '../../src/config/settings.ts'
 import { minimalEnv } from '../config/fixtures.ts'
+import { freePort } from '../support/ports.ts'
 
 interface Outcome {
   readonly code: number
@@ -129,5 +130,45 @@ describe('coatcheck config', () => {
     expect(complained).toEqual([
       'warning: SESSION_SECRETS is not a setting and does nothing; did you mean SESSION_SECRET?',
     ])
+  })
+})
+
+describe('coatcheck doctor', () => {
+  const nowhere = 'http://127.0.0.1:4'
+  const env = {
+    ...minimalEnv,
+    ISSUER_URL: nowhere,
+    API_URL: nowhere,
+    BASE_URL: nowhere,
+    CLIENT_SECRET: 'NeverShown1',
+  }
+
+  it('prints a line for each check and the count, with exit code 1 when something fails', async () => {
+    const port = String(await freePort())
+    const { code, printed, complained } = await run(['doctor'], { ...env, PORT: port })
+    const lines = printed.split('\n')
+    expect(code).toBe(1)
+    expect(lines[0]).toMatch(/^coatcheck doctor \d/)
+    expect(lines.at(-1)).toMatch(/^\d+ failed, \d+ to look at, \d+ passed, \d+ skipped\.$/)
+    for (const line of lines.slice(1, -1))
+      expect(line).toMatch(/^(?:pass|warn|fail|skip) {2}[a-z.-]+(?:[ ,][^:]*)?: /)
+    expect(printed + complained.join()).not.toContain('NeverShown')
+  })
+
+  it('prints one document with --json, even when the settings are wrong', async () => {
+    const { code, printed } = await run(['doctor', '--json'], { ...env, PORT: 'NeverShown2' })
+    expect(code).toBe(1)
+    expect(JSON.parse(printed)).toMatchObject({
+      ok: false,
+      checks: [{ check: 'settings', status: 'fail', subject: 'PORT' }],
+    })
+    expect(printed).not.toContain('NeverShown')
+  })
+
+  it('refuses arguments that it does not know', async () => {
+    expect(await run(['doctor', '--fix'])).toMatchObject({
+      code: 2,
+      complained: [expect.stringContaining('unexpected argument "--fix"')],
+    })
   })
 })

@@ -10,7 +10,7 @@ import { freePort } from '../support/ports.ts'
 import { appendClient, type FrontProxyFaults, startFrontProxy, without } from './front-proxy.ts'
 
 /** Nobody listens there, so that all that is not looked at here fails at once. */
-const nowhere = 'http://127.0.0.1:9'
+const nowhere = 'http://127.0.0.1:4'
 
 let port = 0
 const cleanUp: (() => Promise<unknown>)[] = []

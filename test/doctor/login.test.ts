@@ -66,7 +66,7 @@ describe('coatcheck doctor --login', () => {
         const { url: paused } = await tab.open(url, { stopBefore: (next) => next.pathname === '/callback' })
         const state = paused.searchParams.get('state') ?? ''
         const iss = encodeURIComponent(clinic.provider.issuer)
-        const query = `error=access_denied&error_description=Not+%1B[31mtoday&state=${state}&iss=${iss}`
+        const query = `error=access_denied&error_description=Not%1B[31mtoday&state=${state}&iss=${iss}`
         await fetch(new URL(`/callback?${query}`, url))
       },
     })

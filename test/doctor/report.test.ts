@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { fail, pass, warn } from '../../src/doctor/finding.ts'
 import { plainText } from '../../src/doctor/plain-text.ts'
-import { renderCounts, renderFinding, renderTitle, toReport } from '../../src/doctor/report.ts'
+import {
+  createLineWriter,
+  renderCounts,
+  renderFinding,
+  renderTitle,
+  toReport,
+} from '../../src/doctor/report.ts'
 import { createScrubber } from '../../src/doctor/scrub.ts'
 import { load } from '../config/fixtures.ts'
 
@@ -53,6 +59,26 @@ describe('the report', () => {
       'skip  redis.rights: Redis does not answer.',
       '1 failed, 1 to look at, 1 passed, 1 skipped.',
     ])
+  })
+})
+
+describe('checks that are skipped one after the other', () => {
+  it('are one line for each reason', () => {
+    const printed: string[] = []
+    const lines = createLineWriter((line) => printed.push(line))
+    const skip = (check: string, summary: string) => ({ check, status: 'skip', summary }) as const
+    for (const finding of [
+      skip('a', 'One.'),
+      skip('b', 'One.'),
+      skip('c', 'Two.'),
+      { check: 'd', ...pass('Well.') },
+      skip('e', 'Two.'),
+      skip('f', 'Two.'),
+    ])
+      lines.write(finding)
+    lines.end()
+    lines.end()
+    expect(printed).toEqual(['skip  a, b: One.', 'skip  c: Two.', 'pass  d: Well.', 'skip  e, f: Two.'])
   })
 })
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../support/ports.ts'
 
 const run = promisify(execFile)
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -72,6 +73,40 @@ describe('the published package', () => {
     await expect(failure).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringContaining('coatcheck: ISSUER_URL: is missing.'),
+    })
+  })
+
+  it('examines a configuration there', async () => {
+    // Nobody listens at this port: all is looked at, and nothing waits.
+    const nowhere = 'http://127.0.0.1:4'
+    const env = {
+      PATH: process.env.PATH,
+      ISSUER_URL: `${nowhere}/`,
+      CLIENT_ID: 'client',
+      CLIENT_SECRET: 'a-secret-that-nobody-may-see',
+      API_AUDIENCE: 'https://api.example.com',
+      API_URL: nowhere,
+      BASE_URL: nowhere,
+      SESSION_SECRET: 'a-session-secret-that-nobody-may-see',
+      PORT: `${await freePort()}`,
+    }
+    const examined = run('npx', ['--no-install', 'coatcheck', 'doctor', '--json'], {
+      cwd: join(folder, 'empty'),
+      env,
+    })
+    const { code, stdout } = await examined.then(
+      (answer) => ({ ...answer, code: 0 }),
+      (failure: { readonly code: number; readonly stdout: string }) => failure,
+    )
+    expect(code).toBe(1)
+    expect(stdout).not.toContain('nobody-may-see')
+    const report = JSON.parse(stdout)
+    expect(report).toMatchObject({ schema: 1, ok: false, issuer: `${nowhere}/` })
+    expect(report.checks).toContainEqual({
+      check: 'discovery',
+      status: 'fail',
+      summary: 'The provider cannot be reached: nobody listens there (ECONNREFUSED).',
+      fix: expect.stringContaining(`${nowhere}/.well-known/openid-configuration`),
     })
   })
 
