@@ -62,6 +62,8 @@ export interface RoutedGateway {
   readonly upstreams: ReadonlyMap<RoutePrefix, Upstream>
   /** Everything that reached any upstream; what came since the last call is at the end. */
   arrivals(): readonly Arrival[]
+  /** The router's table. */
+  printRoutes(): string
   stop(): Promise<void>
 }
 
@@ -101,6 +103,7 @@ export async function startRoutedGateway(
     provider,
     upstreams,
     arrivals: recordArrivals(upstreams),
+    printRoutes: () => gateway.app.printRoutes({ commonPrefix: false }),
     async stop() {
       gateway.app.server.closeAllConnections()
       await gateway.stop()

@@ -31,6 +31,8 @@ export interface TestGateway {
   readonly store: { ready: boolean; answers: boolean }
   readonly process: { isDraining: boolean }
   readonly refreshes: string[]
+  /** Thrown by a refresh that the page asks for. */
+  refreshFailure: Error | undefined
 }
 
 /** What a test may choose. */
@@ -87,6 +89,15 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
   const store = { ready: true, answers: true }
   const process = { isDraining: false }
   const refreshes: string[] = []
+  const gateway = {
+    sessions,
+    provider,
+    audited,
+    store,
+    process,
+    refreshes,
+    refreshFailure: undefined as Error | undefined,
+  }
   const log = silentLogger()
   const context = createHttpContext(
     { ...defaults, ...options },
@@ -95,6 +106,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
       accessTokens: {
         refreshIfDue: async (id) => {
           refreshes.push(id)
+          if (gateway.refreshFailure !== undefined) throw gateway.refreshFailure
         },
       },
       provider: provider.provider,
@@ -138,5 +150,5 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
   registerMethodGuards(app, context.paths)
   if (options.spaDir !== undefined) await registerSpaFiles(app, spa)
   await app.ready()
-  return { app, context, sessions, provider, audited, store, process, refreshes }
+  return Object.assign(gateway, { app, context })
 }
