@@ -1,6 +1,12 @@
 import { readEnvironment } from './commands/environment.ts'
 import { main } from './commands/main.ts'
 
+// A reader that goes, as `head` does, has seen enough; it is no fault to report.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 const exitCode = await main({
   arguments: process.argv.slice(2),
   readEnv: () => readEnvironment(process.env),

@@ -23,6 +23,8 @@ export interface Command {
   readonly usage?: string
   /** One line of help. */
   readonly summary: string
+  /** What `coatcheck <name> --help` says besides, line by line. */
+  readonly details?: readonly string[]
   /** Loads the command only when it is asked for, so that `--version` loads no server. Resolves to the exit code. */
   readonly load: () => Promise<{ readonly run: (context: CommandContext) => Promise<number> }>
 }

@@ -2,19 +2,65 @@ import type { Command } from './command.ts'
 
 /** Every command, in the order of help. The first one runs when none is named. */
 export const commands: readonly [Command, ...Command[]] = [
-  { name: 'start', summary: 'Start the gateway (the default).', load: () => import('./start.ts') },
+  {
+    name: 'start',
+    summary: 'Start the gateway (the default).',
+    details: ['coatcheck --help lists the settings.'],
+    load: () => import('./start.ts'),
+  },
   {
     name: 'config',
     summary: 'Show the configuration in effect, secrets masked.',
+    details: [
+      'Every setting and where it comes from, then the routes. What is',
+      'wrong is reported as start would; exit code 1 then.',
+    ],
     load: () => import('./config.ts'),
   },
   {
     name: 'doctor',
     usage: '[--login] [--json]',
     summary: 'Check the configuration against the live world.',
+    details: [
+      '  --login             also waits for one real sign-in, and explains its tokens',
+      '  --json              one JSON document instead of lines',
+      '',
+      'Exit code 1 when a check failed.',
+    ],
     load: () => import('./doctor.ts'),
   },
-  { name: 'secret', summary: 'Make a random SESSION_SECRET.', load: () => import('./secret.ts') },
-  { name: 'help', summary: 'Show this help (also --help).', load: () => import('./help.ts') },
+  {
+    name: 'sessions',
+    usage: 'list|revoke',
+    summary: 'List or end sessions in Redis.',
+    details: [
+      '  list                what is there; all of it unless one of these is given',
+      '  revoke              ends what is chosen by exactly one of these',
+      '',
+      "  --sub SUBJECT       a user's sessions, by the sub of the ID token",
+      '  --sid SID           those of one session at the provider, by the sid of the ID token',
+      '  --ref REFERENCE     one session, as list and the log (sessionRef) call it',
+      '  --all               every session',
+      '  --json              one JSON document a line',
+      '',
+      'Takes the settings of the gateway, old secrets of a rotation included, and needs its',
+      'Redis. A revoked session is refused at once on every node, and its open streams',
+      'close. Its refresh token is not revoked at the provider: only the cookie could',
+      'open it.',
+    ],
+    load: () => import('./sessions.ts'),
+  },
+  {
+    name: 'secret',
+    summary: 'Make a random SESSION_SECRET.',
+    details: ['256 bits, on standard output and nothing else: coatcheck secret > session-secret'],
+    load: () => import('./secret.ts'),
+  },
+  {
+    name: 'help',
+    usage: '[command]',
+    summary: 'Show this help (also --help).',
+    load: () => import('./help.ts'),
+  },
   { name: 'version', summary: 'Show the version (also --version).', load: () => import('./version.ts') },
 ]

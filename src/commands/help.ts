@@ -1,15 +1,28 @@
 import { hasFileForm, type Setting } from '../config/setting.ts'
 import { settingGroups } from '../config/settings.ts'
-import type { Command, CommandContext } from './command.ts'
+import { type Command, type CommandContext, UsageError } from './command.ts'
 import { readVersion } from './version.ts'
 
 /** Lines stay readable on the narrowest usual terminal. */
 const lineWidth = 80
 
-/** `coatcheck help`: commands and settings, rendered from their tables. */
-export async function run(context: CommandContext): Promise<number> {
-  context.print(renderHelp(context.commands))
+/**
+ * `coatcheck help`: commands and settings, rendered from their tables. `coatcheck help <command>`: what one of them takes.
+ *
+ * @throws UsageError
+ */
+export async function run({ commands, arguments: [about, extra], print }: CommandContext): Promise<number> {
+  const command = commands.find(({ name }) => name === about)
+  if (extra !== undefined || (about !== undefined && command === undefined)) {
+    throw new UsageError(`unexpected argument ${JSON.stringify(extra ?? about)}`)
+  }
+  print(command === undefined ? renderHelp(commands) : renderCommand(command))
   return 0
+}
+
+function renderCommand({ name, usage, summary, details }: Command): string {
+  const call = ['coatcheck', name, usage].filter((part) => part !== undefined).join(' ')
+  return [`Usage: ${call}`, '', summary, ...(details === undefined ? [] : ['', ...details])].join('\n')
 }
 
 /** The whole help text. */
@@ -19,6 +32,7 @@ function renderHelp(commands: readonly Command[]): string {
     `coatcheck ${readVersion()}: a Backend-for-Frontend gateway`,
     '',
     'Usage: coatcheck [command]',
+    '       coatcheck <command> --help',
     '',
     ...commands.map(({ name, usage, summary }) => `  ${`${name} ${usage ?? ''}`.padEnd(width)}  ${summary}`),
     '',

@@ -38,8 +38,11 @@ function chooseCommand(untrustedArguments: readonly string[]): {
   readonly command: Command
   readonly rest: readonly string[]
 } {
-  const asked = untrustedArguments.find((argument) => argument === '--help' || argument === '-h')
-  const [first = commands[0].name, ...rest] = asked === undefined ? untrustedArguments : [asked]
+  const isHelp = untrustedArguments.some((argument) => argument === '--help' || argument === '-h')
+  const about = commands.find(({ name }) => isHelp && name === untrustedArguments[0])
+  const [first = commands[0].name, ...rest] = isHelp
+    ? ['help', ...(about === undefined ? [] : [about.name])]
+    : untrustedArguments
   const name = Object.hasOwn(flags, first) ? flags[first] : first
   const command = commands.find((candidate) => candidate.name === name)
   if (command === undefined) throw new UsageError(describeUnknown(first))

@@ -51,7 +51,7 @@ function prettyStream(destination: DestinationStream | undefined): DestinationSt
   })
 }
 
-/** A logger that writes nothing, for tests. */
+/** A logger that writes nothing: for tests, and for commands that say themselves what is wrong. */
 export function silentLogger(): Logger {
   return pino({ level: 'silent' })
 }

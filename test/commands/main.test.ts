@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { commands } from '../../src/commands/commands.ts'
 import { main } from '../../src/commands/main.ts'
 import { settingRows } from '../../src/config/settings.ts'
 import { minimalEnv } from '../config/fixtures.ts'
@@ -27,7 +28,7 @@ async function run(
 }
 
 describe('the command line', () => {
-  it.each([[['--help']], [['-h']], [['help']], [['config', '--help']]])(
+  it.each([[['--help']], [['-h']], [['help']], [['--version', '--help']]])(
     'shows help for %j, with every setting',
     async (line) => {
       const { code, printed } = await run(line)
@@ -36,9 +37,28 @@ describe('the command line', () => {
     },
   )
 
+  it.each([
+    [['sessions', '--help'], 'Usage: coatcheck sessions list|revoke', '--sid'],
+    [['sessions', 'revoke', '--sub', 'x', '-h'], 'Usage: coatcheck sessions list|revoke', '--all'],
+    [['help', 'doctor'], 'Usage: coatcheck doctor', '--login'],
+    [['config', '--help'], 'Usage: coatcheck config', 'exit code'],
+  ])('shows what one command takes for %j', async (line, usage, detail) => {
+    const { code, printed } = await run(line)
+    expect(code).toBe(0)
+    expect(printed).toContain(usage)
+    expect(printed).toContain(detail)
+    expect(printed).not.toContain('ISSUER_URL')
+  })
+
+  it('has no help on what is no command', async () => {
+    expect(await run(['help', 'quite-else'])).toMatchObject({ code: 2, printed: '' })
+  })
+
   it('keeps help within the width of a terminal', async () => {
     const { printed } = await run(['--help'])
-    expect(printed.split('\n').filter((line) => line.length > 100)).toEqual([])
+    const each = await Promise.all(commands.map(({ name }) => run([name, '--help'])))
+    const lines = [printed, ...each.map((one) => one.printed)].join('\n').split('\n')
+    expect(lines.filter((line) => line.length > 100)).toEqual([])
   })
 
   it.each([[['--version']], [['-v']], [['version']]])('shows the version for %j', async (line) => {
@@ -71,6 +91,24 @@ describe('the command line', () => {
       isTerminal: false,
     })
     expect(code).toBe(0)
+  })
+})
+
+describe('coatcheck sessions', () => {
+  it.each(['', 'revoke', 'revoke --all --sub a', 'end --all', 'list --sub', 'list --user a', 'list twice'])(
+    'takes "%s" for a mistake and touches nothing',
+    async (line) => {
+      const { code, printed, complained } = await run(['sessions', ...line.split(' ').filter(Boolean)])
+      expect({ code, printed }).toEqual({ code: 2, printed: '' })
+      expect(complained).toHaveLength(1)
+      expect(complained[0]).toMatch(/^coatcheck: /)
+    },
+  )
+
+  it('refuses when sessions live in the memory of the gateway', async () => {
+    const { code, complained } = await run(['sessions', 'list'], minimalEnv)
+    expect(code).toBe(1)
+    expect(complained).toEqual([expect.stringContaining('set REDIS_URL')])
   })
 })
 
