@@ -57,7 +57,11 @@ export function createRedisChanges(address: RedisAddress, client: RedisClient, l
   }
 
   const stopWatching = client instanceof Cluster ? watchTopology(client, follow) : undefined
-  if (stopWatching === undefined) open(onlyServer)
+  if (stopWatching === undefined) {
+    open(onlyServer)
+    // The commands may go to another server next: a master that was put in the place of one that still answers.
+    client.on('close', () => channels.get(onlyServer)?.renew())
+  }
   return {
     isLive() {
       if (!armed) return false

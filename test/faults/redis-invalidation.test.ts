@@ -40,7 +40,7 @@ function listen(store: SessionStore): Heard {
   return { hs, live }
 }
 
-/** A feed that can no longer be proved is not taken for live after this: 200 ms, and what looking costs. */
+/** A feed that can no longer be proved is not taken for live after this: 225 ms, and what looking costs. */
 const noticeMs = 300
 
 async function expectLost(store: SessionStore): Promise<void> {
@@ -165,6 +165,20 @@ describe('over a bad network, the feed', () => {
       await eventually(() => expect(store.changes.isLive()).toBe(true))
       expect([store.changes.epoch(), hs]).toEqual([epoch, []])
     }, 15_000)
+  })
+
+  it('follows the commands to another server, although its own still answers', async () => {
+    const { relay, store } = await openThroughRelay()
+    const next = await startServer()
+    const epoch = store.changes.epoch()
+    relay.retarget(next.port)
+    // The connection that carries the commands was opened first.
+    relay.cutFirst()
+    await eventually(() => expect(store.changes.epoch()).toBeGreaterThan(epoch + 1))
+    const { hs } = listen(store)
+    const h = newHash()
+    await next.client().hset(`coatcheck:session:{${h}}`, 'd', 'x')
+    await eventually(() => expect(hs).toContain(h))
   })
 
   it('stays live for long without any change', async () => {

@@ -9,6 +9,10 @@ export interface Relay {
   stall(): void
   /** Resets the connections there are. */
   cut(): void
+  /** Resets the first connection of those there are. */
+  cutFirst(): void
+  /** New connections lead there. */
+  retarget(port: number): void
   /** While refused, new connections are reset at once. */
   refuse(refused: boolean): void
   close(): Promise<void>
@@ -16,6 +20,7 @@ export interface Relay {
 
 /** Opens a relay in front of `127.0.0.1:targetPort`. */
 export async function startRelay(targetPort: number): Promise<Relay> {
+  let port = targetPort
   const sockets = new Set<Socket>()
   let refused = false
   const follow = (socket: Socket, other: Socket): void => {
@@ -32,7 +37,7 @@ export async function startRelay(targetPort: number): Promise<Relay> {
       near.resetAndDestroy()
       return
     }
-    const far = openSocket(targetPort, '127.0.0.1')
+    const far = openSocket(port, '127.0.0.1')
     follow(near, far)
     follow(far, near)
   })
@@ -51,6 +56,13 @@ export async function startRelay(targetPort: number): Promise<Relay> {
       }
     },
     cut,
+    cutFirst() {
+      const [first] = sockets
+      first?.resetAndDestroy()
+    },
+    retarget(next) {
+      port = next
+    },
     refuse(next) {
       refused = next
     },
