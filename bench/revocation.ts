@@ -14,7 +14,7 @@ const others = 8
 const mostPhaseMs = 120
 
 const upstream = await startUpstream()
-const pair = await startScriptedPair({ API_URL: upstream.origin, LOG_LEVEL: 'warn' })
+const pair = await startScriptedPair({ API_URL: upstream.origin })
 const stopLoad = startLoad(pair, await Promise.all(Array.from({ length: others }, () => pair.signIn(1))))
 const shown = (ms: number | undefined): string => (ms ?? Number.NaN).toFixed(0).padStart(7)
 
