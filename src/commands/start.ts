@@ -10,8 +10,11 @@ import type { Logger } from '../telemetry/telemetry.ts'
 import { type CommandContext, expectNoArguments } from './command.ts'
 import { describeListenError, serve } from './serve.ts'
 import { createSupervisorView } from './supervisor-admin.ts'
-import { answerSupervisor } from './worker.ts'
+import { answerSupervisor, readyWithin } from './worker.ts'
 import { superviseWorkers } from './workers.ts'
+
+/** Longest time that a worker waits for its store and provider before it takes connections, milliseconds. */
+const workerReadyWithinMs = 3_000
 
 /**
  * `coatcheck start`: runs the gateway in this process, or in `WORKERS` processes that this one looks after. Resolves once it listens,
@@ -34,11 +37,15 @@ export async function run(context: CommandContext): Promise<number> {
   return 0
 }
 
-/** The admin listener is the supervisor's; a worker measures for it. */
+/**
+ * The admin listener is the supervisor's; a worker measures for it. It takes connections once it is ready, because others may serve
+ * already; with its store or provider down it serves what it can after a while.
+ */
 async function createWorkerGateway(config: Config): Promise<Gateway> {
   const telemetry = createTelemetry(config)
   const gateway = await createGateway({ ...config, adminPort: undefined }, { telemetry })
   answerSupervisor({ exposition: telemetry.exposition, checkReadiness: gateway.checkReadiness })
+  await readyWithin(gateway.checkReadiness, workerReadyWithinMs)
   return gateway
 }
 

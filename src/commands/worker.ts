@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CheckReadiness } from '../http/readiness.ts'
 import type { Exposition } from '../telemetry/prometheus.ts'
 import {
@@ -32,4 +33,12 @@ export function answerSupervisor(source: WorkerSource): void {
 async function findAnswer(source: WorkerSource, question: Question): Promise<WorkerAnswers[Question]> {
   if (question === 'metrics') return (await source.exposition?.snapshot()) ?? []
   return source.checkReadiness(question === 'readiness_for_traffic')
+}
+
+const readyCheckMs = 20
+
+/** Resolves once the process is ready, or after `limitMs`. */
+export async function readyWithin(checkReadiness: CheckReadiness, limitMs: number): Promise<void> {
+  const untilMs = performance.now() + limitMs
+  while (!(await checkReadiness(false)).ready && performance.now() < untilMs) await sleep(readyCheckMs)
 }
