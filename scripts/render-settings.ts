@@ -45,7 +45,7 @@ export function renderConfigurationPage(schema: Readonly<Record<string, unknown>
     ...Object.entries(rows).map(([name, setting]) => settingRow(name, setting)),
     '',
   ])
-  return [...introduction, ...groups, ...routesFilePart(schema), ...telemetryPart].join(nextLine) + nextLine
+  return [...introduction, ...groups, ...routesFilePart(schema)].join(nextLine) + nextLine
 }
 
 const introduction = [
@@ -61,12 +61,6 @@ const introduction = [
   'instead be given as `NAME_FILE`, the path of a file that holds the value. `coatcheck config` shows what is in effect, secrets',
   'masked; `coatcheck secret` makes a `SESSION_SECRET`.',
   '',
-]
-
-const telemetryPart = [
-  '## Tracing',
-  '',
-  'Tracing is set up with the standard variables of OpenTelemetry, such as `OTEL_EXPORTER_OTLP_ENDPOINT` and `OTEL_SERVICE_NAME`.',
 ]
 
 function settingRow(name: string, setting: Setting<unknown>): string {

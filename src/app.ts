@@ -63,7 +63,7 @@ export type Gateway = FastifyInstance & {
  * @throws the listen error of Node when the admin address cannot be listened on
  */
 export async function createGateway(config: Config, given: Partial<Dependencies> = {}): Promise<Gateway> {
-  const services = createServices(config, given)
+  const services = createServices(config, given, given.telemetry ?? (await createTelemetry(config)))
   const { context, accessTokens, telemetry } = services
   const outcomes = createOutcomeWatch(telemetry, labelsOf(config, context))
   const app: FastifyInstance = Fastify({
@@ -73,7 +73,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   const connections = trackConnections(app, config.shutdownGrace * 1_000)
   const checkReadiness = createReadiness({ ...context, isDraining: connections.isDraining })
   const admin = registerAdmin(app, telemetry, checkReadiness)
-  installRequestLog(app, outcomes)
+  installRequestLog(app, outcomes, telemetry.tracing)
   installSecurityHeaders(app, context.transportHeaders)
   installOverloadProtection(app, { ...context, log: telemetry.log })
   installRequestCheck(app)
@@ -103,10 +103,10 @@ function labelsOf({ routes }: Config, { paths }: HttpContext): ReadonlyMap<strin
 }
 
 /** Run once no request is under way any more. */
-function closeWith(app: FastifyInstance, { context, accessTokens, store }: Services): void {
+function closeWith(app: FastifyInstance, { context, accessTokens, store, telemetry }: Services): void {
   app.addHook('onClose', async () => {
     await accessTokens.drained()
-    await Promise.all([context.provider.close(), store.close()])
+    await Promise.all([context.provider.close(), store.close(), telemetry.tracing?.close()])
   })
 }
 
@@ -140,9 +140,8 @@ interface Services {
   readonly telemetry: Telemetry
 }
 
-function createServices(config: Config, given: Partial<Dependencies>): Services {
+function createServices(config: Config, given: Partial<Dependencies>, telemetry: Telemetry): Services {
   const now = given.now ?? Date.now
-  const telemetry = given.telemetry ?? createTelemetry(config)
   const store = given.store ?? createStore(config, telemetry, now)
   const provider = given.provider ?? createProvider(config, { telemetry, now })
   const sealer = createSealer(config.sessionSecret)

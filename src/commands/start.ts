@@ -42,7 +42,7 @@ export async function run(context: CommandContext): Promise<number> {
  * already; with its store or provider down it serves what it can after a while.
  */
 async function createWorkerGateway(config: Config): Promise<Gateway> {
-  const telemetry = createTelemetry(config)
+  const telemetry = await createTelemetry(config)
   const gateway = await createGateway({ ...config, adminPort: undefined }, { telemetry })
   answerSupervisor({ exposition: telemetry.exposition, checkReadiness: gateway.checkReadiness })
   await readyWithin(gateway.checkReadiness, workerReadyWithinMs)

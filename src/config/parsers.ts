@@ -113,3 +113,30 @@ export const hsts: Parser<string | undefined> = (untrusted) => {
   }
   return untrusted
 }
+
+/** A number from 0 to 1. */
+export const fraction: Parser<number> = (untrusted) => {
+  const value = Number(untrusted)
+  if (!/^(\d*\.)?\d+$/.test(untrusted) || value > 1) throw new ValueFault('must be a number from 0 to 1')
+  return value
+}
+
+/** Headers in the form of OpenTelemetry: `name=value`, separated by commas, values percent-encoded. */
+export const headerList: Parser<Readonly<Record<string, string>>> = (untrusted) => {
+  const pairs = untrusted.split(',').map((pair) => {
+    const match = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=([^,]*)$/.exec(pair)
+    if (match === null) throw new ValueFault('must be name=value, several separated by commas')
+    return [match[1] ?? '', decodeHeaderValue(match[2]?.trim() ?? '')] as const
+  })
+  return Object.fromEntries(pairs)
+}
+
+function decodeHeaderValue(encoded: string): string {
+  try {
+    const value = decodeURIComponent(encoded)
+    if (!/[\r\n\0]/.test(value)) return value
+  } catch {
+    // Said below, without the value.
+  }
+  throw new ValueFault('holds a value that is not percent-encoded text for a header')
+}

@@ -5,6 +5,7 @@ import { providerSettings } from './tables/provider.ts'
 import { proxySettings } from './tables/proxy.ts'
 import { serverSettings } from './tables/server.ts'
 import { redisSettings, sessionSettings } from './tables/session.ts'
+import { tracingSettings } from './tables/tracing.ts'
 
 /** All settings in the order in which help and documentation show them. */
 export const settingGroups: readonly SettingGroup<Readonly<Record<string, Setting<unknown>>>>[] = [
@@ -15,6 +16,7 @@ export const settingGroups: readonly SettingGroup<Readonly<Record<string, Settin
   sessionSettings,
   redisSettings,
   serverSettings,
+  tracingSettings,
 ]
 
 /** The table: the one source of types, checks, help, `.env.example` and documentation (DESIGN section 2.6). */
@@ -26,6 +28,7 @@ export const settings = {
   ...sessionSettings.rows,
   ...redisSettings.rows,
   ...serverSettings.rows,
+  ...tracingSettings.rows,
 }
 
 /** The values of all settings, by camelCase name. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { noMetrics } from '../telemetry/metrics.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { RequestSpan, Tracing } from '../telemetry/tracing.ts'
 import type { GatewayPaths } from './paths.ts'
 
 /** Whose request it is, as logs may know it. A session's view fits. */
@@ -13,6 +14,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set once the session of a request is known; `null` before, and for requests without one. */
     caller: Caller | null
+    /** The request's span; `null` while nothing is traced. */
+    span: RequestSpan | null
   }
 }
 
@@ -44,34 +47,61 @@ export function routeLabels(paths: GatewayPaths, prefixes: readonly string[]): R
  * `/callback` it holds a code. `undefined` when nobody wants to know.
  */
 export function createOutcomeWatch(
-  { log, metrics }: Telemetry,
+  { log, metrics, tracing }: Telemetry,
   labels: ReadonlyMap<string, string>,
 ): WatchOutcome | undefined {
   const isWritten = ['info', 'debug', 'trace'].includes(log.level)
   const isMeasured = metrics !== noMetrics
-  if (!isWritten && !isMeasured) return undefined
+  if (!isWritten && !isMeasured && tracing === undefined) return undefined
   return (request, reply) => {
     const startedAtMs = performance.now()
     const { raw } = reply
+    if (tracing !== undefined) request.span = beginSpan(tracing, request)
     // Not the hook onResponse: it is not run for answers that were broken off.
     raw.once('close', () => {
       const milliseconds = performance.now() - startedAtMs
       if (isMeasured && raw.statusCode !== switchingProtocols) {
-        const route = labels.get(request.routeOptions.url ?? '') ?? otherRoute
-        metrics.request(route, raw.statusCode, milliseconds / 1_000)
+        metrics.request(labelOf(labels, request), raw.statusCode, milliseconds / 1_000)
       }
+      request.span?.end({
+        route: labelOf(labels, request),
+        status: raw.statusCode,
+        sessionRef: request.caller?.sessionRef,
+        userRef: request.caller?.userRef,
+      })
       if (isWritten) log.info(describeOutcome(request, reply, milliseconds), 'request')
     })
   }
 }
 
 /** Watches every request that reaches a route, and those that reach none. */
-export function installRequestLog(app: FastifyInstance, watch: WatchOutcome | undefined): void {
+export function installRequestLog(
+  app: FastifyInstance,
+  watch: WatchOutcome | undefined,
+  tracing: Tracing | undefined,
+): void {
   app.decorateRequest('caller', null)
+  app.decorateRequest('span', null)
   if (watch === undefined) return
   app.addHook('onRequest', function watchOutcome(request, reply, done): void {
     watch(request, reply)
-    done()
+    if (tracing === undefined || request.span === null) done()
+    else tracing.within(request.span, done)
+  })
+}
+
+function labelOf(labels: ReadonlyMap<string, string>, request: FastifyRequest): string {
+  return labels.get(request.routeOptions.url ?? '') ?? otherRoute
+}
+
+function beginSpan(tracing: Tracing, { id, method, headers, raw }: FastifyRequest): RequestSpan {
+  const { traceparent, tracestate } = headers
+  return tracing.begin({
+    requestId: id,
+    method,
+    path: pathOf(raw.url ?? ''),
+    untrustedTraceparent: typeof traceparent === 'string' ? traceparent : undefined,
+    untrustedTracestate: typeof tracestate === 'string' ? tracestate : undefined,
   })
 }
 
@@ -88,6 +118,7 @@ function describeOutcome(request: FastifyRequest, reply: FastifyReply, milliseco
     complete: raw.writableFinished || raw.statusCode === switchingProtocols,
     sessionRef: caller?.sessionRef,
     userRef: caller?.userRef,
+    traceId: request.span?.traceId,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CustomFetch } from 'openid-client'
-import type { Metrics } from '../telemetry/metrics.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 
 /** No answer of a provider needs more: key sets and metadata are tens of kilobytes, bytes. */
 const largestAnswerBytes = 1024 * 1024
@@ -19,11 +19,18 @@ export class AnswerMalformedError extends Error {
  *
  * @param timeoutMs deadline of the whole exchange, body included
  */
-export function createBoundedFetch(metrics: Metrics, timeoutMs: number): CustomFetch {
+export function createBoundedFetch(
+  { metrics, tracing }: Pick<Telemetry, 'metrics' | 'tracing'>,
+  timeoutMs: number,
+): CustomFetch {
   return async (url, init) => {
     const startedAt = performance.now()
-    const report = (outcome: string) =>
-      metrics.provider(operationOf(url), outcome, (performance.now() - startedAt) / 1_000)
+    const operation = operationOf(url)
+    const span = tracing?.beginProviderCall(operation)
+    const report = (outcome: string): void => {
+      metrics.provider(operation, outcome, (performance.now() - startedAt) / 1_000)
+      span?.end(outcome)
+    }
     try {
       const response = await fetch(url, {
         ...init,

@@ -39,9 +39,12 @@ const rediscoverMs = 3_600_000
 
 /** Starts discovery (OpenID Connect Discovery 1.0 section 4) and keeps it fresh. */
 export function createOidcClient(options: ProviderOptions, dependencies: ProviderDependencies): OidcClient {
-  const { log, metrics } = dependencies.telemetry
+  const { telemetry } = dependencies
+  const { log } = telemetry
   const authentication = createClientAuthentication(options, log)
-  const boundedFetch = authentication.attempting(createBoundedFetch(metrics, options.providerTimeout * 1_000))
+  const boundedFetch = authentication.attempting(
+    createBoundedFetch(telemetry, options.providerTimeout * 1_000),
+  )
   let current: Configuration | undefined
   let reason: string | undefined = 'discovery has not finished yet'
   let attempt: Promise<void> | undefined

@@ -6,6 +6,7 @@ import type { Admission } from './admission.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { Answer, ExchangeContext } from './exchange-context.ts'
 import { isAnswering, isBrowserLate, type Phase, silenceLimitMs } from './exchange-phase.ts'
+import { ExchangeReport } from './exchange-report.ts'
 import type { InFlight } from './in-flight.ts'
 import { goodbyeMs, type OpenStream } from './open-streams.ts'
 import { judgeRefusal } from './step-up.ts'
@@ -30,8 +31,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   readonly #target: string
   readonly #answer: AnswerWriter
   readonly #upload: Upload | undefined
-  readonly #startedAtMs = performance.now()
-  #answeredAtMs = 0
+  readonly #report: ExchangeReport
   #token: AccessToken | undefined
   #phase: Phase = 'waiting'
   #abort: ((error?: Error) => void) | undefined
@@ -49,6 +49,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#context = context
     this.#request = request
     this.#reply = reply
+    this.#report = new ExchangeReport(context, request)
     this.#answer = new AnswerWriter(reply.raw)
     this.#upload = hasBody(request.raw) ? new Upload(request.raw, this) : undefined
     this.#target = admission.target
@@ -122,8 +123,8 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   checkSilence(sweep: number): void {
     const limitMs = silenceLimitMs(this.#phase, this.#upload, this.#context.route.config)
     if (limitMs === 0 || (sweep - this.#movedAtSweep) * sweepMs < limitMs) return
-    const isUpstreamLate = this.#phase === 'waiting' && !isBrowserLate(this.#upload)
-    if (isUpstreamLate) this.#fail(new GatewayError('upstream_timeout'))
+    if (this.#phase === 'waiting' && !isBrowserLate(this.#upload))
+      this.#fail(new GatewayError('upstream_timeout'))
     else this.#cut('silent')
   }
 
@@ -154,7 +155,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
       this.#fail(new GatewayError('upstream_redirect_refused'))
       return
     }
-    this.#answeredAtMs = performance.now()
+    this.#report.answered()
     this.#answer.begin(answer.status, answer.statusText, head)
     this.#reply.hijack()
     this.#resume = answer.resume
@@ -220,12 +221,11 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   }
 
   #settle(outcome: string): void {
-    const { route, metrics, openStreams } = this.#context
+    const { route, openStreams } = this.#context
     if (this.#phase === 'listening') openStreams.remove(this)
     this.#phase = 'settled'
     route.pool.leave(this)
-    const untilMs = this.#answeredAtMs === 0 ? performance.now() : this.#answeredAtMs
-    metrics.upstream(route.config.prefix, outcome, (untilMs - this.#startedAtMs) / 1_000)
+    this.#report.settled(outcome)
   }
 
   #fail(error: unknown): void {

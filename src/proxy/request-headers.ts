@@ -1,6 +1,7 @@
+import { isTraceparent, newTraceparent } from '../telemetry/trace-context.ts'
+import type { TraceHeaders } from '../telemetry/tracing.ts'
 import type { CookiePolicy } from './cookie-policy.ts'
 import { canonicalName, connectionListed, createNameTable, hopByHop } from './header-names.ts'
-import { isTraceparent, newTraceparent } from './trace-context.ts'
 
 /** What a route says about the headers of its requests. */
 export interface RequestHeaderRules {
@@ -23,6 +24,8 @@ export interface FreshHeaders {
   /** The addresses the request came from, the client's first. */
   readonly forwardedFor: string
   readonly requestId: string
+  /** The trace of ours that the upstream joins; `undefined`: nothing is traced here, and the client's is handed on. */
+  readonly trace?: TraceHeaders | undefined
 }
 
 /** Turns the raw header list of a request into the flat list for the upstream (DESIGN section 2.3). */
@@ -110,7 +113,7 @@ export function createRequestHeaderPolicy(rules: RequestHeaderRules): RequestHea
       if (action === 'pass') draft.headers.push(name, value)
       else judge(draft, action, value, rules.cookies)
     }
-    pushTrace(draft)
+    pushTrace(draft, fresh.trace)
     pushFresh(draft.headers, fresh, fixed)
     return draft.headers
   }
@@ -164,8 +167,16 @@ function fixedHeaders(rules: RequestHeaderRules): readonly string[] {
   ]
 }
 
-/** Joins the client's trace when there is one and it is valid, and only then passes its state on; otherwise begins one. */
-function pushTrace({ headers, traceparent, traceparents, tracestates }: RequestDraft): void {
+/** Ours; else the client's when there is one and it is valid, and only then its state; else a new one. */
+function pushTrace(
+  { headers, traceparent, traceparents, tracestates }: RequestDraft,
+  ours: TraceHeaders | undefined,
+): void {
+  if (ours !== undefined) {
+    headers.push('traceparent', ours.traceparent)
+    if (ours.tracestate !== undefined) headers.push('tracestate', ours.tracestate)
+    return
+  }
   if (traceparent === undefined || traceparents !== 1 || !isTraceparent(traceparent)) {
     headers.push('traceparent', newTraceparent())
     return

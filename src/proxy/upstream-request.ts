@@ -12,6 +12,7 @@ export function freshHeaders(request: FastifyRequest, token: AccessToken | undef
     authorization: token === undefined ? undefined : `Bearer ${token.value}`,
     forwardedFor: forwardedFor(request),
     requestId: request.id,
+    trace: request.span?.beginUpstream(),
   }
 }
 

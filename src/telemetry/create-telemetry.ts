@@ -1,18 +1,20 @@
 import { createAudit } from './audit.ts'
 import { createLogger, type LoggerOptions } from './logger.ts'
 import { noMetrics } from './metrics.ts'
+import { startTracing, type TracingOptions } from './otlp.ts'
 import { createPrometheusMetrics } from './prometheus.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** What the settings say about telemetry; the configuration fits. */
-export interface TelemetryOptions extends LoggerOptions {
+export interface TelemetryOptions extends LoggerOptions, TracingOptions {
   /** Metrics are kept only where somebody can read them. */
   readonly adminPort: number | undefined
 }
 
 /** The telemetry of a process. */
-export function createTelemetry(options: TelemetryOptions): Telemetry {
+export async function createTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const log = createLogger(options)
   const measured = options.adminPort === undefined ? { metrics: noMetrics } : createPrometheusMetrics()
-  return { log, audit: createAudit(log), ...measured }
+  const tracing = await startTracing(options, log)
+  return { log, audit: createAudit(log), ...measured, ...(tracing === undefined ? {} : { tracing }) }
 }

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Audit } from './audit.ts'
 import type { Metrics } from './metrics.ts'
 import type { Exposition } from './prometheus.ts'
+import type { Tracing } from './tracing.ts'
 
 /** The logger that everything is handed; pino underneath. */
 export type Logger = FastifyBaseLogger
@@ -13,4 +14,6 @@ export interface Telemetry {
   readonly metrics: Metrics
   /** The metrics, to be read; absent while nothing is measured. */
   readonly exposition?: Exposition
+  /** Absent while nothing is traced. */
+  readonly tracing?: Tracing
 }

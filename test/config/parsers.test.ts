@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fieldName } from '../../src/config/setting.ts'
+import { fraction, headerList } from '../../src/config/parsers.ts'
+import { fieldName, ValueFault } from '../../src/config/setting.ts'
 import { settingRows } from '../../src/config/settings.ts'
 import { certificate, faultyNames, load, privateKey } from './fixtures.ts'
 
@@ -197,4 +198,26 @@ describe('the settings table', () => {
     const { routes } = load({ UPSTREAM_CERTIFICATE: certificate, UPSTREAM_KEY: privateKey })
     expect(routes[0]?.tls).toEqual({ caPem: undefined, certPem: certificate, keyPem: privateKey })
   })
+})
+
+describe('settings of OpenTelemetry', () => {
+  it.each(['0', '1', '0.25', '.5', '1.0'])('take %s for a part', (untrusted) => {
+    expect(fraction(untrusted)).toBe(Number(untrusted))
+  })
+
+  it.each(['1.1', '-0.1', '', 'half', '1e-1', '0x1'])('do not take %j for one', (untrusted) => {
+    expect(() => fraction(untrusted)).toThrow('must be a number from 0 to 1')
+  })
+
+  it('read headers, percent-encoded', () => {
+    expect(headerList('api-key=a%20b, x-tenant = c=d')).toEqual({ 'api-key': 'a b', 'x-tenant': 'c=d' })
+  })
+
+  it.each(['api-key', '=value', 'a b=c', 'a=%0d%0ab: c', 'a=%zz', 'a=1,,b=2'])(
+    'refuse %j without repeating it',
+    (untrusted) => {
+      expect(() => headerList(untrusted)).toThrow(ValueFault)
+      expect(() => headerList(untrusted)).not.toThrow(untrusted)
+    },
+  )
 })

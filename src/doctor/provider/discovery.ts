@@ -53,7 +53,7 @@ export async function fetchJson(
   readonly document: Metadata | undefined
   readonly date: string | null
 }> {
-  const boundedFetch = createBoundedFetch(noMetrics, timeoutSeconds * 1_000)
+  const boundedFetch = createBoundedFetch({ metrics: noMetrics }, timeoutSeconds * 1_000)
   const headers = { accept: 'application/json' }
   const response = await boundedFetch(url.href, { method: 'GET', headers, body: null, redirect: 'manual' })
   return {

@@ -1,0 +1,27 @@
+import type { FastifyRequest } from 'fastify'
+import type { ExchangeContext } from './exchange-context.ts'
+
+/** Measures one proxied request. */
+export class ExchangeReport {
+  readonly #context: ExchangeContext
+  readonly #request: FastifyRequest
+  readonly #startedAtMs = performance.now()
+  /** When the head of the answer was there; 0 until then. */
+  #answeredAtMs = 0
+
+  constructor(context: ExchangeContext, request: FastifyRequest) {
+    this.#context = context
+    this.#request = request
+  }
+
+  answered(): void {
+    this.#answeredAtMs = performance.now()
+  }
+
+  settled(outcome: string): void {
+    const { route, metrics } = this.#context
+    const untilMs = this.#answeredAtMs === 0 ? performance.now() : this.#answeredAtMs
+    metrics.upstream(route.config.prefix, outcome, (untilMs - this.#startedAtMs) / 1_000)
+    this.#request.span?.endUpstream(route.config.prefix, outcome)
+  }
+}

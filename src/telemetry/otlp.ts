@@ -1,0 +1,42 @@
+import type { Logger } from './telemetry.ts'
+import type { Tracing } from './tracing.ts'
+
+/** What the settings say about tracing; the configuration fits. */
+export interface TracingOptions {
+  /** Where an OTLP/HTTP receiver is; traces go to `/v1/traces` beneath it. `undefined`: no tracing. */
+  readonly otelExporterOtlpEndpoint: URL | undefined
+  readonly otelExporterOtlpHeaders: Readonly<Record<string, string>> | undefined
+  readonly otelServiceName: string
+  /** The part of traces without a decision of the caller's that is recorded, 0 to 1. */
+  readonly otelTracesSamplerArg: number
+}
+
+/** The process does not wait longer for the last spans to be taken, milliseconds. */
+const exportTimeoutMs = 3_000
+
+/** Loads the SDK and begins to trace; `undefined` when no endpoint is configured, and then nothing of it is loaded. */
+export async function startTracing(options: TracingOptions, log: Logger): Promise<Tracing | undefined> {
+  const endpoint = options.otelExporterOtlpEndpoint
+  if (endpoint === undefined) return undefined
+  const [sdk, { OTLPTraceExporter }, { resourceFromAttributes }, { createOtelTracing }] = await Promise.all([
+    import('@opentelemetry/sdk-trace'),
+    import('@opentelemetry/exporter-trace-otlp-proto'),
+    import('@opentelemetry/resources'),
+    import('./otel-tracing.ts'),
+  ])
+  const exporter = new OTLPTraceExporter({
+    url: `${endpoint.href.replace(/\/$/, '')}/v1/traces`,
+    headers: { ...options.otelExporterOtlpHeaders },
+    timeoutMillis: exportTimeoutMs,
+  })
+  const root = new sdk.TraceIdRatioBasedSampler(options.otelTracesSamplerArg)
+  const provider = new sdk.TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': options.otelServiceName }),
+    sampler: new sdk.ParentBasedSampler({ root }),
+    spanProcessors: [new sdk.BatchSpanProcessor({ exporter, exportTimeoutMillis: exportTimeoutMs })],
+  })
+  log.info('traces are sent to the OTLP endpoint')
+  return createOtelTracing(provider.getTracer('coatcheck'), () =>
+    provider.shutdown().catch((err: unknown) => log.warn({ err }, 'the last traces could not be sent')),
+  )
+}
