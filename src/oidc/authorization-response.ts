@@ -75,7 +75,7 @@ function deniedBy(untrustedError: string, untrustedDescription: string, hints: P
   const remedy = hints.authorizationError(error, description)
   return new GatewayError('login_denied', {
     detail: `The identity provider said "${said}".${remedy === undefined ? '' : ` ${remedy}`}`,
-    context: { error, description, ...(remedy === undefined ? {} : { remedy }) },
+    context: { reason: error, description, ...(remedy === undefined ? {} : { remedy }) },
   })
 }
 

@@ -202,7 +202,8 @@ async function verifyWithEach(
       const { payload, protectedHeader } = await jwtVerify(untrustedJwt, key, checks)
       return { payload, header: protectedHeader }
     } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+      const isOfAnotherKey = error instanceof errors.JWSSignatureVerificationFailed || !isAboutToken(error)
+      if (!isOfAnotherKey) throw error
     }
   }
   throw new errors.JWSSignatureVerificationFailed()

@@ -119,7 +119,7 @@ function rejected(
   { error }: Of<'rejected'>,
 ): GatewayError {
   telemetry.log.error(
-    { error, audience: audience.key },
+    { reason: error, audience: audience.key },
     'the provider refuses our client or its configuration: sessions are kept but get no new tokens',
   )
   const key = setbackKey(session.view.h, audience.key)

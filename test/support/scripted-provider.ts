@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
+import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 
 type Members = Record<string, unknown>
 
@@ -11,15 +11,22 @@ export interface ScriptedAnswer {
   readonly status?: number
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
+  /** Answers by itself, byte for byte, or not at all. */
+  readonly send?: (response: ServerResponse) => void
 }
 
 /** How the provider misbehaves. May be changed at any time. */
 export interface ScriptedFaults {
   discovery?: (metadata: Members) => unknown
+  /** Instead of the metadata. */
+  discoveryAnswer?: () => ScriptedAnswer | undefined
+  revocation?: () => ScriptedAnswer | undefined
   keys?: (keys: readonly JWK[]) => ScriptedAnswer | undefined
   token?: (answer: Members, form: URLSearchParams) => ScriptedAnswer | undefined
   /** Changes the claims and the protected header before signing; `accessToken` is what the answer carries. */
   idToken?: (claims: Members, header: Members, accessToken: string) => void
+  /** Makes the ID token of those claims in another way. */
+  signIdToken?: (claims: Members, header: Members) => string | Promise<string>
   /** As above; a text that is returned replaces the whole token. */
   accessToken?: (claims: Members, header: Members) => string | undefined
 }
@@ -40,6 +47,8 @@ export interface ScriptedProvider {
   readonly audience: string
   readonly faults: ScriptedFaults
   readonly requests: readonly ScriptedRequest[]
+  /** Every token it has made. */
+  readonly issued: readonly string[]
   /** How many requests for this path there were. */
   count(path: string): number
   /** Approves an authorization request, as its `/authorize` does; returns the query of the callback. */
@@ -48,6 +57,8 @@ export interface ScriptedProvider {
   sign(claims: Members, header?: Members): Promise<string>
   /** What the confusion of key kinds signs: HS256, with the text of the public key as the secret. */
   signWithPublicKey(claims: Members): Promise<string>
+  /** Signs claims that are written as JSON already, whatever is in them. */
+  signText(claims: string, header?: Members): Promise<string>
   /** A logout token for the session of every login here, `changes` made to its claims. */
   logoutToken(changes?: Members, header?: Members): Promise<string>
   /** From now on another key signs, and only that one is published. */
@@ -62,6 +73,8 @@ export interface ScriptedProviderOptions {
   readonly audience?: string
   /** Path of the issuer, for providers with several tenants. */
   readonly path?: string
+  /** Its clock, epoch milliseconds. */
+  readonly now?: () => number
 }
 
 const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout'
@@ -96,7 +109,6 @@ export function unsigned(claims: Members, header: Members): string {
 }
 
 const randomId = () => randomBytes(12).toString('base64url')
-const nowSeconds = () => Math.floor(Date.now() / 1_000)
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   let text = ''
@@ -104,7 +116,12 @@ async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   return new URLSearchParams(text)
 }
 
-function send(response: ServerResponse, { status = 200, body = {}, headers = {} }: ScriptedAnswer): void {
+function send(response: ServerResponse, answer: ScriptedAnswer): void {
+  const { status = 200, body = {}, headers = {} } = answer
+  if (answer.send !== undefined) {
+    answer.send(response)
+    return
+  }
   response.writeHead(status, { 'content-type': 'application/json', ...headers })
   response.end(typeof body === 'string' ? body : JSON.stringify(body))
 }
@@ -114,9 +131,11 @@ export async function startScriptedProvider(
   options: ScriptedProviderOptions = {},
 ): Promise<ScriptedProvider> {
   const { clientId = 'gateway', clientSecret = 'gateway-secret', path = '' } = options
-  const { audience = 'https://api.example.test' } = options
+  const { audience = 'https://api.example.test', now = Date.now } = options
+  const nowSeconds = () => Math.floor(now() / 1_000)
   const faults: ScriptedFaults = {}
   const requests: ScriptedRequest[] = []
+  const issued: string[] = []
   const nonces = new Map<string, string | null>()
   let key = await newSigningKey('key-1')
   let keys = 1
@@ -151,9 +170,10 @@ export async function startScriptedProvider(
       access_token: access,
       token_type: 'Bearer',
       expires_in: lifeSeconds,
-      id_token: await sign(claims, header),
+      id_token: await (faults.signIdToken ?? sign)(claims, header),
       refresh_token: `rt-${randomId()}`,
     }
+    issued.push(answer.access_token, answer.id_token, answer.refresh_token)
     return faults.token?.(answer, form) ?? { body: answer }
   }
 
@@ -183,11 +203,13 @@ export async function startScriptedProvider(
     requests.push({ method: request.method ?? '', path: place, query: url.searchParams, form })
     switch (place) {
       case '/.well-known/openid-configuration':
-        return { body: metadata() }
+        return faults.discoveryAnswer?.() ?? { body: metadata() }
       case '/jwks':
         return faults.keys?.([key.jwk]) ?? { body: { keys: [key.jwk] } }
       case '/token':
         return tokenAnswer(form)
+      case '/revoke':
+        return faults.revocation?.() ?? {}
       case '/authorize':
         return {
           status: 303,
@@ -205,9 +227,14 @@ export async function startScriptedProvider(
     audience,
     faults,
     requests,
+    issued,
     count: (place) => requests.filter((request) => request.path === place).length,
     approve,
     sign,
+    signText: (text, header = {}) =>
+      new CompactSign(new TextEncoder().encode(text))
+        .setProtectedHeader({ alg: 'RS256', kid: key.jwk.kid ?? '', ...header })
+        .sign(key.privateKey),
     signWithPublicKey: (claims) =>
       new SignJWT(claims)
         .setProtectedHeader({ alg: 'HS256', kid: key.jwk.kid ?? '' })

@@ -1,0 +1,107 @@
+import type { JWK } from 'jose'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import {
+  expectFailedLogin,
+  type FaultWorld,
+  type LoginFailure,
+  sessionCookieOf,
+  startFaultWorld,
+} from '../../support/fault-world.ts'
+import type { ScriptedAnswer } from '../../support/scripted-provider.ts'
+
+let world: FaultWorld
+
+beforeAll(async () => {
+  world = await startFaultWorld()
+  await world.signIn()
+})
+afterAll(() => world.stop())
+afterEach(() => world.heal())
+
+const minuteMs = 60_000
+
+it.each<readonly [string, LoginFailure, ScriptedAnswer]>([
+  ['are answered with 500', 'provider_unavailable', { status: 500 }],
+  ['are not found', 'provider_unavailable', { status: 404 }],
+  ['are redirected', 'provider_unavailable', { status: 302, headers: { location: '/jwks' } }],
+  ['are not answered', 'provider_unavailable', { send: () => undefined }],
+  ['break the connection', 'provider_unavailable', { send: (response) => response.destroy() }],
+  ['are a page', 'provider_unavailable', { body: '<html>' }],
+  ['are a list', 'provider_unavailable', { body: [] }],
+  ['are a text', 'provider_unavailable', { body: { keys: 'none' } }],
+  ['are two megabytes', 'provider_unavailable', { body: { keys: [], pad: 'x'.repeat(2 ** 21) } }],
+  ['are none', 'login_refused', { body: { keys: [] } }],
+])('keys that %s after a rotation fail a login as %s', async (_name, code, answer) => {
+  world.advance(minuteMs)
+  await world.provider.rotateKeys()
+  world.provider.faults.keys = () => answer
+  await expectFailedLogin(world, code)
+})
+
+it.each<readonly [string, (key: JWK) => readonly unknown[]]>([
+  ['members that are no keys', (key) => [null, 7, 'x', [], key]],
+  ['keys of unknown kinds', (key) => [{ kty: 'XYZ', kid: 'a' }, { kty: 'oct', k: 'AAAA', kid: 'b' }, key]],
+  ['a broken key of the same id', (key) => [{ ...key, n: 'AQAB' }, key]],
+  ['a key for encryption of the same id', (key) => [{ ...key, use: 'enc' }, key]],
+  ['a key of the same id for another algorithm', (key) => [{ ...key, alg: 'PS512' }, key]],
+  ['the same key twice', (key) => [key, key]],
+  ['a hundred keys', (key) => [...Array.from({ length: 99 }, (_, n) => ({ ...key, kid: `k${n}` })), key]],
+])('keys with %s serve a login after a rotation', async (_name, set) => {
+  world.advance(minuteMs)
+  await world.provider.rotateKeys()
+  world.provider.faults.keys = (keys) => ({ body: { keys: keys.flatMap((key) => set(key)) } })
+  expect(sessionCookieOf(await world.logIn())).toBeDefined()
+})
+
+describe('an outage of the keys', () => {
+  it('costs no login whose key is known, for a day', async () => {
+    await world.signIn()
+    world.provider.faults.keys = () => ({ status: 500 })
+    world.advance(11 * minuteMs)
+    expect(sessionCookieOf(await world.logIn())).toBeDefined()
+    const asked = world.provider.count('/jwks')
+    expect(sessionCookieOf(await world.logIn())).toBeDefined()
+    expect(world.provider.count('/jwks')).toBe(asked)
+    world.advance(24 * 60 * minuteMs)
+    expect((await world.logIn()).json()).toMatchObject({ code: 'provider_unavailable' })
+  })
+
+  it('is over at once for those who come after it', async () => {
+    await world.provider.rotateKeys()
+    world.provider.faults.keys = () => ({ status: 500 })
+    for (let attempt = 0; attempt < 12; attempt += 1) await world.logIn()
+    world.heal()
+    expect(sessionCookieOf(await world.logIn())).toBeDefined()
+  })
+})
+
+describe('a rotation', () => {
+  it('is survived by fifty logins at once, with one more fetch', async () => {
+    await world.signIn()
+    world.advance(minuteMs)
+    await world.provider.rotateKeys()
+    const before = world.provider.count('/jwks')
+    const answers = await Promise.all(Array.from({ length: 50 }, () => world.logIn()))
+    expect(answers.filter((answer) => sessionCookieOf(answer) === undefined)).toEqual([])
+    expect(world.provider.count('/jwks')).toBe(before + 1)
+  })
+
+  it('in the middle of fifty logins is survived by all of them', async () => {
+    world.advance(minuteMs)
+    let signed = 0
+    const { provider } = world
+    provider.faults.signIdToken = async (claims, header) => {
+      signed += 1
+      if (signed % 10 === 0) await provider.rotateKeys()
+      return provider.sign(claims, header)
+    }
+    const published: JWK[] = []
+    provider.faults.keys = (keys) => {
+      published.push(...keys.filter(({ kid }) => !published.some((known) => known.kid === kid)))
+      return { body: { keys: published } }
+    }
+    const answers = await Promise.all(Array.from({ length: 50 }, () => world.logIn()))
+    const failed = answers.filter((answer) => sessionCookieOf(answer) === undefined)
+    expect(failed.map((answer) => answer.text())).toEqual([])
+  })
+})
