@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { Pool } from 'undici'
+import { readCommandCounts, totalBetween } from '../test/support/command-counts.ts'
 import { type LoadResult, runLoad } from './load/load.ts'
 import type { Gateway } from './peers/gateway.ts'
 import { cpuMs, residentMb } from './proc-stat.ts'
-import { commandsBetween, readCommandCounts } from './redis-stats.ts'
 import { isRefusalOwed, type Scenario } from './scenarios.ts'
 
 /** One gateway, one scenario, one round. */
@@ -63,7 +63,7 @@ export async function measure(
   const cpuBeforeMs = cpuMs(pid)
   const result = await runLoad({ ...scenario, ...files, origin, connections, seconds })
   const usedMs = cpuMs(pid) - cpuBeforeMs
-  const commands = commandsBetween(commandsBefore, await readCommandCounts(redis))
+  const commands = totalBetween(commandsBefore, await readCommandCounts(redis))
   if (!isAsOwed(result, gateway, scenario)) {
     const answer = await sampleAnswer(gateway, scenario)
     throw new Error(

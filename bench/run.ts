@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Arena, openArena } from './arena.ts'
 import { compare, type ScenarioSamples } from './compare.ts'
+import { coatcheckWith } from './peers/coatcheck.ts'
 import type { Gateway, StartGateway } from './peers/gateway.ts'
 import { hasNginx, startBare, startExpress, startNaive, startNginx } from './peers/others.ts'
 import { cores, pin } from './processes.ts'
@@ -37,22 +38,19 @@ const runLimitMs = 45 * 60_000
 const here = fileURLToPath(new URL('.', import.meta.url))
 
 /** Bare first: the ratios are to it. */
-async function starters(): Promise<Readonly<Record<string, StartGateway>>> {
-  const { startCoatcheck } = await import('./peers/coatcheck.ts')
-  return {
-    bare: startBare,
-    naive: startNaive,
-    express: startExpress,
-    ...(hasNginx && { nginx: startNginx }),
-    on: (world, port) => startCoatcheck(world, port, 'on'),
-    off: (world, port) => startCoatcheck(world, port, 'off'),
-  }
+const starters: Readonly<Record<string, StartGateway>> = {
+  bare: startBare,
+  naive: startNaive,
+  express: startExpress,
+  ...(hasNginx && { nginx: startNginx }),
+  on: coatcheckWith('Coatcheck, cache on', { SESSION_CACHE: 'on' }),
+  off: coatcheckWith('Coatcheck, cache off', { SESSION_CACHE: 'off' }),
 }
 
 async function enterAll(arena: Arena): Promise<readonly Gateway[]> {
   const wanted = options.gateways.split(',')
   const gateways: Gateway[] = []
-  for (const [key, start] of Object.entries(await starters())) {
+  for (const [key, start] of Object.entries(starters)) {
     if (wanted.includes(key)) gateways.push(await arena.enter(start))
   }
   return gateways

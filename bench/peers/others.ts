@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cores, start } from '../processes.ts'
@@ -84,6 +83,3 @@ export const startNginx: StartGateway = async (world, port) => {
   const origin = `http://127.0.0.1:${port}`
   return { ...running, name: 'nginx, plain', origin, cookies: [], checksOrigin: false }
 }
-
-/** Whether Coatcheck can be started from these sources. */
-export const hasCoatcheck = existsSync(new URL('../../src/app.ts', import.meta.url))

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createSealer } from '../../src/sealing/sealer.ts'
+import { createRecordSeal, type RecordSeal } from '../../src/session/record.ts'
+import { createRedisStore } from '../../src/session/redis-store.ts'
+import type { SessionRecord } from '../../src/session/session.ts'
+import { hashSessionId, newWriteId } from '../../src/session/session-keys.ts'
+import type { SessionStore } from '../../src/session/store.ts'
+import { silentLogger } from '../../src/telemetry/logger.ts'
+import { noMetrics } from '../../src/telemetry/metrics.ts'
+
+/** What a login would have obtained. */
+export interface ReadySession {
+  readonly id: string
+  readonly accessToken: string
+  readonly idToken: string
+  readonly refreshToken: string
+}
+
+/** The deployment that the sessions belong to, and their times. */
+export interface ReadySessionsOptions {
+  readonly redisUrl: string
+  /** `SESSION_SECRET`. */
+  readonly secret: string
+  readonly issuer: string
+  readonly clientId: string
+  readonly audience: string
+  readonly lifetimeMs: number
+  /** How long the access token lasts; as long as the session unless told otherwise. */
+  readonly accessTokenMs?: number
+  /** The clock; the system's unless told otherwise. */
+  readonly nowMs?: number
+}
+
+/** Written at the same time; more would only wait longer than a command may. */
+const batchSize = 500
+const connectLimitMs = 5_000
+
+/** Writes sessions to Redis as logins would have left them: for what needs more of them than anybody can sign in. */
+export async function writeReadySessions(
+  sessions: Iterable<ReadySession>,
+  options: ReadySessionsOptions,
+): Promise<void> {
+  const storeOptions = { redisUrl: options.redisUrl, sessionMaxLifetime: options.lifetimeMs / 1_000 }
+  const store = createRedisStore(storeOptions, { telemetry: { log: silentLogger(), metrics: noMetrics } })
+  const seal = createRecordSeal({ ...options, sealer: createSealer([options.secret]) })
+  try {
+    await untilReady(store)
+    let batch: Promise<void>[] = []
+    for (const session of sessions) {
+      batch.push(writeSession(store, seal, session, options))
+      if (batch.length < batchSize) continue
+      await Promise.all(batch)
+      batch = []
+    }
+    await Promise.all(batch)
+  } finally {
+    await store.close()
+  }
+}
+
+/** The store never waits for its connection by itself. */
+async function untilReady(store: SessionStore): Promise<void> {
+  const untilMs = performance.now() + connectLimitMs
+  while (!store.status().ready && performance.now() < untilMs) await sleep(20)
+  await store.ping()
+}
+
+async function writeSession(
+  store: SessionStore,
+  seal: RecordSeal,
+  session: ReadySession,
+  options: ReadySessionsOptions,
+): Promise<void> {
+  const nowMs = options.nowMs ?? Date.now()
+  const h = hashSessionId(session.id)
+  const writeId = newWriteId()
+  const record = toRecord(session, options, nowMs)
+  const facts = { ...record, subjectIndex: '', providerSessionIndex: undefined }
+  const row = {
+    sealedRecord: seal.seal(session.id, h, writeId, record),
+    writeId,
+    sealedFacts: seal.sealFacts(h, facts),
+    lastSeenAtMs: nowMs,
+  }
+  if (!(await store.create(h, row, options.lifetimeMs))) throw new Error('a session exists already')
+}
+
+function toRecord(
+  { id, accessToken, idToken, refreshToken }: ReadySession,
+  { issuer, audience, lifetimeMs, accessTokenMs = lifetimeMs }: ReadySessionsOptions,
+  nowMs: number,
+): SessionRecord {
+  const identity = {
+    issuer,
+    subject: `user|${hashSessionId(id).slice(0, 8)}`,
+    providerSessionId: undefined,
+    loginIssuedAtSeconds: Math.floor(nowMs / 1_000),
+    authTimeSeconds: undefined,
+    acr: undefined,
+    claims: {},
+  }
+  const token = { value: accessToken, obtainedAtMs: nowMs, expiresAtMs: nowMs + accessTokenMs }
+  const tokens = { idToken, refreshToken, access: { [audience]: token } }
+  return { createdAtMs: nowMs, endsAtMs: nowMs + lifetimeMs, browserFamily: 'Firefox', identity, tokens }
+}
