@@ -51,6 +51,19 @@ export const commands: readonly [Command, ...Command[]] = [
     load: () => import('./sessions.ts'),
   },
   {
+    name: 'test-session',
+    usage: '--user … --access-token-file …',
+    summary: 'Make a session for a test user, on loopback.',
+    details: [
+      '  --user USER              a sub, or claims as JSON: {"sub":"alice","name":"Alice"}',
+      '  --access-token-file FILE the token that the API shall receive; - reads standard input',
+      '',
+      'Prints the cookie and the headers of a real session as JSON. For tests only: BASE_URL',
+      'must be on loopback, COATCHECK_TESTING must be on, and sessions must be in Redis.',
+    ],
+    load: () => import('./test-session.ts'),
+  },
+  {
     name: 'secret',
     summary: 'Make a random SESSION_SECRET.',
     details: ['256 bits, on standard output and nothing else: coatcheck secret > session-secret'],

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/load-config.ts'
 import { usesRedis } from '../config/rules.ts'
 import { createSealer } from '../sealing/sealer.ts'
@@ -6,16 +5,13 @@ import { createEnd } from '../session/end.ts'
 import { createOperatorSessions, type OperatorSessions } from '../session/operator.ts'
 import { createSessionRecords } from '../session/records.ts'
 import { createRedisStore } from '../session/redis-store.ts'
-import type { SessionStore } from '../session/store.ts'
+import { becomesReady } from '../session/store-ready.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import { noMetrics } from '../telemetry/metrics.ts'
 import { CommandError } from './command.ts'
 
 /** A Redis that has not answered by then is reported instead of waited for, milliseconds. */
 const connectWithinMs = 5_000
-
-/** How often a connection under way is looked at; the store tells nobody when it is there. Milliseconds. */
-const lookEveryMs = 25
 
 /** Every session in Redis, as an operator may see it. */
 export interface OpenedSessions {
@@ -36,7 +32,11 @@ export async function openSessions(config: Config): Promise<OpenedSessions> {
   }
   const telemetry = { log: silentLogger(), metrics: noMetrics }
   const store = createRedisStore(config, { telemetry })
-  await connected(store)
+  if (!(await becomesReady(store, connectWithinMs))) {
+    const { reason = 'Redis does not answer.' } = store.status()
+    await store.close()
+    throw new CommandError(`${reason.replace(/\.$/, '')}; see REDIS_URL`)
+  }
   const sealer = createSealer(config.sessionSecret)
   const records = createSessionRecords(
     { ...config, sessionCache: false },
@@ -52,16 +52,4 @@ export async function openSessions(config: Config): Promise<OpenedSessions> {
     now: Date.now,
   })
   return { sessions, close: () => store.close() }
-}
-
-async function connected(store: SessionStore): Promise<void> {
-  const deadlineMs = performance.now() + connectWithinMs
-  while (!store.status().ready) {
-    if (performance.now() >= deadlineMs) {
-      const { reason = 'Redis does not answer.' } = store.status()
-      await store.close()
-      throw new CommandError(`${reason.replace(/\.$/, '')}; see REDIS_URL`)
-    }
-    await sleep(lookEveryMs)
-  }
 }

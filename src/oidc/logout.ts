@@ -46,7 +46,9 @@ export function endSessionUrl(
 }
 
 function hintOf({ idToken, identity }: EndSessionRequest): Readonly<Record<string, string>> {
-  if (idToken !== undefined && idToken.length <= longestHint) return { id_token_hint: idToken }
+  // A session of the test kit has none.
+  if (idToken !== undefined && idToken !== '' && idToken.length <= longestHint)
+    return { id_token_hint: idToken }
   const hint = identity?.providerSessionId
   return hint === undefined || Buffer.byteLength(hint) > longestHint ? {} : { logout_hint: hint }
 }

@@ -35,6 +35,7 @@ function settingsOf(): string {
       paths: {
         coatcheck: at('src/app.ts'),
         'coatcheck/client': at('src/client/client.ts'),
+        'coatcheck/testing': at('src/testing/testing.ts'),
         '*': at('node_modules/*'),
       },
     },
@@ -47,7 +48,7 @@ function settingsOf(): string {
   })
 }
 
-describe.each(['client.md'])('the examples of docs/%s', (page) => {
+describe.each(['client.md', 'testing.md'])('the examples of docs/%s', (page) => {
   let folder = ''
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'coatcheck-examples-'))

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -53,6 +53,9 @@ describe('the published package', () => {
         'dist/cli.js',
         'dist/app.d.ts',
         'dist/client/client.js',
+        'dist/client/client.d.ts',
+        'dist/testing/testing.js',
+        'dist/testing/testing.d.ts',
         'LICENSE',
       ]),
     )
@@ -110,12 +113,27 @@ describe('the published package', () => {
     })
   })
 
-  it('can be imported there', async () => {
-    const script = "const { createGateway } = await import('coatcheck'); console.log(typeof createGateway)"
+  it.each([
+    ['coatcheck', 'createGateway'],
+    ['coatcheck/client', 'createCoatcheck'],
+    ['coatcheck/testing', 'createTestSession'],
+  ])('can be imported there as %s', async (name, export_) => {
+    const script = `console.log(typeof (await import('${name}')).${export_})`
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
       cwd: join(folder, 'empty'),
     })
     expect(stdout.trim()).toBe('function')
+  })
+
+  it('has a browser helper that needs none of the rest', async () => {
+    const client = join(folder, 'empty', 'node_modules', 'coatcheck', 'dist', 'client')
+    const scripts = (await readdir(client)).filter((name) => name.endsWith('.js'))
+    const texts = await Promise.all(scripts.map((name) => readFile(join(client, name), 'utf8')))
+    const imported = texts.flatMap((text) =>
+      [...text.matchAll(/from '([^']+)'/g)].map(([, path = '']) => path),
+    )
+    expect(imported.length).toBeGreaterThan(0)
+    expect(imported.filter((path) => !/^\.\/[\w-]+\.js$/.test(path))).toEqual([])
   })
 
   it('says in one line that an old Node will not do', async () => {
