@@ -30,22 +30,44 @@ export interface Nginx {
   stop(): Promise<void>
 }
 
-/** Starts nginx with the shipped configuration, all but its names and ports, in a folder of its own and as whoever runs the tests. */
+/** Starts nginx with the shipped configuration, all but its names and ports, as whoever runs the tests. */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
+  const [port, plainPort] = [await freePort(), await freePort()]
+  const shipped = await readFile(new URL('../../deploy/nginx/coatcheck.conf', import.meta.url), 'utf8')
+  return { port, plainPort, ...(await runNginx(render(shipped, { ...options, port, plainPort }), port)) }
+}
+
+/** Starts nginx as a shared cache, eager to keep whatever it may, in front of `gatewayPort`; `x-cache` says where an answer is from. */
+export async function startSharedCache(gatewayPort: number): Promise<Pick<Nginx, 'port' | 'stop'>> {
+  const port = await freePort()
+  const configuration = `
+    proxy_cache_path cache keys_zone=shared:1m;
+    server {
+      listen 127.0.0.1:${port};
+      location / {
+        proxy_pass http://127.0.0.1:${gatewayPort};
+        proxy_http_version 1.1;
+        proxy_cache shared;
+        proxy_cache_valid any 10m;
+        proxy_cache_key $request_uri;
+        add_header x-cache $upstream_cache_status always;
+      }
+    }`
+  return { port, ...(await runNginx(configuration, port)) }
+}
+
+/** Runs nginx in a folder of its own until it listens on `port`. */
+async function runNginx(configuration: string, port: number): Promise<Pick<Nginx, 'errors' | 'stop'>> {
   const binary = findNginx()
   if (binary === undefined) throw new Error('this test needs nginx')
   const folder = await mkdtemp(join(tmpdir(), 'coatcheck-nginx-'))
-  const [port, plainPort] = [await freePort(), await freePort()]
-  const shipped = await readFile(new URL('../../deploy/nginx/coatcheck.conf', import.meta.url), 'utf8')
   await mkdir(join(folder, 'temp'))
-  await writeFile(join(folder, 'coatcheck.conf'), render(shipped, { ...options, port, plainPort }))
+  await writeFile(join(folder, 'coatcheck.conf'), configuration)
   await writeFile(join(folder, 'nginx.conf'), mainConfiguration)
   const args = ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log']
   const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   await listening(child, port)
   return {
-    port,
-    plainPort,
     errors: () => readFile(join(folder, 'error.log'), 'utf8'),
     async stop() {
       const exited = new Promise((resolve) => child.once('exit', resolve))

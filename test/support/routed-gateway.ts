@@ -58,6 +58,8 @@ export interface RoutedGateway {
   readonly origin: string
   /** The `cookie` header of the user's browser. */
   readonly cookie: string
+  /** Signs in once more, in another browser; resolves to its `cookie` header. */
+  signIn(): Promise<string>
   readonly provider: ScriptedProvider
   readonly upstreams: ReadonlyMap<RoutePrefix, Upstream>
   /** Everything that reached any upstream; what came since the last call is at the end. */
@@ -100,6 +102,7 @@ export async function startRoutedGateway(
     port,
     origin,
     cookie,
+    signIn: () => signIn(origin, provider),
     provider,
     upstreams,
     arrivals: recordArrivals(upstreams),
