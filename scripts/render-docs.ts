@@ -1,13 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { routesFileJsonSchema } from '../src/config/routes-schema.ts'
 import { renderConfigurationPage, renderEnvExample } from './render-settings.ts'
+import { renderAuditPage, renderMetricsPage } from './render-telemetry.ts'
 
-/** Everything that is rendered from the settings table and the routes schema, by path from the project's root. */
+/** Everything that is rendered from tables in the sources, by path from the project's root. */
 export function renderDocuments(): Readonly<Record<string, string>> {
   const schema = routesFileJsonSchema()
   return {
     '.env.example': renderEnvExample(),
+    'docs/audit-events.md': renderAuditPage(),
     'docs/configuration.md': renderConfigurationPage(schema),
+    'docs/metrics.md': renderMetricsPage(),
     'docs/routes-file.schema.json': `${JSON.stringify(schema, undefined, 2)}\n`,
   }
 }

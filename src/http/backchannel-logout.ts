@@ -39,7 +39,14 @@ export function createBackchannelLogout(context: HttpContext) {
     const error = toFailure(thrown)
     const { status, detail } = problemRules[error.code]
     const isRepeatable = status >= firstServerStatus || error.code === 'rate_limited'
-    telemetry.metrics.logout('backchannel', isRepeatable ? 'failed' : 'invalid')
+    const outcome = isRepeatable ? 'failed' : 'invalid'
+    telemetry.metrics.logout('backchannel', outcome)
+    telemetry.audit.event('logout.backchannel', {
+      requestId: request.id,
+      outcome,
+      code: error.code,
+      ...(error.detail === undefined ? {} : { reason: error.detail }),
+    })
     reportError(telemetry, error, request.id)
     const body = {
       error: isRepeatable ? 'temporarily_unavailable' : 'invalid_request',

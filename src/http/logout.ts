@@ -27,9 +27,9 @@ export async function logOut(
   session: OpenSession | undefined,
 ): Promise<FastifyReply> {
   const returnTo = logoutReturnTo(context, request)
-  if (session !== undefined) await endSession(context, session)
+  const revoked = session === undefined ? undefined : await endSession(context, session)
   const leaving = leave(context, request, session, returnTo)
-  report(context, request, session)
+  report(context, request, session, revoked)
   reply
     .header('set-cookie', [context.cookies.clearSession(), ...leaving.setCookies])
     // Not "cookies": that clears those of sibling hosts, and not "storage": the app's drafts are its own.
@@ -38,11 +38,14 @@ export async function logOut(
   return wantsJson ? reply.send({ redirectTo: leaving.url }) : reply.redirect(leaving.url, 303)
 }
 
-/** Ends a session whose cookie is at hand: here first, then at the provider (RFC 7009; at most 2 s, best effort). */
-export async function endSession(context: HttpContext, session: OpenSession): Promise<void> {
+/**
+ * Ends a session whose cookie is at hand: here first, then at the provider (RFC 7009; at most 2 s, best effort). Resolves to whether the
+ * provider confirmed the latter; `undefined`: there was nothing to revoke.
+ */
+export async function endSession(context: HttpContext, session: OpenSession): Promise<boolean | undefined> {
   await context.sessions.endOpened(session)
   const { refreshToken } = session.record.tokens
-  if (refreshToken !== undefined) await context.provider.revoke(refreshToken)
+  return refreshToken === undefined ? undefined : context.provider.revoke(refreshToken)
 }
 
 /** Where the browser goes now, and what it must remember until it comes back. */
@@ -68,7 +71,12 @@ function leave(
   return { url: url.href, setCookies }
 }
 
-function report({ telemetry }: HttpContext, request: FastifyRequest, session: OpenSession | undefined): void {
+function report(
+  { telemetry }: HttpContext,
+  request: FastifyRequest,
+  session: OpenSession | undefined,
+  revoked: boolean | undefined,
+): void {
   const outcome = session === undefined ? 'no_session' : 'ended'
   const { sessionRef, userRef } = session?.view ?? {}
   telemetry.metrics.logout('browser', outcome)
@@ -77,5 +85,6 @@ function report({ telemetry }: HttpContext, request: FastifyRequest, session: Op
     outcome,
     ...(sessionRef === undefined ? {} : { sessionRef }),
     ...(userRef === undefined ? {} : { userRef }),
+    ...(revoked === undefined ? {} : { revoked }),
   })
 }

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { isSessionHash } from '../session/session-keys.ts'
 import type { ListedSession, OpenSession } from '../session/sessions.ts'
+import type { FieldsOf } from '../telemetry/audit.ts'
 import type { HttpContext } from './http-context.ts'
 import { endSession } from './logout.ts'
 import { requireSession } from './session-plugin.ts'
@@ -54,11 +55,12 @@ export function createSessionEnding(context: HttpContext) {
     const listed = own.find(({ id }) => id === untrustedId)
     if (listed === undefined) throw new GatewayError('not_found')
     if (listed.current) {
-      await endSession(context, session)
+      const revoked = await endSession(context, session)
+      report(context, request, session, { reason: 'ended_from_list', count: 1, revoked })
       reply.header('set-cookie', context.cookies.clearSession())
     } else if (!(await context.sessions.endListed(session, listed.id))) {
       throw new GatewayError('not_found')
-    }
+    } else report(context, request, session, { reason: 'ended_from_list', count: 1 })
     return reply.code(204).send()
   }
 }
@@ -69,7 +71,18 @@ export function createAllSessionsEnding(context: HttpContext) {
     const session = requireSession(request, context)
     const ended = await context.sessions.endAllOf(session)
     const { refreshToken } = session.record.tokens
-    if (refreshToken !== undefined) await context.provider.revoke(refreshToken)
+    const revoked = refreshToken === undefined ? undefined : await context.provider.revoke(refreshToken)
+    report(context, request, session, { reason: 'ended_all', count: ended, revoked })
     return reply.header('set-cookie', context.cookies.clearSession()).send({ ended })
   }
+}
+
+/** @param session the one that the request came with */
+function report(
+  { telemetry }: HttpContext,
+  request: FastifyRequest,
+  { view: { sessionRef, userRef } }: OpenSession,
+  facts: Pick<FieldsOf<'session.ended'>, 'reason' | 'count' | 'revoked'>,
+): void {
+  telemetry.audit.event('session.ended', { requestId: request.id, sessionRef, userRef, ...facts })
 }

@@ -22,7 +22,7 @@ export const gatewaySeries = {
     name: 'coatcheck_problems_total',
     kind: 'counter',
     help: 'Requests answered with a problem of the gateway’s own.',
-    labels: { code: 'a code of [errors](errors.md)' },
+    labels: { code: 'a problem code, as [endpoints](endpoints.md) lists them' },
   },
   upstream: {
     name: 'coatcheck_upstream_duration_seconds',

@@ -213,7 +213,7 @@ describe('settings of OpenTelemetry', () => {
     expect(headerList('api-key=a%20b, x-tenant = c=d')).toEqual({ 'api-key': 'a b', 'x-tenant': 'c=d' })
   })
 
-  it.each(['api-key', '=value', 'a b=c', 'a=%0d%0ab: c', 'a=%zz', 'a=1,,b=2'])(
+  it.each(['api-key', '=v4lue', 'a b=c', 'a=%0d%0ab: c', 'a=%zz', 'a=1,,b=2'])(
     'refuse %j without repeating it',
     (untrusted) => {
       expect(() => headerList(untrusted)).toThrow(ValueFault)

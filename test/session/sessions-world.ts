@@ -7,7 +7,8 @@ import { createSessionRecords, type SessionRecords } from '../../src/session/rec
 import { newSessionId } from '../../src/session/session-keys.ts'
 import type { AccessTokens, OpenSession, Sessions } from '../../src/session/sessions.ts'
 import type { SessionStore } from '../../src/session/store.ts'
-import type { AuditEventName, AuditFields } from '../../src/telemetry/audit.ts'
+import type { AuditFields } from '../../src/telemetry/audit.ts'
+import type { AuditEventName } from '../../src/telemetry/audit-events.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { type Metrics, noMetrics } from '../../src/telemetry/metrics.ts'
 
