@@ -75,7 +75,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   const admin = registerAdmin(app, telemetry, checkReadiness)
   installRequestLog(app, outcomes, telemetry.tracing)
   installSecurityHeaders(app, context.transportHeaders)
-  installOverloadProtection(app, { ...context, log: telemetry.log })
+  installOverloadProtection(app, context)
   installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installAnswers(app, config, context)

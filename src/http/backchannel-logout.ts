@@ -31,7 +31,7 @@ export function createBackchannelLogout(context: HttpContext) {
       return await provider.verifyLogoutToken(readLogoutToken(request.body), sessions.isNamed)
     } catch (error) {
       const isTheirs = problemRules[toFailure(error).code].status < firstServerStatus
-      throw (isTheirs ? limits.countMiss(request) : undefined) ?? error
+      throw (isTheirs ? limits.countStray(request) : undefined) ?? error
     }
   }
 

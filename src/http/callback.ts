@@ -51,7 +51,7 @@ function findByState(context: HttpContext, request: FastifyRequest): FoundTransa
   const found = findTransactions(context, 'login', request.headers.cookie)
   const match = found.find(({ transaction }) => transaction.state === state)
   if (match === undefined) {
-    const refusal = context.limits.countMiss(request)
+    const refusal = context.limits.countStray(request)
     throw refusal ?? new GatewayError('login_state_invalid', { context: { reason: 'no cookie' } })
   }
   // A login that this browser began is never limited by address, only against its own repetition.

@@ -20,10 +20,10 @@ export function createFrontchannelLogout(context: HttpContext) {
     if (untrusted.get('iss') !== provider.issuer) throw invalid('The parameter iss must name the provider.')
     const sid = untrusted.get('sid')
     if (sid === undefined || sid === '') throw invalid('The parameter sid is missing.')
-    limits.admitLookup(request)
+    limits.admitStray(request)
     const count = await sessions.endByProviderSession(provider.issuer, sid)
     const outcome = count > 0 ? 'ended' : 'unknown'
-    if (count === 0) limits.countMiss(request)
+    if (count === 0) limits.countStray(request)
     telemetry.metrics.logout('frontchannel', outcome)
     telemetry.audit.event('logout.frontchannel', { requestId: request.id, outcome, count })
     return reply.headers(headers).send(pages.loggedOut())

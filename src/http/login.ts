@@ -16,8 +16,9 @@ export function createLogin(context: HttpContext) {
   async function login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Link checkers ask this way; a cookie and a state would be wasted on them.
     if (request.method === 'HEAD') return reply.code(200).send()
-    limits.admitLogin(request)
     expectLoginNavigation(request.headers)
+    // Only now: pages of other sites can make a browser ask for this in many ways, and would use up what its user needs.
+    limits.admitLogin(request)
     const untrusted = readQuery(request.raw.url ?? '', rules)
     const returnTo = context.resolveReturnTo(untrusted.get('returnTo') ?? '/')
     if (returnTo === undefined) throw new GatewayError('return_to_invalid')

@@ -26,6 +26,8 @@ const noMore: Limits = {
   admitLookup: refuse,
   admitSession: refuse,
   countMiss: () => limited,
+  admitStray: refuse,
+  countStray: () => limited,
 }
 
 /** A request, after what makes it end as it shall. */

@@ -28,11 +28,18 @@ export interface AddressLimits {
    * Before the store is asked for a session: refuses while the address has used up its misses, unless this process knows the session.
    * Next to free while no address has. @throws GatewayError `rate_limited`
    */
-  admitLookup(request: FastifyRequest, untrustedSessionId?: string): void
+  admitLookup(request: FastifyRequest, untrustedSessionId: string): void
   /** A session was found. */
   noteLive(h: string): void
-  /** Counts a request that has no session, or shows nothing that is ours. Returns the error to answer with when they are too many. */
+  /** Counts a request that has no session. Returns the error to answer with when they are too many. */
   countMiss(request: FastifyRequest): GatewayError | undefined
+  /** Before the store is asked about something that only its holder should know: refuses while too much of that was unknown. @throws GatewayError `rate_limited` */
+  admitStray(request: FastifyRequest): void
+  /**
+   * Counts what leads nowhere: callbacks that nobody began here, unknown session ids of the provider, invalid logout tokens. Apart from
+   * misses, because pages of other sites can make browsers send these. Returns the error to answer with when they are too many.
+   */
+  countStray(request: FastifyRequest): GatewayError | undefined
 }
 
 /** What limits by address need. */
@@ -49,6 +56,7 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
   // Apart from each other: tabs that were left open overnight keep asking in vain, and must not keep their owners from signing in.
   const logins = createTokenBuckets(addressRules, now)
   const misses = createTokenBuckets(addressRules, now)
+  const strays = createTokenBuckets(addressRules, now)
   const live = new LRUCache<string, true>({ max: mostLiveSessions })
   const warnOf = createWarnings(log)
   const report = createReport(log, now)
@@ -69,6 +77,11 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
     const waitMs = buckets.take(key)
     return waitMs > 0 ? refuse(key, waitMs) : undefined
   }
+  const expectRest = (buckets: TokenBuckets, request: FastifyRequest): void => {
+    const key = keyOf(request)
+    const waitMs = key === undefined ? 0 : buckets.wait(key)
+    if (key !== undefined && waitMs > 0) throw refuse(key, waitMs)
+  }
   return {
     admitLogin(request) {
       const refusal = take(logins, request)
@@ -76,13 +89,15 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
     },
     admitLookup(request, untrustedSessionId) {
       if (!misses.isAnyEmpty()) return
-      if (untrustedSessionId !== undefined && live.has(hashSessionId(untrustedSessionId))) return
-      const key = keyOf(request)
-      const waitMs = key === undefined ? 0 : misses.wait(key)
-      if (key !== undefined && waitMs > 0) throw refuse(key, waitMs)
+      if (live.has(hashSessionId(untrustedSessionId))) return
+      expectRest(misses, request)
     },
     noteLive: (h) => void live.set(h, true),
     countMiss: (request) => take(misses, request),
+    admitStray(request) {
+      if (strays.isAnyEmpty()) expectRest(strays, request)
+    },
+    countStray: (request) => take(strays, request),
   }
 }
 

@@ -86,6 +86,8 @@ export const noLimits: Limits = {
   admitLookup: nothing,
   noteLive: nothing,
   countMiss: nothing,
+  admitStray: nothing,
+  countStray: nothing,
   admitSession: nothing,
   admitTransaction: nothing,
   admitRefresh: soon,

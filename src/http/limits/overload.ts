@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { Logger } from '../../telemetry/telemetry.ts'
+import type { Logger, Telemetry } from '../../telemetry/telemetry.ts'
 import type { ErrorAnswers } from '../error-answer.ts'
 import type { GatewayPaths } from '../paths.ts'
 
@@ -41,7 +41,7 @@ export function createShedder(): Shedder {
 export interface OverloadDependencies {
   readonly paths: Pick<GatewayPaths, 'livez' | 'readyz'>
   readonly errorAnswers: ErrorAnswers
-  readonly log: Logger
+  readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>
   readonly shedder?: Shedder
   /** Chooses whom it meets: at least 0, less than 1. */
   readonly random?: () => number
@@ -52,10 +52,11 @@ export interface OverloadDependencies {
  * go on. Probes are always answered: a process that is restarted for being busy only leaves its work to the others.
  */
 export function installOverloadProtection(app: FastifyInstance, dependencies: OverloadDependencies): void {
-  const { paths, errorAnswers, random = Math.random, shedder = createShedder() } = dependencies
+  const { paths, errorAnswers, telemetry, random = Math.random, shedder = createShedder() } = dependencies
   const probes = new Set<string | undefined>([paths.livez, paths.readyz])
-  // No line for each: writing thousands of them would be more of what there is too much of.
+  // Counted, without a line for each: writing thousands of them would be more of what there is too much of.
   const turnAway = (request: FastifyRequest, reply: FastifyReply): void => {
+    telemetry.metrics.problem('overloaded')
     const { status, headers, body } = errorAnswers.render(new GatewayError('overloaded'), request)
     void reply.code(status).headers(headers).send(body)
   }
@@ -67,7 +68,7 @@ export function installOverloadProtection(app: FastifyInstance, dependencies: Ov
       else turnAway(request, reply)
     },
   )
-  const stop = sampleEventLoop(tellingOf(shedder, dependencies.log))
+  const stop = sampleEventLoop(tellingOf(shedder, telemetry.log))
   app.addHook('onClose', async () => stop())
 }
 

@@ -91,7 +91,6 @@ describe('an address', () => {
     const refused = await ask('/session', forged())
     expect(refused.statusCode).toBe(429)
     expect(refused.json()).toMatchObject({ code: 'rate_limited' })
-    expect(await status('/frontchannel-logout?iss=https://issuer.example/&sid=x')).toBe(429)
     expect(await status('/logout', { ...forged(), method: 'POST' })).toBe(429)
     expect(gateway.sessions.calls).toEqual([])
   })
@@ -129,6 +128,40 @@ describe('an address', () => {
     expect(await status(url, { cookie })).toBe(303)
   })
 
+  it('is counted for sessions of the provider that are unknown, and the store hears no more of them', async () => {
+    const url = '/frontchannel-logout?iss=https://issuer.example/&sid='
+    await flood(`${url}unknown`)
+    gateway.sessions.calls.length = 0
+    expect(await status(`${url}sid-1`)).toBe(429)
+    expect(gateway.sessions.calls).toEqual([])
+    expect(await status(`${url}sid-1`, { from: neighbour })).toBe(200)
+  })
+
+  it('loses none of its sign-ins and sessions to what pages of other sites make its browsers send', async () => {
+    const elsewhere = {
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'no-cors',
+      'sec-fetch-dest': 'image',
+    }
+    const urls = [
+      '/login',
+      '/callback?state=x',
+      '/session',
+      '/frontchannel-logout?iss=https://issuer.example/&sid=x',
+    ]
+    for (let one = 0; one < urls.length * (burst + 1); one += 1) {
+      await gateway.app.inject({
+        url: urls[one % urls.length] ?? '',
+        headers: elsewhere,
+        remoteAddress: attacker,
+      })
+    }
+    const cookie = withSession(gateway.sessions.add())
+    expect([await status('/login'), await status('/session'), await status('/session', { cookie })]).toEqual([
+      303, 200, 200,
+    ])
+  })
+
   it('is counted for logout tokens that are none, and told that a repetition may help', async () => {
     await flood('/backchannel-logout', burst, () => ({ method: 'POST', payload: 'logout_token=bad' }))
     const refused = await ask('/backchannel-logout', { method: 'POST', payload: 'logout_token=bad' })
@@ -137,7 +170,7 @@ describe('an address', () => {
   })
 
   it('may always deliver a logout token that is valid', async () => {
-    await flood('/session')
+    await flood('/backchannel-logout', burst + 1, () => ({ method: 'POST', payload: 'logout_token=bad' }))
     expect(await status('/backchannel-logout', { method: 'POST', payload: 'logout_token=good' })).toBe(200)
   })
 

@@ -5,6 +5,7 @@ import { createErrorAnswers } from '../../../src/http/error-answer.ts'
 import { createShedder, installOverloadProtection, type Shedder } from '../../../src/http/limits/overload.ts'
 import { createPages } from '../../../src/http/pages.ts'
 import { silentLogger } from '../../../src/telemetry/logger.ts'
+import { noMetrics } from '../../../src/telemetry/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
 
 const observeAll = (shedder: Shedder, lags: readonly number[]): void => {
@@ -49,14 +50,19 @@ describe('the share of requests that is turned away', () => {
 
 describe('an overloaded gateway', () => {
   let app: FastifyInstance | undefined
+  const counted: string[] = []
   afterEach(() => app?.close())
 
   function build(shedder: Shedder, random = () => 0.5): FastifyInstance {
     app = Fastify()
+    const telemetry = {
+      log: silentLogger(),
+      metrics: { ...noMetrics, problem: (code: string) => void counted.push(code) },
+    }
     const paths = { livez: '/livez', readyz: '/readyz' }
     const pages = createPages({ app: '/', login: '/login' })
     const errorAnswers = createErrorAnswers({ loginUrl: '/login', pages, transportHeaders: {} })
-    installOverloadProtection(app, { paths, errorAnswers, log: silentLogger(), shedder, random })
+    installOverloadProtection(app, { paths, errorAnswers, telemetry, shedder, random })
     for (const path of ['/livez', '/readyz', '/api']) app.get(path, async () => 'served')
     return app
   }
@@ -70,6 +76,7 @@ describe('an overloaded gateway', () => {
       'retry-after': '1',
     })
     expect(answer.json()).toMatchObject({ status: 503, code: 'overloaded' })
+    expect(counted).toEqual(['overloaded'])
   })
 
   it('serves the rest', async () => {
