@@ -123,8 +123,16 @@ function rememberOffline({ oidc, query }: ProviderContext): void {
 
 const customizeJwt =
   (tenant: DemoTenant) =>
-  (_ctx: unknown, token: TokenSource, jwt: { header?: object; payload: Record<string, unknown> }): void =>
+  (
+    { oidc }: ProviderContext,
+    token: TokenSource,
+    jwt: { header?: object; payload: Record<string, unknown> },
+  ): void => {
     shapeAccessToken(tenant, token, jwt)
+    // Auth0 needs an Action for this: APIs that ask for a fresh sign-in have to see when the last one was (RFC 9470 section 6.1).
+    const { AuthorizationCode: code, RefreshToken: refreshToken } = oidc.entities
+    jwt.payload.auth_time = code?.authTime ?? refreshToken?.authTime
+  }
 
 function findAccount(tenant: DemoTenant, id: string): object | undefined {
   const user = tenant.users.find((candidate) => candidate.id === id)

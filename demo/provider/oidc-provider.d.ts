@@ -26,7 +26,7 @@ declare module 'oidc-provider' {
     readonly requestParamOIDCScopes: Set<string>
     readonly requestParamScopes: Set<string>
     readonly resourceServers: Readonly<Record<string, { readonly scopes: Set<string> }>>
-    readonly entities: { RefreshToken?: TokenSource }
+    readonly entities: { RefreshToken?: TokenSource; AuthorizationCode?: TokenSource }
   }
 
   export interface TokenSource {
@@ -34,6 +34,8 @@ declare module 'oidc-provider' {
     readonly accountId: string
     readonly clientId: string
     readonly resourceServer?: { identifier(): string }
+    /** When the user signed in, epoch seconds. */
+    readonly authTime?: number
     sid?: string | undefined
   }
 

@@ -33,7 +33,7 @@ export async function beginLogin(
 ): Promise<{ readonly url: URL; readonly transaction: LoginTransaction }> {
   const configuration = await client.configuration()
   const transaction = newTransaction(request, now())
-  const url = buildAuthorizationUrl(configuration, {
+  const parameters = new URLSearchParams({
     ...request.parameters,
     // What the operator has fixed wins over what a link asks for.
     ...options.authorizationParameters,
@@ -46,7 +46,21 @@ export async function beginLogin(
     code_challenge: await calculatePKCECodeChallenge(transaction.codeVerifier),
     code_challenge_method: 'S256',
   })
-  return { url, transaction }
+  for (const resource of furtherResources(options)) parameters.append('resource', resource)
+  return { url: buildAuthorizationUrl(configuration, parameters), transaction }
+}
+
+/**
+ * The other APIs that are named by `resource`: a refresh gets tokens only for those that the authorization request has named (RFC 8707
+ * section 2.2).
+ */
+function furtherResources({ audience, routes = [] }: ProviderOptions): readonly string[] {
+  const named = [audience, ...routes.map((route) => route.audience)].map((each) =>
+    each === undefined ? undefined : audienceParameters(each).resource,
+  )
+  return [...new Set(named.slice(1))].filter(
+    (resource): resource is string => resource !== undefined && resource !== named[0],
+  )
 }
 
 function newTransaction(request: LoginRequest, nowMs: number): LoginTransaction {

@@ -13,6 +13,8 @@ export interface ProviderOptions extends ClientAuthenticationOptions {
   readonly scope: string
   /** The API whose audience the login asks for. */
   readonly audience: ApiAudience
+  /** Where tokens go; an API of its own has an audience of its own. */
+  readonly routes?: readonly { readonly audience?: ApiAudience | undefined }[]
   readonly accessTokenFormat: 'jwt' | 'jwt-without-aud' | 'any'
   readonly authorizationParameters: Readonly<Record<string, string>>
   readonly tokenParameters: Readonly<Record<string, string>>

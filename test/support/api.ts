@@ -15,6 +15,8 @@ export interface TestApi {
   readonly url: string
   readonly port: number
   readonly requests: readonly ApiRequest[]
+  /** `/fresh` demands a sign-in not before this, epoch seconds. */
+  signedInSince: number
   /** Event streams that are open. */
   openStreams(): number
   stop(): Promise<void>
@@ -30,12 +32,14 @@ export interface TestApiOptions {
   readonly jwksUri?: string
 }
 
+const freshChallenge = 'Bearer error="insufficient_user_authentication", max_age="0"'
+
 /** Demanded by `/admin`. */
 const adminPermission = 'admin:orders'
 
 /**
  * Starts the API on loopback:
- * `/admin` demands a permission, `/events` is an event stream, everything else answers who called and what was sent.
+ * `/admin` demands a permission, `/fresh` a fresh sign-in (RFC 9470), `/events` is an event stream, everything else answers who called and what was sent.
  */
 export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
   const port = await freePort()
@@ -63,6 +67,9 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
     if (target.startsWith('/admin') && !permissionsOf(claims).includes(adminPermission)) {
       return answer(response, 403, { error: 'insufficient_permission' })
     }
+    if (target.startsWith('/fresh') && Number(claims.auth_time ?? 0) < api.signedInSince) {
+      return answer(response, 401, { error: 'stale' }, { 'www-authenticate': freshChallenge })
+    }
     answer(response, 200, {
       sub: claims.sub,
       aud: claims.aud,
@@ -78,7 +85,8 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
   const start = (): Promise<void> =>
     new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve()))
   await start()
-  return {
+  const api: TestApi = {
+    signedInSince: 0,
     url: `http://127.0.0.1:${port}`,
     port,
     requests,
@@ -90,6 +98,7 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
         server.closeAllConnections()
       }),
   }
+  return api
 }
 
 function openStream(response: ServerResponse, streams: Set<ServerResponse>): void {

@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { createAudit } from '../../src/telemetry/audit.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { eventually } from './eventually.ts'
 import { type Answer, exchange } from './exchange.ts'
 import { type RunningGateway, startGateway } from './gateway.ts'
 import { startRedis } from './redis.ts'
@@ -24,7 +25,7 @@ export interface FaultWorld {
     body?: string,
   ): Promise<Answer>
   /** From `/login` through the provider's approval; `change` is made to the query of the callback. */
-  logIn(change?: (query: URLSearchParams) => void): Promise<Answer>
+  logIn(change?: (query: URLSearchParams) => void, path?: string): Promise<Answer>
   /** A login that works. Returns the session's `Cookie` header. */
   signIn(): Promise<string>
   /** `POST /session/refresh`. */
@@ -81,8 +82,8 @@ export async function startFaultWorld(
         headers,
         address: { host: '127.0.0.1', port: gateway.port },
       }),
-    async logIn(change) {
-      const started = await world.request('GET', '/login')
+    async logIn(change, login = '/login') {
+      const started = await world.request('GET', login)
       const url = new URL(started.headers.location ?? '')
       const query = new URLSearchParams(provider.approve(url))
       for (const name of ['state', 'nonce']) secrets.add(url.searchParams.get(name) ?? '')
@@ -130,6 +131,7 @@ export async function startFaultWorld(
       await redis.stop()
     },
   }
+  await eventually(async () => expect((await world.request('GET', '/readyz')).status).toBe(200))
   return world
 }
 

@@ -28,7 +28,7 @@ export interface ScriptedFaults {
   /** Makes the ID token of those claims in another way. */
   signIdToken?: (claims: Members, header: Members) => string | Promise<string>
   /** As above; a text that is returned replaces the whole token. */
-  accessToken?: (claims: Members, header: Members) => string | undefined
+  accessToken?: (claims: Members, header: Members, form: URLSearchParams) => string | undefined
 }
 
 /** A request as the provider saw it. */
@@ -61,6 +61,8 @@ export interface ScriptedProvider {
   signText(claims: string, header?: Members): Promise<string>
   /** A logout token for the session of every login here, `changes` made to its claims. */
   logoutToken(changes?: Members, header?: Members): Promise<string>
+  /** The public parts of all keys that have ever signed. */
+  readonly publicKeys: readonly JWK[]
   /** From now on another key signs, and only that one is published. */
   rotateKeys(): Promise<void>
   stop(): Promise<void>
@@ -138,7 +140,7 @@ export async function startScriptedProvider(
   const issued: string[] = []
   const nonces = new Map<string, string | null>()
   let key = await newSigningKey('key-1')
-  let keys = 1
+  const publicKeys = [key.jwk]
   const server = createServer((request, response) => {
     handle(request).then(
       (answer) => send(response, answer),
@@ -153,10 +155,11 @@ export async function startScriptedProvider(
   const sign = (claims: Members, header: Members = {}) => signWith(key, claims, header)
   const timed = (claims: Members) => ({ ...claims, iat: nowSeconds(), exp: nowSeconds() + lifeSeconds })
 
-  async function accessToken(): Promise<string> {
+  async function accessToken(form: URLSearchParams): Promise<string> {
     const header: Members = {}
-    const claims: Members = timed({ iss: issuer, sub: 'alice', aud: [audience], jti: randomId() })
-    return faults.accessToken?.(claims, header) ?? sign(claims, header)
+    const aud = form.get('audience') ?? form.get('resource') ?? audience
+    const claims: Members = timed({ iss: issuer, sub: 'alice', aud: [aud], jti: randomId() })
+    return faults.accessToken?.(claims, header, form) ?? sign(claims, header)
   }
 
   async function tokenAnswer(form: URLSearchParams): Promise<ScriptedAnswer> {
@@ -164,7 +167,7 @@ export async function startScriptedProvider(
     const header: Members = {}
     const user = { sub: 'alice', name: 'Alice', sid: 'sid-1' }
     const claims: Members = timed({ iss: issuer, aud: clientId, ...user, ...(nonce ? { nonce } : {}) })
-    const access = await accessToken()
+    const access = await accessToken(form)
     faults.idToken?.(claims, header, access)
     const answer = {
       access_token: access,
@@ -228,6 +231,7 @@ export async function startScriptedProvider(
     faults,
     requests,
     issued,
+    publicKeys,
     count: (place) => requests.filter((request) => request.path === place).length,
     approve,
     sign,
@@ -249,8 +253,9 @@ export async function startScriptedProvider(
         header,
       ),
     async rotateKeys() {
-      keys += 1
-      key = await newSigningKey(`key-${keys}`)
+      const next = await newSigningKey(`key-${publicKeys.length + 1}`)
+      publicKeys.push(next.jwk)
+      key = next
     },
     async stop() {
       server.closeAllConnections()

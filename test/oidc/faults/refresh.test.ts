@@ -193,7 +193,7 @@ it.each<readonly [string, () => ScriptedFaults, 'the new' | 'the old']>([
     }),
     'the new',
   ],
-])('a refresh that brings %s works, and %s refresh token is next', async (_name, fault, which) => {
+])('a refresh that brings $0 works, and $2 refresh token is next', async (_name, fault, which) => {
   Object.assign(world.provider.faults, fault())
   const answer = await world.refresh(cookie)
   expect(answer.json()).toMatchObject({ authenticated: true, user: { sub: 'alice', name: 'Alice' } })
