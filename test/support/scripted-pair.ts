@@ -45,6 +45,8 @@ export interface ScriptedPair {
   stop(): Promise<void>
 }
 
+const navigation = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+
 const sessionCookie = /^(__Host-Http-coatcheck=[\w-]{43});/
 
 /** The `Cookie` header for the session that an answer has handed out; `undefined` when there is none. */
@@ -108,7 +110,8 @@ async function build(
       const cookie = answer.setCookies[0]?.split(';')[0] ?? ''
       return { cookie, query: provider.approve(new URL(answer.headers.location ?? '')) }
     },
-    completeLogin: (side, { query, cookie }) => send(side, 'GET', `/callback?${query}`, { cookie }),
+    completeLogin: (side, { query, cookie }) =>
+      send(side, 'GET', `/callback?${query}`, { ...navigation, cookie }),
     async signIn(side) {
       const answer = await pair.completeLogin(side, await pair.beginLogin(side))
       const cookie = sessionCookieOf(answer)
