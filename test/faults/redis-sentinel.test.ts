@@ -37,16 +37,16 @@ describe('behind Sentinels, the store', () => {
         (error: { code?: string }) => String(error.code),
       )
       outcomes.add(outcome)
+      expect(outcome).toBe('found')
       expect(await store.touch(h, 2_000, 600_000)).toBe(true)
     }, 30_000)
     expect([...outcomes].sort()).toEqual(['found', 'session_store_unavailable'])
     await untilReady(logged, 10_000)
     expect(store.changes.epoch()).toBeGreaterThan(epoch)
-    // A touch that was given up on during the failover may still happen, and be heard as well.
     const heard = new Set<string | undefined>()
     store.changes.subscribe((changed) => heard.add(changed))
     await group.replica.client().del(`coatcheck:session:{${h}}`)
-    await eventually(() => expect([...heard]).toEqual([h]))
+    await eventually(() => expect(heard).toContain(h))
     expect(await store.read(h)).toBeUndefined()
   }, 60_000)
 })
