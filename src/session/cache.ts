@@ -4,6 +4,10 @@ import type { SessionChanges } from './store.ts'
 
 /** The proved upper bound on how long a change can go unnoticed, whatever the invalidation channel does; milliseconds. */
 const longestLifeMs = 10_000
+/** What the tokens of a session may take on average: with longer ones there is room for fewer sessions. Characters, a byte each. */
+const tokenRoom = 4_096
+/** What an entry takes beside its tokens, so that the sum stays an estimate of memory; bytes. */
+const entryBytes = 512
 
 /** A read of the store under way; only one that nothing crossed may be cached. */
 export interface ReadTicket {
@@ -38,9 +42,18 @@ interface Entry {
   readonly untilMs: number
 }
 
+function bytesOf({ access }: SessionView): number {
+  return Object.values(access).reduce((sum, { value }) => sum + value.length, entryBytes)
+}
+
 /** Makes an empty cache of at most `size` sessions; 0 turns it off. It listens to changes as long as the store lives. */
 export function createSessionCache(size: number, { changes, now }: SessionCacheDependencies): SessionCache {
-  const entries = new LRUCache<string, Entry>({ max: Math.max(1, size) })
+  const most = Math.max(1, size)
+  const entries = new LRUCache<string, Entry>({
+    max: most,
+    maxSize: most * (tokenRoom + entryBytes),
+    sizeCalculation: ({ view }) => bytesOf(view),
+  })
   const reads = new Map<string, ReadTicket>()
   let epoch = changes.epoch()
 

@@ -116,6 +116,18 @@ describe('the session cache', () => {
     expect(['h1', 'h2', 'h3'].map((h) => cache.get(h)?.h)).toEqual(['h1', undefined, 'h3'])
   })
 
+  it('keeps fewer sessions when their tokens are long, and none whose tokens would fill it', () => {
+    const withToken = (h: string, length: number): SessionView => ({
+      ...viewNamed(h),
+      access: { default: accessToken('t'.repeat(length), clock.now()) },
+    })
+    fill(withToken('h1', 3_000))
+    fill(withToken('h2', 6_500))
+    expect(['h1', 'h2'].map((h) => cache.get(h)?.h)).toEqual([undefined, 'h2'])
+    fill(withToken('h3', 10_000))
+    expect(['h2', 'h3'].map((h) => cache.get(h)?.h)).toEqual(['h2', undefined])
+  })
+
   it('notes later activity only, and none of what it does not hold', () => {
     fill(view)
     cache.noteActivity('h1', view.lastSeenAtMs + 7)

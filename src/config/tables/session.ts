@@ -35,7 +35,7 @@ export const sessionSettings = {
       example: 'off',
     }),
     SESSION_CACHE_SIZE: withDefault(wholeNumber(1, mostCachedSessions), '10000', {
-      doc: 'How many sessions one process keeps in that cache, at about 3 KB each.',
+      doc: 'How many sessions one process keeps in that cache, at about 3 KB each; fewer when their tokens are longer than 4 KB.',
       example: '50000',
     }),
   },
