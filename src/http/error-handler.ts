@@ -27,11 +27,22 @@ export function installErrorHandling(
   fallback?: NotFoundFallback,
 ): void {
   app.setErrorHandler(function answerError(thrown: unknown, request, reply) {
+    const length = unsatisfiedRange(thrown)
+    if (length !== undefined) return reply.code(rangeNotSatisfiable).header('content-range', length).send()
     return sendError(context, toGatewayError(thrown), request, reply)
   })
   app.setNotFoundHandler(function answerNotFound(request, reply) {
     return fallback?.(request, reply) ?? sendError(context, new GatewayError('not_found'), request, reply)
   })
+}
+
+const rangeNotSatisfiable = 416
+
+/** The `content-range` of a file of the app that is shorter than what was asked of it (RFC 9110 section 15.5.17). */
+function unsatisfiedRange(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !('statusCode' in thrown) || !('headers' in thrown)) return undefined
+  if (thrown.statusCode !== rangeNotSatisfiable) return undefined
+  return (thrown.headers as Readonly<Record<string, string>>)['Content-Range']
 }
 
 /** Answers with an error and reports it. */

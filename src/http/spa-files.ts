@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs'
+import { join, sep } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isNavigation } from './error-answer.ts'
@@ -36,7 +38,7 @@ export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOp
     cacheControl: false,
     // `allowedPath` decides: unlike this switch it can let `.well-known` pass.
     dotfiles: 'allow',
-    allowedPath: (untrustedPath) => !isHidden(untrustedPath),
+    allowedPath: (untrustedPath) => !isHidden(untrustedPath) && isWithinFolder(options.spaDir, untrustedPath),
     setHeaders: (reply, path) => {
       reply.header('cache-control', cacheControlOf(path))
       if (path.endsWith('.html')) {
@@ -72,6 +74,21 @@ function isHidden(untrustedPath: string): boolean {
     .replaceAll('%2e', '.')
     .split('/')
     .some((segment, index) => segment.startsWith('.') && !(index === 1 && segment === '.well-known'))
+}
+
+/**
+ * Whether a file lies in the folder once symbolic links are followed: those within it are how Kubernetes mounts files, while one that leads out
+ * of it would publish what is there.
+ */
+function isWithinFolder(folder: string, untrustedPath: string): boolean {
+  try {
+    const file = realpathSync(join(folder, untrustedPath))
+    const real = realpathSync(folder)
+    return file === real || file.startsWith(real.endsWith(sep) ? real : `${real}${sep}`)
+  } catch {
+    // There is no such file.
+    return false
+  }
 }
 
 function cacheControlOf(path: string): string {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -19,6 +19,7 @@ const files = {
 }
 
 let folder: string
+let outside: string
 let gateway: TestGateway
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'coatcheck-spa-'))
@@ -26,11 +27,17 @@ beforeAll(async () => {
     await mkdir(dirname(join(folder, name)), { recursive: true })
     await writeFile(join(folder, name), content)
   }
+  outside = await mkdtemp(join(tmpdir(), 'coatcheck-outside-'))
+  await writeFile(join(outside, 'secret.txt'), 'secret')
+  await symlink(join(outside, 'secret.txt'), join(folder, 'leak.txt'))
+  await symlink(outside, join(folder, 'leak'))
+  await symlink('assets', join(folder, 'current'))
   gateway = await buildGateway({ spaDir: folder })
 })
 afterAll(async () => {
   await gateway.app.close()
   await rm(folder, { recursive: true })
+  await rm(outside, { recursive: true })
 })
 
 const get = (url: string, headers: Record<string, string> = {}) => gateway.app.inject({ url, headers })
@@ -121,6 +128,8 @@ describe('the built app', () => {
     '/assets/..%5c.env',
     '/.well-known/../.env',
     '/x/.well-known/y',
+    '/leak.txt',
+    '/leak/secret.txt',
   ])('never shows %s', async (url) => {
     for (const headers of [{}, navigationHeaders]) {
       const answer = await get(url, headers)
@@ -132,6 +141,25 @@ describe('the built app', () => {
 
   it('shows what .well-known is for', async () => {
     expect((await get('/.well-known/security.txt')).body).toBe('contact')
+  })
+
+  it('follows symbolic links within its folder, as of mounted files', async () => {
+    expect((await get('/current/index-D1wrgTda.js')).body).toBe('hashed')
+  })
+
+  it.each([
+    ['bytes=0-2', 206, 'has', 'bytes 0-2/6'],
+    ['bytes=-2', 206, 'ed', 'bytes 4-5/6'],
+    ['bytes=99-', 416, '', 'bytes */6'],
+    ['bytes=0-1,3-4', 200, 'hashed', undefined],
+    ['lines=1-2', 200, 'hashed', undefined],
+  ])('answers the range %s with %i', async (range, status, body, contentRange) => {
+    const answer = await get('/assets/index-D1wrgTda.js', { range })
+    expect([answer.statusCode, answer.body, answer.headers['content-range']]).toEqual([
+      status,
+      body,
+      contentRange,
+    ])
   })
 
   it('answers HEAD like GET, without the body', async () => {
