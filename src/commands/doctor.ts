@@ -22,6 +22,7 @@ export async function run(context: CommandContext): Promise<number> {
   const print = isJson ? () => undefined : context.print
   const lines = createLineWriter(print)
   const announce = (url: string): void => {
+    lines.end()
     const line = `Open ${url} in a browser on this machine and sign in.`
     if (isJson) context.complain(line)
     else context.print(line)

@@ -9,6 +9,7 @@ import type { DoctorContext } from './check.ts'
 import { SkipCheck } from './finding.ts'
 import { examineFront } from './front/front.ts'
 import { type LoginDesk, realLogin } from './login/real-login.ts'
+import { plainText } from './plain-text.ts'
 import { authorizationAnswer } from './provider/authorization-answer.ts'
 import { discover } from './provider/discovery.ts'
 import { probeCodeGrant } from './provider/token-probe.ts'
@@ -67,7 +68,8 @@ export function createDoctorContext(config: Config, { now, desk }: ContextDepend
 /** The gateway is stricter than the checks of discovery are, and nothing can be tried without it. */
 async function expectUsable(provider: Provider): Promise<void> {
   await provider.beginLogin({ returnTo: '/', parameters: {}, endsSession: undefined }).catch(() => {
-    throw new SkipCheck('The gateway does not accept this discovery document.')
+    const reason = plainText(provider.status().reason ?? 'for a reason it does not tell')
+    throw new SkipCheck(`The gateway does not accept this discovery document: ${reason}.`)
   })
 }
 

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { apiAudience } from '../support/oidc-provider.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
+import { discoveryEndpointsCheck } from '../../src/doctor/checks/discovery-endpoints.ts'
+import { createDoctorContext } from '../../src/doctor/context.ts'
+import { SkipCheck } from '../../src/doctor/finding.ts'
+import { apiAudience, providerPaths } from '../support/oidc-provider.ts'
 import { startRedis } from '../support/redis.ts'
 import { audiences, type Clinic, findingOf, openClinic, secrets, troubles } from './clinic.ts'
 
@@ -169,6 +173,53 @@ describe('coatcheck doctor', () => {
       expect.objectContaining({ check: 'settings', status: 'fail', subject: 'PORT' }),
     ])
     expect(report).toMatchObject({ ok: false, issuer: null })
+  })
+
+  it('names a provider without endpoints, and one that offers too little', async () => {
+    const { gate, issuer } = clinic.provider
+    const path = providerPaths.discovery
+    const metadata = (await (await fetch(`${gate.origin}${path}`)).json()) as Record<string, unknown>
+    const undo = gate.answer(path, 200, { ...metadata, token_endpoint: 'http://elsewhere.example/token' })
+    const withoutToken = await clinic.examine()
+    undo()
+    expect(troubles(withoutToken)).toEqual(['fail discovery.endpoints'])
+    expect(findingOf(withoutToken, 'discovery.endpoints').summary).toBe(
+      'The provider announces no token_endpoint with https.',
+    )
+    const poor = {
+      issuer,
+      authorization_endpoint: metadata.authorization_endpoint,
+      token_endpoint: metadata.token_endpoint,
+      jwks_uri: metadata.jwks_uri,
+      id_token_signing_alg_values_supported: ['HS256'],
+      code_challenge_methods_supported: ['plain'],
+      require_pushed_authorization_requests: true,
+    }
+    const aged = { date: new Date(Date.now() - 3_600_000).toUTCString(), age: '3600' }
+    const undoPoor = gate.answer(path, 200, poor, aged)
+    const report = await clinic.examine()
+    undoPoor()
+    expect(troubles(report)).toEqual([
+      'fail discovery.keys',
+      'fail discovery.pkce',
+      'fail discovery.par',
+      'warn discovery.end-session',
+      'warn discovery.revocation',
+      'warn discovery.backchannel-logout',
+    ])
+  })
+
+  it('names whatever else keeps the gateway from taking a discovery document', async () => {
+    const refusal = 'The gateway does not accept this discovery document: the reason.'
+    const { context } = createDoctorContext(loadConfig(clinic.env), {
+      now: Date.now,
+      desk: { announce: () => undefined, waitMs: 0 },
+    })
+    const provider = () => Promise.reject(new SkipCheck(refusal))
+    expect(await discoveryEndpointsCheck.examine({ ...context, provider })).toMatchObject({
+      status: 'fail',
+      summary: refusal,
+    })
   })
 
   it('names a provider that is down, and skips what needs it', async () => {

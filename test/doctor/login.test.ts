@@ -1,7 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBrowser } from '../support/browser-client.ts'
-import { type Clinic, findingOf, openClinic, signIn, troubles } from './clinic.ts'
+import { audiences, type Clinic, findingOf, openClinic, signIn, troubles } from './clinic.ts'
 
 let clinic: Clinic
 
@@ -75,6 +78,28 @@ describe('coatcheck doctor --login', () => {
     expect(findingOf(report, 'login').summary).toBe(
       'The provider denied the login: "access_denied", "Not [31mtoday".',
     )
+  })
+
+  it('names a route whose API the refresh token is not good for', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'coatcheck-doctor-'))
+    const file = join(folder, 'routes.json')
+    const routes = [
+      { prefix: '/api', upstream: clinic.api.url },
+      { prefix: '/other', upstream: clinic.api.url, audience: audiences.withoutOffline },
+    ]
+    await writeFile(file, JSON.stringify({ routes }))
+    const report = await clinic.examine({ env: { API_URL: undefined, ROUTES_FILE: file }, login: true })
+    await rm(folder, { recursive: true })
+    expect(report.checks.filter(({ check }) => check === 'refresh-token')).toEqual([
+      expect.objectContaining({ status: 'pass' }),
+      expect.objectContaining({
+        status: 'fail',
+        subject: '/other',
+        summary: expect.stringContaining('for another audience'),
+        fix: expect.stringMatching(/^Let one refresh token be good for several APIs\./),
+      }),
+    ])
+    expect(await clinic.provider.tryRefresh(clinic.provider.lastTokens().refreshToken)).toBe(403)
   })
 
   it('names a port that is taken', async () => {

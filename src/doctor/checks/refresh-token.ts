@@ -4,42 +4,51 @@ import { type Finding, fail, pass, warn } from '../finding.ts'
 import { loginReport, type RefreshTrial } from '../login/login-report.ts'
 import { plainText, quoted } from '../plain-text.ts'
 
-/** A refresh token came, and brings another access token for the API. */
+/** A refresh token came, and brings a next access token for each API. */
 export const refreshTokenCheck: Check = {
   id: 'refresh-token',
   async examine(context) {
-    const { refresh, fault } = await loginReport(context)
-    return describe(refresh, fault, context)
+    const { refreshes, fault } = await loginReport(context)
+    if (refreshes.length === 0) return describeLack(context)
+    return refreshes.map((trial) => ({
+      ...describeTrial(trial, fault, context),
+      ...(trial.prefix === undefined ? {} : { subject: trial.prefix }),
+    }))
   },
 }
 
-/** @param fault what is wrong with the first access token; the same fault of the next one is no news */
-function describe(
-  trial: RefreshTrial,
-  fault: AccessTokenFault | undefined,
-  { config, hints }: DoctorContext,
+function describeLack({ config, hints }: DoctorContext): Finding {
+  return config.scope.split(' ').includes('offline_access')
+    ? fail(
+        'No refresh token came although offline_access was asked for: sessions end with their first access token.',
+        hints.refreshToken,
+      )
+    : warn(
+        'No refresh token came: sessions end with their first access token.',
+        `Add offline_access to SCOPE. ${hints.refreshToken}`,
+      )
+}
+
+/** @param known what is wrong with the login's own access token; the same fault of the next one is no news */
+function describeTrial(
+  { error, fault, isRotated, prefix }: RefreshTrial,
+  known: AccessTokenFault | undefined,
+  { hints }: DoctorContext,
 ): Finding {
-  switch (trial.kind) {
-    case 'none':
-      return config.scope.split(' ').includes('offline_access')
-        ? fail(
-            'No refresh token came although offline_access was asked for: sessions end with their first access token.',
-            hints.refreshToken,
-          )
-        : warn(
-            'No refresh token came: sessions end with their first access token.',
-            `Add offline_access to SCOPE. ${hints.refreshToken}`,
-          )
-    case 'failed':
-      return fail(`A refresh token came, but could not be used (${quoted(trial.error)}).`, hints.refreshToken)
-    case 'refreshed':
-      return trial.fault === undefined || trial.fault.kind === fault?.kind
-        ? pass(
-            `A refresh token came, and works; it is ${trial.isRotated ? 'replaced at each use' : 'not replaced'}.`,
-          )
-        : fail(
-            `The refresh token brings an access token that the API cannot use: ${plainText(trial.fault.explanation)}`,
-            trial.fault.remedy,
-          )
-  }
+  if (error !== undefined)
+    return fail(`The refresh token brings no access token (${quoted(error)}).`, hints.refreshToken)
+  if (fault === undefined || (prefix === undefined && fault.kind === known?.kind))
+    return pass(
+      `The refresh token brings a next access token; it is ${isRotated ? 'replaced at each use' : 'not replaced'}.`,
+    )
+  return fail(
+    `The refresh token brings an access token that the API cannot use. ${plainText(fault.explanation)}`,
+    prefix === undefined ? fault.remedy : `${severalApis(hints)} ${fault.remedy}`,
+  )
+}
+
+function severalApis({ name }: DoctorContext['hints']): string {
+  return name === 'Auth0'
+    ? 'Add this API to the Multi-Resource Refresh Token policies of the application.'
+    : 'Let one refresh token be good for several APIs.'
 }

@@ -10,17 +10,23 @@ export interface LoginReport {
   readonly fault: AccessTokenFault | undefined
   /** How long the access token lives, whole seconds. */
   readonly lifeSeconds: number
-  /** What came of using the refresh token once; `none`: there was no refresh token. */
-  readonly refresh: RefreshTrial
+  /** What came of using the refresh token, once for each API; empty: there was none. */
+  readonly refreshes: readonly RefreshTrial[]
   /** Whether the ID token names the provider's session (`sid`). */
   readonly namesProviderSession: boolean
 }
 
 /** What came of one refresh grant. */
-export type RefreshTrial =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'refreshed'; readonly isRotated: boolean; readonly fault: AccessTokenFault | undefined }
-  | { readonly kind: 'failed'; readonly error: string }
+export interface RefreshTrial {
+  /** The first route whose API it was for; `undefined`: the API for which the login asked. */
+  readonly prefix: string | undefined
+  /** Whether another refresh token took the place of the one that was used. */
+  readonly isRotated: boolean
+  /** Why no access token came. */
+  readonly error: string | undefined
+  /** Why the API could not use the one that came. */
+  readonly fault: AccessTokenFault | undefined
+}
 
 /** A login, or what kept it from coming to pass. */
 export type LoginOutcome = { readonly report: LoginReport } | { readonly finding: Finding }

@@ -31,6 +31,7 @@ export async function openLoginSite(
   const nonce = randomBytes(nonceBytes).toString('hex')
   const start = `${config.authPrefix}/login?doctor=${nonce}`
   const transactions = new Map<string, LoginTransaction>()
+  let isOver = false
   const { promise: completed, resolve, reject } = Promise.withResolvers<CompletedLogin>()
 
   async function begin(response: ServerResponse): Promise<void> {
@@ -50,27 +51,30 @@ export async function openLoginSite(
     const transaction = transactions.get(state)
     if (transaction === undefined)
       return say(response, 400, 'This login was not begun here, or has been used.')
-    transactions.delete(state)
+    // One login is explained. Tokens of another would be left alive, because nobody looks at them.
+    isOver = true
     try {
       await provider.checkAuthorizationResponse(untrustedQuery, transaction)
-      resolve(await provider.completeLogin(untrustedQuery, transaction))
-      say(response, 200, 'You are signed in. The terminal explains what came; this page can be closed.')
+      const login = await provider.completeLogin(untrustedQuery, transaction)
+      await say(response, 200, 'You are signed in. The terminal explains what came; this page can be closed.')
+      resolve(login)
     } catch (error) {
+      await say(response, 400, 'The login has failed. The terminal explains why; this page can be closed.')
       reject(error)
-      say(response, 400, 'The login has failed. The terminal explains why; this page can be closed.')
     }
   }
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (isOver) return say(response, 404, 'One login was enough; the terminal explains it.')
     const [path, query = ''] = (request.url ?? '').split('?')
     if (request.url === start) return begin(response)
     if (path === `${config.authPrefix}/callback`) return complete(query, response)
-    say(response, 404, 'Only coatcheck doctor is here.')
+    return say(response, 404, 'Only coatcheck doctor is here.')
   }
   const listener = await listenAsGateway(config, (request, response) => {
-    answer(request, response).catch((error: unknown) => {
+    answer(request, response).catch(async (error: unknown) => {
+      await say(response, 500, 'The terminal explains what went wrong.')
       reject(error instanceof GatewayError ? error : new GatewayError('internal_error'))
-      say(response, 500, 'The terminal explains what went wrong.')
     })
   })
   // Whoever waits hears of it; whoever has given up must not end the process.
@@ -78,7 +82,8 @@ export async function openLoginSite(
   return listener && { ...listener, completed, url: new URL(start, baseUrl) }
 }
 
-function say(response: ServerResponse, status: number, text: string): void {
+/** Resolves when the answer is on its way or the browser is gone: whoever is told of a login closes all connections. */
+function say(response: ServerResponse, status: number, text: string): Promise<void> {
   const headers = {
     'content-type': 'text/plain; charset=utf-8',
     'cache-control': 'no-store',
@@ -86,5 +91,8 @@ function say(response: ServerResponse, status: number, text: string): void {
     // The address of the callback holds the code.
     'referrer-policy': 'no-referrer',
   }
-  response.writeHead(status, headers).end(`${text}\n`)
+  return new Promise((resolve) => {
+    response.once('close', resolve)
+    response.writeHead(status, headers).end(`${text}\n`)
+  })
 }

@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isLoopback } from '../../config/parsers-address.ts'
-import { accessTokenFault } from '../../oidc/access-token-check.ts'
 import { createProvider } from '../../oidc/create-provider.ts'
 import { redirectUri } from '../../oidc/login.ts'
 import type { CompletedLogin, Provider } from '../../oidc/provider.ts'
-import { readTokenFacts, type TokenFacts } from '../../oidc/token-facts.ts'
+import { readTokenFacts } from '../../oidc/token-facts.ts'
 import type { DoctorContext } from '../check.ts'
 import { type Finding, fail } from '../finding.ts'
 import { authorizationAnswer } from '../provider/authorization-answer.ts'
 import { quietTelemetry } from '../quiet-telemetry.ts'
+import { faultOf } from './fault-of.ts'
 import { describeLoginFailure } from './login-failure.ts'
-import type { LoginOutcome, LoginReport, RefreshTrial } from './login-report.ts'
+import type { LoginOutcome, LoginReport } from './login-report.ts'
 import { openLoginSite } from './login-site.ts'
+import { tryRefreshes } from './refresh-trials.ts'
 
 /** How doctor and the person who signs in find each other. */
 export interface LoginDesk {
@@ -105,34 +106,9 @@ async function describe(context: Context, provider: Provider, login: CompletedLo
   const accessToken = readTokenFacts(value)
   return {
     accessToken,
-    fault: faultOf(context, accessToken),
+    fault: faultOf(context, accessToken, context.config.audience),
     lifeSeconds: Math.round((expiresAtMs - obtainedAtMs) / 1_000),
-    refresh: await tryRefresh(context, provider, login),
+    refreshes: await tryRefreshes(context, provider, login),
     namesProviderSession: login.identity.providerSessionId !== undefined,
-  }
-}
-
-function faultOf({ config, hints }: Context, facts: TokenFacts): LoginReport['fault'] {
-  const { accessTokenFormat: format, audience, clientId } = config
-  return accessTokenFault(facts, { format, audience, clientId, hints })
-}
-
-async function tryRefresh(
-  context: Context,
-  provider: Provider,
-  login: CompletedLogin,
-): Promise<RefreshTrial> {
-  const { refreshToken, identity } = login
-  if (refreshToken === undefined) return { kind: 'none' }
-  const outcome = await provider.refresh({ refreshToken, identity, audience: context.config.audience })
-  if (outcome.kind !== 'refreshed') {
-    await provider.revoke(refreshToken)
-    return { kind: 'failed', error: 'error' in outcome ? outcome.error : outcome.kind }
-  }
-  await provider.revoke(outcome.refreshToken ?? refreshToken)
-  return {
-    kind: 'refreshed',
-    isRotated: outcome.refreshToken !== undefined && outcome.refreshToken !== refreshToken,
-    fault: faultOf(context, readTokenFacts(outcome.accessToken.value)),
   }
 }

@@ -34,7 +34,7 @@ export async function discover(
     if (response.status !== 200) return { kind: 'not_found', status: response.status }
     const { document } = response
     if (document === undefined) return { kind: 'malformed' }
-    return { kind: 'found', metadata: document, aheadMs: aheadOf(response.date, startedMs, now()) }
+    return { kind: 'found', metadata: document, aheadMs: aheadOf(response.headers, startedMs, now()) }
   } catch (error) {
     return { kind: 'unreachable', code: describeTransportError(error) }
   }
@@ -51,7 +51,7 @@ export async function fetchJson(
 ): Promise<{
   readonly status: number
   readonly document: Metadata | undefined
-  readonly date: string | null
+  readonly headers: Headers
 }> {
   const boundedFetch = createBoundedFetch({ metrics: noMetrics }, timeoutSeconds * 1_000)
   const headers = { accept: 'application/json' }
@@ -59,7 +59,7 @@ export async function fetchJson(
   return {
     status: response.status,
     document: parseObject(await response.text()),
-    date: response.headers.get('date'),
+    headers: response.headers,
   }
 }
 
@@ -72,10 +72,12 @@ function parseObject(text: string): Metadata | undefined {
   }
 }
 
-/** `Date` is cut off to whole seconds, so on average it is half a second behind. */
-function aheadOf(date: string | null, startedMs: number, endedMs: number): number | undefined {
-  const theirsMs = Date.parse(date ?? '')
-  return Number.isNaN(theirsMs) ? undefined : theirsMs + 500 - (startedMs + endedMs) / 2
+/** `Date` is cut off to whole seconds, so on average it is half a second behind; a cache tells how old it is (RFC 9111 section 5.1). */
+function aheadOf(headers: Headers, startedMs: number, endedMs: number): number | undefined {
+  const theirsMs = Date.parse(headers.get('date') ?? '')
+  const ageMs = Number(headers.get('age') ?? 0) * 1_000
+  const ahead = theirsMs + ageMs + 500 - (startedMs + endedMs) / 2
+  return Number.isNaN(ahead) ? undefined : ahead
 }
 
 /** A text member, or `undefined`. */
