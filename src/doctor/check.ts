@@ -13,6 +13,7 @@ import type { TokenAnswer } from './provider/token-probe.ts'
 /** What checks look at. Each thing is examined once, when the first check asks for it. */
 export interface DoctorContext {
   readonly config: Config
+  /** Remedies in the provider's own words; it is known best after {@link discovery}. */
   readonly hints: ProviderHints
   /** The clock, epoch milliseconds. */
   readonly now: () => number

@@ -31,7 +31,13 @@ export interface OpenContext {
 /** Prepares the examination. Nothing is opened or asked before a check wants to know. */
 export function createDoctorContext(config: Config, { now, desk }: ContextDependencies): OpenContext {
   const opened: Provider[] = []
-  const discovery = once(() => discover(config, now))
+  let hints = providerHints(config.issuerUrl)
+  const discovery = once(async () => {
+    const found = await discover(config, now)
+    // A domain of one's own tells nothing about the provider behind it; the document may.
+    if (found.kind === 'found') hints = providerHints(config.issuerUrl, found.metadata)
+    return found
+  })
   const provider = once(async () => {
     await metadata()
     const created = createProvider(config, { telemetry: quietTelemetry(), now })
@@ -46,7 +52,9 @@ export function createDoctorContext(config: Config, { now, desk }: ContextDepend
   }
   const context: DoctorContext = {
     config,
-    hints: providerHints(config.issuerUrl),
+    get hints() {
+      return hints
+    },
     now,
     discovery,
     metadata,

@@ -1,7 +1,6 @@
 import { ConfigError } from '../config/config-error.ts'
 import type { Environment } from '../config/environment.ts'
 import { type Config, loadConfig } from '../config/load-config.ts'
-import { providerHints } from '../oidc/provider-hints.ts'
 import type { Check, DoctorContext } from './check.ts'
 import { describeFaults, describeSettings, settingsCheckId } from './checks/settings.ts'
 import { checks, loginChecks } from './checks.ts'
@@ -27,25 +26,17 @@ export interface Examination {
 
 /** Checks a configuration against the live world. */
 export async function examine(examination: Examination): Promise<DoctorReport> {
-  const { env, version } = examination
-  const loaded = tryToLoad(env)
-  const config = 'config' in loaded ? loaded.config : undefined
-  const patient = describePatient(version, config)
-  examination.begin(patient)
-  const findings: CheckedFinding[] = []
-  const scrub = config === undefined ? (text: string) => text : createScrubber(config)
-  const tell = (check: string, finding: Finding): void => {
-    const checked = { ...finding, ...scrubbed(finding, scrub), check }
-    findings.push(checked)
-    examination.tell(checked)
-  }
-  const first = 'config' in loaded ? describeSettings(loaded.config, env) : describeFaults(loaded.faults)
-  for (const finding of first) tell(settingsCheckId, finding)
-  if (config !== undefined) await examineWorld(config, examination, tell)
-  return toReport(patient, findings)
+  const loaded = tryToLoad(examination.env)
+  return 'config' in loaded ? examineWorld(loaded.config, examination) : tellAll(examination, loaded.faults)
 }
 
-type Tell = (check: string, finding: Finding) => void
+function tellAll(examination: Examination, faults: ConfigError['faults']): DoctorReport {
+  const patient: Patient = { version: examination.version, issuer: null, provider: null }
+  examination.begin(patient)
+  const findings = describeFaults(faults).map((finding) => ({ ...finding, check: settingsCheckId }))
+  for (const finding of findings) examination.tell(finding)
+  return toReport(patient, findings)
+}
 
 function tryToLoad(env: Environment): { readonly config: Config } | Pick<ConfigError, 'faults'> {
   try {
@@ -56,27 +47,39 @@ function tryToLoad(env: Environment): { readonly config: Config } | Pick<ConfigE
   }
 }
 
-function describePatient(version: string, config: Config | undefined): Patient {
-  if (config === undefined) return { version, issuer: null, provider: null }
-  const { name, isRecognised } = providerHints(config.issuerUrl)
-  return { version, issuer: config.issuerUrl, provider: isRecognised ? name : null }
-}
-
 function scrubbed(finding: Finding, scrub: (text: string) => string): Pick<Finding, 'summary' | 'fix'> {
   const fix = finding.fix === undefined ? {} : { fix: scrub(finding.fix) }
   return { summary: scrub(finding.summary), ...fix }
 }
 
-async function examineWorld(config: Config, { now, desk }: Examination, tell: Tell): Promise<void> {
-  const nobody = { announce: () => undefined, waitMs: 0 }
+async function examineWorld(config: Config, examination: Examination): Promise<DoctorReport> {
+  const { env, version, now, desk } = examination
   const { context, close } = createDoctorContext(config, { now, desk: desk ?? nobody })
+  const scrub = createScrubber(config)
+  const findings: CheckedFinding[] = []
+  const tell = (check: string, finding: Finding): void => {
+    const checked = { ...finding, ...scrubbed(finding, scrub), check }
+    findings.push(checked)
+    examination.tell(checked)
+  }
   try {
+    const patient = { version, issuer: config.issuerUrl, provider: await recognise(context) }
+    examination.begin(patient)
+    for (const finding of describeSettings(config, env)) tell(settingsCheckId, finding)
     for (const check of desk === undefined ? checks : [...checks, ...loginChecks]) {
       for (const finding of await run(check, context)) tell(check.id, finding)
     }
+    return toReport(patient, findings)
   } finally {
     await close()
   }
+}
+
+const nobody: LoginDesk = { announce: () => undefined, waitMs: 0 }
+
+async function recognise(context: DoctorContext): Promise<string | null> {
+  await context.discovery()
+  return context.hints.isRecognised ? context.hints.name : null
 }
 
 async function run(check: Check, context: DoctorContext): Promise<readonly Finding[]> {

@@ -1,5 +1,7 @@
-import type { ServerMetadata } from 'openid-client'
 import { isLoopback } from '../config/parsers-address.ts'
+
+/** A discovery document; each member is looked at before it is believed. */
+export type UntrustedMetadata = Readonly<Record<string, unknown>>
 
 /** Endpoints that may be missing. */
 type OptionalEndpoint = 'end_session_endpoint' | 'revocation_endpoint'
@@ -11,7 +13,7 @@ type RequiredEndpoint = 'authorization_endpoint' | 'token_endpoint' | 'jwks_uri'
  * there as well. Keys or tokens that travel in the clear could be anybody's.
  */
 export function endpointOf(
-  metadata: ServerMetadata,
+  metadata: UntrustedMetadata,
   name: OptionalEndpoint | RequiredEndpoint,
   issuerUrl: string,
 ): URL | undefined {
@@ -23,7 +25,7 @@ export function endpointOf(
 }
 
 /** Whether the provider is Auth0, which custom domains hide: by its host, or by endpoints that only Auth0 has. */
-export function isAuth0(issuerUrl: string, metadata: ServerMetadata | undefined): boolean {
+export function isAuth0(issuerUrl: string, metadata: UntrustedMetadata | undefined): boolean {
   const issuer = new URL(issuerUrl)
   if (issuer.hostname.endsWith('.auth0.com')) return true
   const place = (path: string): string => new URL(path, issuer).href

@@ -1,4 +1,4 @@
-import type { ServerMetadata } from 'openid-client'
+import type { UntrustedMetadata } from './endpoints.ts'
 import type { AccessTokenFault } from './provider.ts'
 import { genericProfile, type ProviderProfile, profiles } from './provider-profiles.ts'
 
@@ -21,7 +21,7 @@ export interface ProviderHints
  *
  * @param metadata what discovery found, if it did: a domain of one's own tells nothing about the provider behind it
  */
-export function providerHints(issuerUrl: string, metadata?: ServerMetadata): ProviderHints {
+export function providerHints(issuerUrl: string, metadata?: UntrustedMetadata): ProviderHints {
   const issuer = new URL(issuerUrl)
   const recognised = profiles.find(({ isIssuer }) => isIssuer(issuer, metadata))
   const profile = recognised ?? genericProfile

@@ -1,10 +1,9 @@
-import type { ServerMetadata } from 'openid-client'
-import { isAuth0 } from './endpoints.ts'
+import { isAuth0, type UntrustedMetadata } from './endpoints.ts'
 
 /** What an operator has to know about one kind of provider, in that provider's own words. Each text is one or two sentences. */
 export interface ProviderProfile {
   readonly name: string
-  readonly isIssuer: (issuer: URL, metadata: ServerMetadata | undefined) => boolean
+  readonly isIssuer: (issuer: URL, metadata: UntrustedMetadata | undefined) => boolean
   /** How `ISSUER_URL` is written. */
   readonly issuer: string
   /** Where client id and secret are found, and which kind of client it is. */

@@ -51,6 +51,17 @@ describe('coatcheck doctor', () => {
     })
   })
 
+  it("speaks in Auth0's words when a custom domain hides Auth0", async () => {
+    const { gate, issuer } = clinic.provider
+    const path = providerPaths.discovery
+    const metadata = (await (await fetch(`${gate.origin}${path}`)).json()) as Record<string, unknown>
+    const undo = gate.answer(path, 200, { ...metadata, mfa_challenge_endpoint: `${issuer}mfa/challenge` })
+    const report = await clinic.examine({ env: { API_AUDIENCE: 'https://wrong.example.test' } })
+    undo()
+    expect(report.provider).toBe('Auth0')
+    expect(findingOf(report, 'audience').fix).toContain('Applications → APIs')
+  })
+
   it('names a wrong client secret, without showing it', async () => {
     const wrong = 'a-wrong-secret-that-nobody-may-see'
     const report = await clinic.examine({ env: { CLIENT_SECRET: wrong } })

@@ -1,6 +1,6 @@
+import { endpointOf } from '../../oidc/endpoints.ts'
 import type { Check } from '../check.ts'
 import { pass, warn } from '../finding.ts'
-import { textOf } from '../provider/discovery.ts'
 
 /** Signing out can end the provider's session too (RP-Initiated Logout 1.0). */
 export const discoveryEndSessionCheck: Check = {
@@ -8,7 +8,7 @@ export const discoveryEndSessionCheck: Check = {
   async examine({ metadata, config, hints }) {
     if (config.endSessionUrl !== undefined)
       return pass('END_SESSION_URL says where the provider ends its session.')
-    if (textOf(await metadata(), 'end_session_endpoint') !== undefined)
+    if (endpointOf(await metadata(), 'end_session_endpoint', config.issuerUrl) !== undefined)
       return pass('The provider announces where it ends its session.')
     return warn(
       'The provider announces no end-session endpoint: after signing out, the next login may ask for no password.',

@@ -1,4 +1,4 @@
-import { isLoopback } from '../../config/parsers-address.ts'
+import { endpointOf } from '../../oidc/endpoints.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { fail, pass, SkipCheck } from '../finding.ts'
 import { textOf } from '../provider/discovery.ts'
@@ -10,7 +10,9 @@ export const discoveryEndpointsCheck: Check = {
   id: 'discovery.endpoints',
   async examine(context) {
     const document = await context.metadata()
-    const missing = needed.filter((name) => !isSafe(textOf(document, name)))
+    const missing = needed.filter(
+      (name) => endpointOf(document, name, context.config.issuerUrl) === undefined,
+    )
     if (missing.length > 0)
       return fail(`The provider announces no ${missing.join(', no ')} with https.`, context.hints.issuer)
     const refusal = await refusalOfGateway(context)
@@ -29,9 +31,4 @@ async function refusalOfGateway({ provider }: DoctorContext): Promise<string | u
     if (error instanceof SkipCheck) return error.message
     throw error
   }
-}
-
-function isSafe(text: string | undefined): boolean {
-  const url = URL.parse(text ?? '')
-  return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url)))
 }

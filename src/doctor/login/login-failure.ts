@@ -11,7 +11,7 @@ export function describeLoginFailure(error: unknown, hints: ProviderHints): Find
   switch (error.code) {
     case 'login_denied':
       return fail(
-        `The provider denied the login: ${quoted(error.context.error)}, ${quoted(description)}.`,
+        `The provider denied the login: ${said}, ${quoted(description)}.`,
         typeof remedy === 'string'
           ? remedy
           : "Look for the login in the provider's log; sign in as a user who may use the application.",
