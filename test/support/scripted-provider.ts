@@ -93,6 +93,9 @@ export async function newSigningKey(kid: string): Promise<SigningKey> {
   return { jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' }, privateKey }
 }
 
+/** With which every provider of a process begins: making one takes a while. */
+let firstKey: Promise<SigningKey> | undefined
+
 /** Signs with any key: what a forger does. A header member that is `undefined` is left out. */
 export function signWith(key: SigningKey, claims: Members, header: Members = {}): Promise<string> {
   return new SignJWT(claims)
@@ -139,7 +142,8 @@ export async function startScriptedProvider(
   const requests: ScriptedRequest[] = []
   const issued: string[] = []
   const nonces = new Map<string, string | null>()
-  let key = await newSigningKey('key-1')
+  firstKey ??= newSigningKey('key-1')
+  let key = await firstKey
   const publicKeys = [key.jwk]
   const server = createServer((request, response) => {
     handle(request).then(
