@@ -49,7 +49,7 @@ export const profiles: readonly ProviderProfile[] = [
     refreshToken:
       'Turn on "Allow Offline Access" in the API\'s settings and the Refresh Token grant of the application.',
     endSession:
-      'Turn on "RP-Initiated Logout End Session Endpoint Discovery" in the tenant\'s advanced settings; until then /v2/logout is used.',
+      'Turn on "RP-Initiated Logout End Session Endpoint Discovery" in the tenant\'s advanced settings; until then /v2/logout is used, at a custom domain as well.',
     backchannel:
       'Register it as Back-Channel Logout URI of the application (OpenID Connect Back-Channel Logout).',
   },
@@ -113,7 +113,8 @@ export const profiles: readonly ProviderProfile[] = [
     audience: 'Cognito access tokens have no audience: set ACCESS_TOKEN_FORMAT=jwt-without-aud.',
     signing: 'Cognito signs with RS256: see whether ISSUER_URL is the user pool.',
     refreshToken: 'Turn on the refresh token flow of the app client (ALLOW_REFRESH_TOKEN_AUTH).',
-    endSession: 'Set END_SESSION_URL=https://YOUR_DOMAIN.auth.REGION.amazoncognito.com/logout.',
+    endSession:
+      'Set END_SESSION_URL=https://YOUR_DOMAIN.auth.REGION.amazoncognito.com/logout?logout_uri=URL, where URL is BASE_URL/logout/callback, percent-encoded and among "Allowed sign-out URLs".',
     backchannel: 'Cognito has none; sessions end by their own timeouts.',
   },
   {
@@ -132,6 +133,34 @@ export const profiles: readonly ProviderProfile[] = [
     endSession: 'Google has none: signing out here leaves the session at Google alone.',
     backchannel: 'Google has none; sessions end by their own timeouts.',
   },
+  {
+    name: 'Zitadel',
+    isIssuer: hostEndsWith('zitadel.cloud'),
+    issuer: 'At Zitadel it is https://YOUR_INSTANCE.zitadel.cloud without a slash at its end.',
+    client:
+      'In Zitadel, the application must be of the type Web with the authentication method POST or Basic; its page shows both.',
+    redirectUri: 'In Zitadel, add it to "Redirect URIs" of the application.',
+    audience:
+      'In Zitadel, set "Auth Token Type" of the application to JWT and API_AUDIENCE to the id of its project, or of another one that SCOPE names by urn:zitadel:iam:org:project:id:PROJECT_ID:aud.',
+    signing: 'Zitadel signs JWTs with RS256: see whether "Auth Token Type" of the application is JWT.',
+    refreshToken: 'Turn on "Refresh Token" among the grant types of the application.',
+    endSession: 'Zitadel announces one: compare ISSUER_URL with the instance.',
+    backchannel: 'Set it as "Back-Channel Logout URI" of the application.',
+  },
+  {
+    name: 'authentik',
+    isIssuer: (issuer) => /\/application\/o\/[^/]+\/?$/.test(issuer.pathname),
+    issuer: 'At authentik it is https://HOST/application/o/SLUG/ with the slash at its end.',
+    client:
+      'In authentik, the provider (Applications → Providers) must be confidential; its page shows both.',
+    redirectUri: 'In authentik, add it to "Redirect URIs/Origins" of the provider, matched strictly.',
+    audience: 'In authentik, the audience of an access token is the client id: set API_AUDIENCE to it.',
+    signing:
+      'In authentik, choose a "Signing Key" of the provider: without one all tokens are signed with the client secret.',
+    refreshToken: 'In authentik, add the scope mapping offline_access to the provider.',
+    endSession: 'authentik announces one: compare ISSUER_URL with the provider.',
+    backchannel: 'Set it as "Logout URI" of the provider, with the method Back-channel.',
+  },
 ]
 
 /** For every other provider. */
@@ -145,7 +174,8 @@ export const genericProfile: ProviderProfile = {
   audience:
     'Register the API at the provider, compare its identifier with API_AUDIENCE letter by letter, and see whether the provider wants it as "audience" or as "resource" (AUDIENCE_PARAMETER).',
   signing: asymmetric,
-  refreshToken: 'Allow refresh tokens (offline access) for this client and this API.',
+  refreshToken:
+    'Allow refresh tokens (offline access) for this client and this API; some providers give one only with AUTHORIZATION_PARAMETERS=prompt=consent.',
   endSession: 'If it has a logout page nevertheless, set END_SESSION_URL.',
   backchannel: 'If it can send logout tokens nevertheless, register it there.',
 }

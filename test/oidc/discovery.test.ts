@@ -62,7 +62,6 @@ const unsafe = [
   'ftp://127.0.0.1/',
   'http://provider.example.test/x',
   'https://user:password@provider.example.test/',
-  // biome-ignore lint/suspicious/noMisplacedAssertion: a scheme that runs, as an attack
   'javascript:alert(1)',
 ]
 it.each(['authorization_endpoint', 'token_endpoint', 'jwks_uri'])(

@@ -18,6 +18,8 @@ const recognised = [
     'ALLOW_REFRESH_TOKEN_AUTH',
   ],
   ['https://accounts.google.com', 'Google', 'Authorized redirect URIs', 'access_type=offline'],
+  ['https://shop-x1y2z3.zitadel.cloud', 'Zitadel', 'Redirect URIs', 'Refresh Token'],
+  ['https://sso.example.com/application/o/shop/', 'authentik', 'Redirect URIs/Origins', 'offline_access'],
 ] as const
 
 describe('the hints of a provider', () => {

@@ -214,6 +214,7 @@ export async function startScriptedProvider(
       case '/jwks':
         return faults.keys?.([key.jwk]) ?? { body: { keys: [key.jwk] } }
       case '/token':
+      case '/oauth/token':
         return tokenAnswer(form)
       case '/revoke':
         return faults.revocation?.() ?? {}
