@@ -69,7 +69,7 @@ async function startWorld(stops: (() => Promise<unknown>)[], options: ArenaOptio
 async function startUpstream() {
   const port = await freePort()
   const command = { name: 'upstream', file: process.execPath, args: [pathOf('upstream.ts')], port }
-  const upstream = await start({ ...command, core: cores.rest, env: { PORT: `${port}` } })
+  const upstream = await start({ ...command, core: cores.rest, env: { PORT: `${port}`, EVENT_MS: '10' } })
   return { ...upstream, url: `http://127.0.0.1:${port}` }
 }
 

@@ -7,15 +7,16 @@ export type ScenarioSamples = ReadonlyMap<string, readonly Sample[]>
 
 /**
  * Interleaved rounds: each visits every gateway, forwards and backwards by turns, so that neither a slow minute of the machine
- * nor a place in the row favours anybody. The first round only warms up.
+ * nor a place in the row favours anybody. The first round only warms up, unless
+ * everything is warm already.
  */
 export async function compare(
   scenario: Scenario,
   gateways: readonly Gateway[],
-  options: MeasureOptions & { readonly rounds: number },
+  options: MeasureOptions & { readonly rounds: number; readonly isWarm?: boolean },
 ): Promise<ScenarioSamples> {
   const samples = new Map<string, Sample[]>(gateways.map(({ name }) => [name, []]))
-  for (let round = 0; round <= options.rounds; round += 1) {
+  for (let round = options.isWarm === true ? 1 : 0; round <= options.rounds; round += 1) {
     for (const gateway of round % 2 === 0 ? gateways : gateways.toReversed()) {
       const sample = await measure(gateway, scenario, options)
       if (round > 0) samples.get(gateway.name)?.push(sample)

@@ -1,27 +1,34 @@
+/**
+ * `npm run bench`: everything, into `RESULTS.md`. `-- --parts requests --only 'GET 1 KB' --gateways bare,on --rounds 5 --print` runs a part
+ * of it for a look.
+ */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { freePort } from '../test/support/ports.ts'
 import { type Arena, openArena } from './arena.ts'
-import { compare, type ScenarioSamples } from './compare.ts'
-import { coatcheckWith } from './peers/coatcheck.ts'
-import type { Gateway, StartGateway } from './peers/gateway.ts'
-import { hasNginx, startBare, startExpress, startNaive, startNginx } from './peers/others.ts'
+import { compare } from './compare.ts'
+import { compareStreams, type StreamKind } from './compare-streams.ts'
+import type { Gateway } from './peers/gateway.ts'
+import { peers, type Starters, variants, withoutSockets } from './peers/starters.ts'
 import { cores, pin } from './processes.ts'
-import { type RunFacts, renderReport } from './report.ts'
-import { scenarios } from './scenarios.ts'
+import { type RunFacts, renderPage, renderScenario, type Section } from './report.ts'
+import { runScale } from './scale/run.ts'
+import { type Scenario, scenarios } from './scenarios.ts'
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '9' },
+    rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '1' },
     connections: { type: 'string', default: '50' },
+    parts: { type: 'string', default: 'requests,streams,steady,costs,scale' },
     /** Only the scenarios whose names contain this. */
     only: { type: 'string', default: '' },
-    /** Only these gateways, by the keys of `starters`, separated by commas. */
-    gateways: { type: 'string', default: 'bare,naive,express,nginx,on,off' },
+    /** Only these gateways, by the keys of `peers`, separated by commas. */
+    gateways: { type: 'string', default: Object.keys(peers).join() },
     /** A folder for CPU profiles of the gateways; numbers of such a run mean nothing. */
     profile: { type: 'string' },
     /** Prints the page instead of writing it: for runs that are too short to keep. */
@@ -35,55 +42,100 @@ const facts: RunFacts = {
 }
 /** A run that takes longer than this hangs, milliseconds. */
 const runLimitMs = 45 * 60_000
+/** Rounds of what is measured beside the comparison. */
+const fewRounds = Math.min(facts.rounds, 5)
+/** Twice the life of a cached session, so that what remembering costs is in it, seconds. */
+const steadySeconds = 20
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-/** Bare first: the ratios are to it. */
-const starters: Readonly<Record<string, StartGateway>> = {
-  bare: startBare,
-  naive: startNaive,
-  express: startExpress,
-  ...(hasNginx && { nginx: startNginx }),
-  on: coatcheckWith('Coatcheck, cache on', { SESSION_CACHE: 'on' }),
-  off: coatcheckWith('Coatcheck, cache off', { SESSION_CACHE: 'off' }),
-}
-
-async function enterAll(arena: Arena): Promise<readonly Gateway[]> {
-  const wanted = options.gateways.split(',')
+async function enter(arena: Arena, starters: Starters, keys: readonly string[]): Promise<Gateway[]> {
   const gateways: Gateway[] = []
   for (const [key, start] of Object.entries(starters)) {
-    if (wanted.includes(key)) gateways.push(await arena.enter(start))
+    if (keys.includes(key)) gateways.push(await arena.enter(start))
   }
   return gateways
 }
 
-async function run(arena: Arena): Promise<void> {
-  const gateways = await enterAll(arena)
-  const { redis, folder } = arena.world
-  const results = new Map<string, ScenarioSamples>()
-  for (const scenario of scenarios.filter(({ name }) => name.includes(options.only))) {
-    results.set(scenario.name, await compare(scenario, gateways, { ...facts, redis, folder }))
-  }
-  const page = renderReport(results, facts)
-  if (options.print) process.stdout.write(`\n${page}`)
-  else await writeFile(join(here, 'RESULTS.md'), page)
+function measureOptions({ world }: Arena) {
+  return { ...facts, redis: world.redis, folder: world.folder }
 }
 
-async function cutOff(arena: Arena, reason: string): Promise<never> {
+async function requestsPart(arena: Arena, gateways: readonly Gateway[]): Promise<readonly Section[]> {
+  const sections: Section[] = []
+  for (const scenario of scenarios.filter(({ name }) => name.includes(options.only))) {
+    const samples = await compare(scenario, gateways, measureOptions(arena))
+    sections.push({ title: scenario.name, body: renderScenario(samples) })
+  }
+  return sections
+}
+
+const streamTitles: Readonly<Record<StreamKind, string>> = {
+  events: 'Server-sent events: 50 streams, 100 events a second on each',
+  echo: 'WebSocket echo: 50 connections, a message of 100 bytes at a time on each',
+}
+
+async function streamsPart(gateways: readonly (readonly [string, Gateway])[]): Promise<readonly Section[]> {
+  const all = gateways.map(([, gateway]) => gateway)
+  const sockets = gateways.filter(([key]) => !withoutSockets.includes(key)).map(([, gateway]) => gateway)
+  const rounds = { rounds: fewRounds, seconds: facts.seconds }
+  return [
+    { title: streamTitles.events, body: await compareStreams('events', all, rounds) },
+    { title: streamTitles.echo, body: await compareStreams('echo', sockets, rounds) },
+  ]
+}
+
+const steadyScenario = (scenarios[0] ?? {}) as Scenario
+
+async function steadyPart(arena: Arena, gateways: readonly Gateway[]): Promise<readonly Section[]> {
+  const steady = { ...measureOptions(arena), seconds: steadySeconds, rounds: 2, isWarm: true }
+  const title = `${steadyScenario.name}, for ${steadySeconds} s at a stretch`
+  return [{ title, body: renderScenario(await compare(steadyScenario, gateways, steady)) }]
+}
+
+async function costsPart(arena: Arena): Promise<readonly Section[]> {
+  const starters = variants(arena.world.upstreamUrl, await freePort())
+  const gateways = await enter(arena, starters, Object.keys(starters))
+  const samples = await compare(steadyScenario, gateways, { ...measureOptions(arena), rounds: fewRounds })
+  return [{ title: `What can be turned on: ${steadyScenario.name}`, body: renderScenario(samples) }]
+}
+
+async function inArena(parts: readonly string[]): Promise<readonly Section[]> {
+  const arena = await openArena(profileFolder === undefined ? {} : { profileFolder })
+  atEnd = () => arena.close()
+  try {
+    const keys = options.gateways.split(',').filter((key) => key in peers)
+    const gateways = await enter(arena, peers, keys)
+    const named = keys.flatMap((key, at) =>
+      gateways[at] === undefined ? [] : [[key, gateways[at]] as const],
+    )
+    const steady = named.filter(([key]) => key === 'bare' || key === 'on').map(([, gateway]) => gateway)
+    return [
+      ...(parts.includes('requests') ? await requestsPart(arena, gateways) : []),
+      ...(parts.includes('streams') ? await streamsPart(named) : []),
+      ...(parts.includes('steady') ? await steadyPart(arena, steady) : []),
+      ...(parts.includes('costs') ? await costsPart(arena) : []),
+    ]
+  } finally {
+    await arena.close()
+  }
+}
+
+async function cutOff(reason: string): Promise<never> {
   process.stderr.write(`${reason}\n`)
-  await arena.close()
+  await atEnd()
   process.exit(1)
 }
 
+let atEnd = async (): Promise<void> => undefined
 if (!existsSync(join(here, 'node_modules'))) execFileSync('npm', ['ci'], { cwd: here, stdio: 'inherit' })
-pin(cores.rest, process.pid)
 const profileFolder = options.profile === undefined ? undefined : resolve(options.profile)
 if (profileFolder !== undefined) await mkdir(profileFolder, { recursive: true })
-const arena = await openArena(profileFolder === undefined ? {} : { profileFolder })
-setTimeout(() => void cutOff(arena, 'the benchmark took too long'), runLimitMs).unref()
-for (const signal of ['SIGINT', 'SIGTERM'])
-  process.once(signal, () => void cutOff(arena, `ended by ${signal}`))
-try {
-  await run(arena)
-} finally {
-  await arena.close()
-}
+setTimeout(() => void cutOff('the benchmark took too long'), runLimitMs).unref()
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void cutOff(`ended by ${signal}`))
+const parts = options.parts.split(',')
+// First, because it leaves the processors to choose from.
+const scale = parts.includes('scale') ? await runScale() : []
+pin(cores.rest, process.pid)
+const page = renderPage([...(await inArena(parts)), ...scale], facts)
+if (options.print) process.stdout.write(`\n${page}`)
+else await writeFile(join(here, 'RESULTS.md'), page)

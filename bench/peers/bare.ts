@@ -10,6 +10,7 @@ app.register(httpProxy, {
   upstream: UPSTREAM_URL,
   prefix: '/api',
   rewritePrefix: '/api',
+  websocket: true,
   replyOptions: { rewriteRequestHeaders: (_request, headers) => ({ ...headers, authorization }) },
 })
 await app.listen({ port: Number(PORT), host: '127.0.0.1' })

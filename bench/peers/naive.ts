@@ -44,6 +44,7 @@ app.register(httpProxy, {
   upstream: UPSTREAM_URL,
   prefix: '/api',
   rewritePrefix: '/api',
+  websocket: true,
   preHandler(request, reply, done) {
     if (request.session.accessToken === undefined) reply.code(401).send({ code: 'session_missing' })
     else done()

@@ -58,13 +58,15 @@ http {
   access_log off;
   keepalive_requests 1000000;
 ${folders.map((name) => `  ${name}_temp_path ${join(folder, `nginx-${name}`)};`).join('\n')}
+  map $http_upgrade $connection_upstream { default upgrade; "" ""; }
   upstream api { server ${upstream}; keepalive 64; keepalive_requests 1000000; }
   server {
     listen 127.0.0.1:${port};
     location /api/ {
       proxy_pass http://api;
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      proxy_set_header Connection $connection_upstream;
+      proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Authorization "Bearer ${bearer}";
       proxy_buffers 16 16k;
     }

@@ -95,7 +95,7 @@ async function measureWith(gateway: GatewayProcess, name: string, open: Open): P
 const origin = 'http://127.0.0.1:9997'
 const redis = await startRedis()
 const port = await freePort()
-const args = [fileURLToPath(new URL('../stream-upstream.ts', import.meta.url))]
+const args = [fileURLToPath(new URL('../upstream.ts', import.meta.url))]
 const api = { name: 'upstream', file: process.execPath, args, port, core: cores.rest }
 const upstream = await start({ ...api, env: { PORT: `${port}` } })
 const provider = await startStormProvider()

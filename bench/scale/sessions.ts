@@ -92,7 +92,7 @@ async function bytesCached(redisUrl: string): Promise<number> {
   const isKept = (id: string): boolean => !(records.find(id) instanceof Promise)
   const keep = async (some: readonly string[]): Promise<void> => {
     for (let at = 0; at < some.length; at += 100) {
-      await Promise.all(some.slice(at, at + 100).map((id) => records.find(id)))
+      await Promise.all(some.slice(at, at + 100).map(async (id) => records.find(id)))
     }
   }
   // Some come before, so that code and buffers are there already.

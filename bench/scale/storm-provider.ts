@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../test/support/ports.ts'
@@ -42,13 +42,14 @@ export async function startStormProvider(): Promise<StormProvider> {
     const tokens = { access_token: `token-${grants}`, refresh_token: `refresh-${grants}` }
     return { ...tokens, token_type: 'Bearer', expires_in: 7_200 }
   }
-  const server = createServer(async (request, response) => {
-    const answers = async (): Promise<object> => {
-      if (request.url === '/token') return grant(await text(request))
-      return request.url === '/jwks' ? { keys: [] } : discovery
-    }
-    const body = JSON.stringify(await answers())
-    response.writeHead(200, { 'content-type': 'application/json' }).end(body)
+  const answer = async (request: IncomingMessage): Promise<object> => {
+    if (request.url === '/token') return grant(await text(request))
+    return request.url === '/jwks' ? { keys: [] } : discovery
+  }
+  const server = createServer((request, response) => {
+    void answer(request).then((body) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
+    )
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return {

@@ -1,0 +1,31 @@
+import { coatcheckWith } from './coatcheck.ts'
+import type { StartGateway } from './gateway.ts'
+import { hasNginx, startBare, startExpress, startNaive, startNginx } from './others.ts'
+
+/** Gateways by the name that the command line knows them by. */
+export type Starters = Readonly<Record<string, StartGateway>>
+
+/** Those that are compared; bare first: the ratios are to it. */
+export const peers: Starters = {
+  bare: startBare,
+  naive: startNaive,
+  express: startExpress,
+  ...(hasNginx && { nginx: startNginx }),
+  on: coatcheckWith('Coatcheck, cache on', {}),
+  off: coatcheckWith('Coatcheck, cache off', { SESSION_CACHE: 'off' }),
+}
+
+/** The session middleware of this one sees no upgrade, so it has no WebSockets that would know a session. */
+export const withoutSockets: readonly string[] = ['express']
+
+/** What each thing costs that can be turned on; the first is the base. Traces go to the API, which takes whatever it is sent. */
+export function variants(upstreamUrl: string, adminPort: number): Starters {
+  return {
+    plain: coatcheckWith('as compared above', {}),
+    limits: coatcheckWith('limits by address and session (the default)', { RATE_LIMIT: 'on' }),
+    metrics: coatcheckWith('metrics', { ADMIN_PORT: `${adminPort}` }),
+    logs: coatcheckWith('a log line for each request (the default)', { LOG_LEVEL: 'info' }),
+    traces: coatcheckWith('traces', { OTEL_EXPORTER_OTLP_ENDPOINT: upstreamUrl }),
+    workers: coatcheckWith('two processes on the same core', { WORKERS: '2' }),
+  }
+}
