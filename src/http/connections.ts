@@ -14,7 +14,7 @@ export interface Connections {
 /** How often connections that fell idle are closed while the listener closes, milliseconds. */
 const idleCheckMs = 50
 
-/** A connection that was opened just before the end may still bring its first request for so long, milliseconds. */
+/** A connection that was opened near the end may still bring its first request for so long, milliseconds. */
 const firstRequestMs = 500
 
 /**
@@ -25,10 +25,11 @@ const firstRequestMs = 500
  */
 export function trackConnections(app: FastifyInstance, graceMs: number): Connections {
   const { server } = app
-  const unused = new Set<Socket>()
+  /** Connections on which no request has come yet, and when they were opened. */
+  const unused = new Map<Socket, number>()
   const noteUse = ({ socket }: IncomingMessage): void => void unused.delete(socket)
   server.on('connection', (socket) => {
-    unused.add(socket)
+    unused.set(socket, performance.now())
     socket.once('close', () => unused.delete(socket))
   })
   server.on('request', noteUse)
@@ -39,17 +40,15 @@ export function trackConnections(app: FastifyInstance, graceMs: number): Connect
     isDraining = true
     server.prependListener('request', closeAfterAnswer)
   }
-  const closeUnused = (): void => {
-    for (const socket of unused) socket.destroy()
+  const closeIdle = (): void => {
+    server.closeIdleConnections()
+    const openedBeforeMs = performance.now() - firstRequestMs
+    for (const [socket, openedAtMs] of unused) if (openedAtMs < openedBeforeMs) socket.destroy()
   }
   let timers: readonly NodeJS.Timeout[] = []
   app.addHook('preClose', async () => {
     beginDraining()
-    timers = [
-      setInterval(() => server.closeIdleConnections(), idleCheckMs),
-      setTimeout(closeUnused, firstRequestMs),
-      setTimeout(() => server.closeAllConnections(), graceMs),
-    ]
+    timers = [setInterval(closeIdle, idleCheckMs), setTimeout(() => server.closeAllConnections(), graceMs)]
   })
   app.addHook('onClose', async () => {
     for (const timer of timers) clearTimeout(timer)

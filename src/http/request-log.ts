@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { healthEndpoints } from '../config/endpoints.ts'
 import { noMetrics } from '../telemetry/metrics.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { RequestSpan, Tracing } from '../telemetry/tracing.ts'
@@ -56,7 +57,7 @@ export function createOutcomeWatch(
   return (request, reply) => {
     const startedAtMs = performance.now()
     const { raw } = reply
-    if (tracing !== undefined) request.span = beginSpan(tracing, request)
+    if (tracing !== undefined && !isProbe(request)) request.span = beginSpan(tracing, request)
     // Not the hook onResponse: it is not run for answers that were broken off.
     raw.once('close', () => {
       const milliseconds = performance.now() - startedAtMs
@@ -88,6 +89,12 @@ export function installRequestLog(
     if (tracing === undefined || request.span === null) done()
     else tracing.within(request.span, done)
   })
+}
+
+/** Probes come every few seconds for as long as the process lives; nobody wants a trace of each. */
+function isProbe({ raw }: FastifyRequest): boolean {
+  const path: string = pathOf(raw.url ?? '')
+  return healthEndpoints.some((endpoint) => endpoint === path)
 }
 
 function labelOf(labels: ReadonlyMap<string, string>, request: FastifyRequest): string {

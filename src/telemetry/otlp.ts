@@ -1,3 +1,4 @@
+import type { SpanExporter } from '@opentelemetry/sdk-trace'
 import type { Logger } from './telemetry.ts'
 import type { Tracing } from './tracing.ts'
 
@@ -24,11 +25,12 @@ export async function startTracing(options: TracingOptions, log: Logger): Promis
     import('@opentelemetry/resources'),
     import('./otel-tracing.ts'),
   ])
-  const exporter = new OTLPTraceExporter({
+  const sender = new OTLPTraceExporter({
     url: `${endpoint.href.replace(/\/$/, '')}/v1/traces`,
     headers: { ...options.otelExporterOtlpHeaders },
     timeoutMillis: exportTimeoutMs,
   })
+  const exporter = reportingFailures(sender, log)
   const root = new sdk.TraceIdRatioBasedSampler(options.otelTracesSamplerArg)
   const provider = new sdk.TracerProvider({
     resource: resourceFromAttributes({ 'service.name': options.otelServiceName }),
@@ -39,4 +41,22 @@ export async function startTracing(options: TracingOptions, log: Logger): Promis
   return createOtelTracing(provider.getTracer('coatcheck'), () =>
     provider.shutdown().catch((err: unknown) => log.warn({ err }, 'the last traces could not be sent')),
   )
+}
+
+/** The SDK keeps silent about a receiver that does not answer; here the first failure of several is a line, and so is their end. */
+function reportingFailures(exporter: SpanExporter, log: Logger): SpanExporter {
+  let isFailing = false
+  return {
+    shutdown: () => exporter.shutdown(),
+    forceFlush: async () => exporter.forceFlush?.(),
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const hasFailed = result.error !== undefined
+        if (hasFailed && !isFailing) log.warn({ reason: result.error?.name }, 'traces cannot be sent')
+        if (!hasFailed && isFailing) log.info('traces can be sent again')
+        isFailing = hasFailed
+        done(result)
+      })
+    },
+  }
 }

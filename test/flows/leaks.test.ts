@@ -1,16 +1,27 @@
 import { afterEach, expect, test } from 'vitest'
+import { adminOf } from '../support/admin.ts'
 import type { Tab } from '../support/browser-client.ts'
 import { expectProblem } from '../support/expect-problem.ts'
 import { providerPaths } from '../support/oidc-provider.ts'
+import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts'
+import { freePort } from '../support/ports.ts'
 import { startWorld, type World } from '../support/world.ts'
 import { scanWorld } from '../support/world-scan.ts'
 
 let world: World
+let receiver: OtlpReceiver
 // Stopping a world scans it, too: every other flow test fails in the same way when it leaks.
-afterEach(() => world.stop())
+afterEach(async () => {
+  await world?.stop()
+  await receiver?.stop()
+})
 
-test('no token, code, verifier, secret or cookie shows in any answer, address, log line or Redis value', async () => {
-  world = await startWorld()
+test('no token, code, verifier, secret or cookie shows in any answer, address, log line, metric, trace or Redis value', async () => {
+  const adminPort = await freePort()
+  receiver = await startOtlpReceiver()
+  world = await startWorld({
+    settings: { ADMIN_PORT: `${adminPort}`, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url },
+  })
   const [browser, second] = await world.signInExpired(2)
   if (browser === undefined || second === undefined) throw new Error('no browser')
   const tab = browser.tab()
@@ -19,6 +30,7 @@ test('no token, code, verifier, secret or cookie shows in any answer, address, l
   await tab.fetch('/sessions')
   await provokeFaults(world, second.tab())
   await tab.submit('/logout', {})
+  await collectTelemetry(world, adminPort, receiver)
   const scan = scanWorld(world)
   expect(scan.kinds()).toEqual(
     new Set([
@@ -36,6 +48,20 @@ test('no token, code, verifier, secret or cookie shows in any answer, address, l
   expect(world.gateways[0]?.log().length).toBeGreaterThan(5)
   expect(scan.leaks()).toEqual([])
 })
+
+/** The whole of it: the last traces are sent when the gateway ends. */
+async function collectTelemetry(
+  { collected, gateways }: World,
+  adminPort: number,
+  traces: OtlpReceiver,
+): Promise<void> {
+  const admin = adminOf({ collected }, adminPort)
+  for (const path of ['/metrics', '/livez', '/readyz', '/callback']) await admin.get(path)
+  await gateways[0]?.stop()
+  for (const [at, body] of traces.bodies.entries()) collected.set(`traces ${at}`, body)
+  const names = new Set(traces.spans.map(({ name }) => name))
+  expect([...names]).toEqual(expect.arrayContaining(['GET /callback', 'GET /api', 'POST /logout']))
+}
 
 /** Errors are where secrets slip out: wrong answers of the provider, refused requests, an API that is down. */
 async function provokeFaults({ provider, api, browser, signIn }: World, tab: Tab): Promise<void> {

@@ -5,6 +5,7 @@ import { gatewaySeries, processSeries, supervisorSeries } from '../../src/teleme
 import { adminOf, type Scrape } from '../support/admin.ts'
 import { eventually } from '../support/eventually.ts'
 import { exchange } from '../support/exchange.ts'
+import { startGatewayProcess } from '../support/gateway-process.ts'
 import { freePort } from '../support/ports.ts'
 import { startWorld, type World } from '../support/world.ts'
 
@@ -44,18 +45,32 @@ const closedSets: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
+/** Nothing that it needs is there: the start waits for none of it. */
+const unreachableEnv = {
+  ISSUER_URL: 'http://127.0.0.1:1/',
+  CLIENT_ID: 'client',
+  CLIENT_SECRET: 'secret-of-the-client',
+  API_AUDIENCE: 'https://api.example.test',
+  API_URL: 'http://127.0.0.1:1',
+  BASE_URL: 'https://app.example.test',
+  SESSION_SECRET: '7d4c1b0a9f8e7d6c5b4a39281706f5e4',
+  REDIS_URL: 'redis://127.0.0.1:1',
+  LOG_LEVEL: 'silent',
+}
+
 describe.each([
   ['one process', {}, 1],
   ['two workers', { WORKERS: '2' }, 2],
 ] as const)('the metrics of %s', (_what, settings, workers) => {
   let world: World
   let scrape: Scrape
+  let adminPort: number
   let admin: ReturnType<typeof adminOf>
 
   beforeAll(async () => {
-    const port = await freePort()
-    world = await startWorld({ settings: { ADMIN_PORT: `${port}`, ...settings } })
-    admin = adminOf(world, port)
+    adminPort = await freePort()
+    world = await startWorld({ settings: { ADMIN_PORT: `${adminPort}`, ...settings } })
+    admin = adminOf(world, adminPort)
     await runFlows(world)
     scrape = await admin.scrape()
   })
@@ -126,6 +141,21 @@ describe.each([
         now.sum('coatcheck_upstream_duration_seconds_count', { route: '/api', outcome: 'browser_gone' }),
       ).toBe(2)
     })
+  })
+
+  test('stop the start, with one line, when their port is taken', async () => {
+    const taken = `${adminPort}`
+    const start = startGatewayProcess({
+      ...unreachableEnv,
+      ...settings,
+      PORT: `${await freePort()}`,
+      ADMIN_PORT: taken,
+    })
+    await expect(start).rejects.toThrow(
+      new Error(
+        `the gateway ended with 1 before it listened:\ncoatcheck: 127.0.0.1 port ${taken} is taken by another process; see PORT, HOST, ADMIN_PORT and ADMIN_HOST\n`,
+      ),
+    )
   })
 
   test('are served by a listener that knows nothing else', async () => {

@@ -132,6 +132,11 @@ describe('with an OTLP endpoint', () => {
     expect(texts.filter((text) => text.includes('?') || text.includes('secret'))).toEqual([])
   })
 
+  test('probes are not traced', () => {
+    expect(world.gateways[0]?.log().some(({ path }) => path === '/readyz')).toBe(true)
+    expect(receiver.spans.filter(({ name }) => name.includes('readyz'))).toEqual([])
+  })
+
   test('the receiver is addressed as OpenTelemetry says', () => {
     expect(receiver.requests.length).toBeGreaterThan(0)
     for (const { path, headers } of receiver.requests) {
@@ -151,6 +156,7 @@ test('a receiver that is down disturbs nobody, not even the end', async () => {
     const tab = await world.signIn()
     expect((await tab.fetch('/api/orders')).status).toBe(200)
     expect(await world.gateways[0]?.stop()).toBe(0)
+    expect(world.gateways[0]?.output()).toContain('traces cannot be sent')
   } finally {
     await world.stop()
   }

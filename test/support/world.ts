@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startTestApi, type TestApi } from './api.ts'
+import { strangeAuditLines } from './audit-lines.ts'
 import { type Browser, createBrowser, type Tab } from './browser-client.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
 import {
@@ -226,6 +227,7 @@ async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<Worl
     async stop() {
       await endAll(cleanup)
       failOnLeaks(world)
+      failOnStrangeAuditLines(world)
     },
   }
   return world
@@ -246,6 +248,12 @@ async function startAll(
     if (start.status === 'rejected') throw start.reason
   }
   return current
+}
+
+/** The schema of audit events is a promise. */
+function failOnStrangeAuditLines({ gateways }: World): void {
+  const strange = gateways.flatMap(strangeAuditLines)
+  if (strange.length > 0) throw new Error(`audit events that are not documented:\n${strange.join('\n')}`)
 }
 
 function failOnLeaks(world: World): void {
