@@ -110,7 +110,7 @@ describe('coatcheck doctor', () => {
     expect(troubles(report)).toEqual(['fail refresh-token'])
     expect(findingOf(report, 'refresh-token')).toMatchObject({
       summary: expect.stringContaining('although offline_access was asked for'),
-      fix: 'Allow refresh tokens (offline access) for this client and this API.',
+      fix: expect.stringContaining('Allow refresh tokens (offline access) for this client and this API'),
     })
   })
 
