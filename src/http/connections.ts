@@ -43,7 +43,7 @@ export function trackConnections(app: FastifyInstance, graceMs: number): Connect
   const closeIdle = (): void => {
     server.closeIdleConnections()
     const openedBeforeMs = performance.now() - firstRequestMs
-    for (const [socket, openedAtMs] of unused) if (openedAtMs < openedBeforeMs) socket.ref()
+    for (const [socket, openedAtMs] of unused) if (openedAtMs < openedBeforeMs) socket.destroy()
   }
   let timers: readonly NodeJS.Timeout[] = []
   app.addHook('preClose', async () => {
