@@ -22,14 +22,25 @@ function describe(front: Front, config: DoctorContext['config']): Finding {
         unreachableFix(front, config),
       )
     case 'stranger':
-      return fail(
-        `${origin} answers ${front.status}, but not from a gateway.`,
-        front.isPortOurs
-          ? `Let the proxy in front pass everything to ${placeOf(config)}.`
-          : `Another program holds ${placeOf(config)}: stop it, or change PORT. Then let the proxy in front pass everything there.`,
-      )
+      return fail(`${origin} answers ${front.status}, but not from a gateway.`, strangerFix(front, config))
   }
 }
+
+function strangerFix(
+  { status, isPortOurs }: Front & { readonly kind: 'stranger' },
+  config: DoctorContext['config'],
+): string {
+  const place = placeOf(config)
+  if (!isPortOurs)
+    return `Another program holds ${place}: stop it, or change PORT. Then let the proxy in front pass everything there.`
+  const advice = `Let the proxy in front pass everything to ${place}.`
+  return noServerStatuses.has(status)
+    ? `${advice} One that checks health sends nobody to a gateway that is stopped: start the gateway, and run doctor again.`
+    : advice
+}
+
+/** What a proxy answers that knows of no server to pass a request to. */
+const noServerStatuses: ReadonlySet<number> = new Set([502, 503, 504])
 
 function unreachableFix(
   front: Front & { readonly kind: 'unreachable' },
