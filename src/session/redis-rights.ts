@@ -8,7 +8,7 @@ import { sessionKeyPrefix } from './session-keys.ts'
 export interface DeniedCommand {
   /** As an ACL rule writes it: `client|tracking`; or a key or channel pattern. */
   readonly rule: string
-  /** Whether the gateway works without it, only slower. */
+  /** Whether the gateway works without it, only slower or less watchful. */
   readonly isOptional: boolean
 }
 
@@ -44,7 +44,11 @@ function probesOf(key: string, mark: string, index: string): readonly Probe[] {
     { rule: '+time', command: ['TIME'] },
     { rule: '+eval', command: ['EVAL', "return redis.call('EXISTS', KEYS[1])", '1', key] },
     { rule: '+evalsha', command: ['EVALSHA', '0'.repeat(40), '1', key] },
-    { rule: '+scan', command: ['SCAN', '0', 'MATCH', `${sessionKeyPrefix}*`, 'COUNT', '1'] },
+    {
+      rule: '+scan',
+      command: ['SCAN', '0', 'MATCH', `${sessionKeyPrefix}*`, 'COUNT', '1'],
+      isOptional: true,
+    },
     { rule: '+info', command: ['INFO', 'memory'], isOptional: true },
     { rule: '+client|id', command: ['CLIENT', 'ID'], isOptional: true },
     // OFF changes nothing: this connection must not begin to receive invalidations.

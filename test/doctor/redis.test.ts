@@ -31,6 +31,7 @@ beforeAll(async () => {
       user: [
         `least on >pw-of-least ${leastRights}`,
         `untracked on >pw-of-untracked ${leastRights} resetchannels -client|tracking`,
+        `blind on >pw-of-blind ${leastRights} -info -scan`,
         `no-scripts on >pw-of-no-scripts ${leastRights} -eval -evalsha`,
         `elsewhere on >pw-of-elsewhere ${leastRights} resetkeys ~other:*`,
       ],
@@ -70,7 +71,16 @@ describe('the rights of our Redis user', () => {
   it('lack what would keep sessions in the cache: a warning', async () => {
     expect(await examine(redisRightsCheck, asUser('untracked'))).toMatchObject({
       status: 'warn',
+      summary: expect.stringMatching(/: sessions are not cached, which makes the gateway slower\.$/),
       fix: 'ACL SETUSER <our user> +client|tracking &__redis__:invalidate',
+    })
+  })
+
+  it('lack what people look at: a warning', async () => {
+    expect(await examine(redisRightsCheck, asUser('blind'))).toMatchObject({
+      status: 'warn',
+      summary:
+        'Our Redis user lacks +scan +info: coatcheck sessions cannot list any; nobody notices when Redis evicts sessions.',
     })
   })
 

@@ -11,13 +11,17 @@ export const redisRightsCheck: Check = {
     if (needed.length > 0)
       return fail(`Our Redis user may not do what the gateway needs: ${needed.join(' ')}.`, grant(needed))
     const optional = denied.map(({ rule }) => rule)
-    return optional.length === 0
-      ? pass('Our Redis user may do all that the gateway does.')
-      : warn(
-          `Our Redis user may not do what makes the gateway fast and watchful: ${optional.join(' ')}. Sessions are not cached without it.`,
-          grant(optional),
-        )
+    if (optional.length === 0) return pass('Our Redis user may do all that the gateway does.')
+    const losses = new Set(optional.map((rule) => lossOf[rule] ?? feedLoss))
+    return warn(`Our Redis user lacks ${optional.join(' ')}: ${[...losses].join('; ')}.`, grant(optional))
   },
+}
+
+/** All others of the optional ones are for the feed of changes. */
+const feedLoss = 'sessions are not cached, which makes the gateway slower'
+const lossOf: Readonly<Record<string, string>> = {
+  '+info': 'nobody notices when Redis evicts sessions',
+  '+scan': 'coatcheck sessions cannot list any',
 }
 
 function grant(rules: readonly string[]): string {
