@@ -169,6 +169,41 @@ describe('a repeat', () => {
     },
   )
 
+  it('is made once and no more, however often the connection is reset', async () => {
+    await Promise.all([send(proxy.port, '/maybe/x'), send(proxy.port, '/maybe/y')])
+    let hits = 0
+    upstream.on('/again', (_response, _request, raw) => {
+      hits += 1
+      raw.socket.resetAndDestroy()
+    })
+    expect((await send(proxy.port, '/maybe/again')).status).toBe(502)
+    expect(hits).toBe(2)
+  })
+
+  it('is made after a kept-alive connection that the upstream closed in order', async () => {
+    expect((await send(proxy.port, '/api/x')).status).toBe(200)
+    let hits = 0
+    upstream.on('/closed', (response, _request, raw) => {
+      hits += 1
+      if (hits === 1) raw.socket.end()
+      else response.end('whole')
+    })
+    expect((await send(proxy.port, '/api/closed')).body).toBe('whole')
+    expect(hits).toBe(2)
+  })
+
+  it('is not made once the answer has begun', async () => {
+    expect((await send(proxy.port, '/api/x')).status).toBe(200)
+    let hits = 0
+    upstream.on('/begun', (response, _request, raw) => {
+      hits += 1
+      response.writeHead(200, { 'content-length': '9' }).write('half')
+      setTimeout(() => raw.socket.resetAndDestroy(), 20)
+    })
+    await expect(send(proxy.port, '/api/begun')).rejects.toThrow(/aborted/)
+    expect(hits).toBe(1)
+  })
+
   it.each([['POST'], ['PATCH']])('is never made for %s', async (method) => {
     expect(await afterReuse(method)).toEqual({ status: 502, hits: 1 })
   })

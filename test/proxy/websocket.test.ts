@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -325,4 +327,40 @@ describe('an open WebSocket', () => {
       await eventually(() => expect(bytes).toBe(40_000_000), 15_000)
     }
   })
+
+  it.each([
+    ['an unmasked frame', Buffer.from([0x81, 2, 0x68, 0x69]), 1002],
+    ['a frame with a reserved bit', masked(0xc1, 'hi'), 1002],
+    ['an unknown frame', masked(0x83, 'hi'), 1002],
+    ['text that is not UTF-8', masked(0x81, '\xc3\x28'), 1007],
+    ['an announced length beyond all memory', Buffer.from([0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0]), 1009],
+    ['an endless number of fragments', Buffer.alloc(6 * 20_000, masked(0x01, '')), 1002],
+    ['a request of HTTP', Buffer.from('GET /api/smuggled HTTP/1.1\r\nhost: x\r\n\r\n'), 1002],
+  ])('that gets %s is closed at both ends, and nothing of it passes', async (_what, bytes, code) => {
+    const messages: unknown[] = []
+    const upstreamClosed = new Promise((resolve) =>
+      upstream.onWebSocket((socket) => {
+        socket.on('message', (data) => void messages.push(data)).once('close', resolve)
+      }),
+    )
+    const socket = connect(proxy.port, '127.0.0.1')
+    const seen: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => void seen.push(chunk))
+    const shaken = once(socket, 'data')
+    socket.write(
+      `GET /api/x HTTP/1.1\r\nhost: x\r\ncookie: ${cookie}\r\norigin: ${baseUrl.origin}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+    )
+    await shaken
+    socket.write(bytes)
+    await Promise.all([once(socket, 'close'), upstreamClosed])
+    const all = Buffer.concat(seen)
+    const frame = all.subarray(all.indexOf('\r\n\r\n') + 4)
+    expect([frame[0], frame.readUInt16BE(2)]).toEqual([0x88, code])
+    expect([messages, upstream.requests.length]).toEqual([[], 1])
+  })
 })
+
+/** A frame as a browser sends it, with a mask that changes nothing. */
+function masked(first: number, text: string): Buffer {
+  return Buffer.concat([Buffer.from([first, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text, 'latin1')])
+}
