@@ -5,6 +5,7 @@ import { LogoutTokenError } from '../oidc/logout-token.ts'
 import type { LogoutToken } from '../oidc/provider.ts'
 import { reportError, toGatewayError } from './error-handler.ts'
 import type { HttpContext } from './http-context.ts'
+import { linger } from './linger.ts'
 import { invalid } from './query.ts'
 
 const firstServerStatus = 500
@@ -48,6 +49,7 @@ export function createBackchannelLogout(context: HttpContext) {
       ...(error.detail === undefined ? {} : { reason: error.detail }),
     })
     reportError(telemetry, error, request.id)
+    linger(request.raw, reply.raw)
     const body = {
       error: isRepeatable ? 'temporarily_unavailable' : 'invalid_request',
       error_description: error.detail ?? detail,

@@ -4,6 +4,7 @@ import { GatewayError } from '../errors/gateway-error.ts'
 import { problemRules } from '../errors/problem.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { ErrorAnswers } from './error-answer.ts'
+import { linger } from './linger.ts'
 import type { WatchOutcome } from './request-log.ts'
 import type { HeaderFields } from './security-headers.ts'
 
@@ -45,7 +46,7 @@ function unsatisfiedRange(thrown: unknown): string | undefined {
   return (thrown.headers as Readonly<Record<string, string>>)['Content-Range']
 }
 
-/** Answers with an error and reports it. */
+/** Answers with an error and reports it. A body that is still coming is not waited for. */
 export function sendError(
   context: ErrorHandlingContext,
   error: GatewayError,
@@ -54,6 +55,7 @@ export function sendError(
 ): FastifyReply {
   reportError(context.telemetry, error, request.id)
   const { status, headers, body } = context.errorAnswers.render(error, request)
+  linger(request.raw, reply.raw)
   return reply.code(status).headers(headers).send(body)
 }
 

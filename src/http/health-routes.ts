@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { expectSmallBody } from './expectations.ts'
 import type { GatewayPaths } from './paths.ts'
 import { readQuery } from './query.ts'
 import type { CheckReadiness } from './readiness.ts'
@@ -20,8 +21,9 @@ export function registerHealthRoutes(
       .header('cache-control', 'no-store')
       .send(readiness)
   }
-  app.route({ method: ['GET', 'HEAD'], url: paths.livez, handler: answerLiveness })
-  app.route({ method: ['GET', 'HEAD'], url: paths.readyz, handler: answerReadiness })
+  const common = { method: ['GET', 'HEAD'], preParsing: expectSmallBody }
+  app.route({ ...common, url: paths.livez, handler: answerLiveness })
+  app.route({ ...common, url: paths.readyz, handler: answerReadiness })
 }
 
 function answerLiveness(_request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { createCallback } from './callback.ts'
+import { expectSmallBody } from './expectations.ts'
 import type { HttpContext } from './http-context.ts'
 import { installLogoutLimits } from './limits/session-limits.ts'
 import { createLogin } from './login.ts'
@@ -15,6 +16,7 @@ export function registerNavigationScope(app: FastifyInstance, context: HttpConte
   const { paths } = context
   app.register(async function navigationScope(scope) {
     scope.addHook('onRequest', forbidStoring)
+    scope.addHook('preParsing', expectSmallBody)
     installLogoutLimits(scope, context)
     await registerSessionPlugin(scope, context)
     scope.route({ method: ['GET', 'HEAD'], url: paths.login, handler: createLogin(context) })

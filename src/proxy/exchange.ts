@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors/gateway-error.ts'
+import { hasBody, linger } from '../http/linger.ts'
 import type { AccessToken, ApiAudience } from '../oidc/token-set.ts'
 import type { SessionView } from '../session/session.ts'
 import type { Admission } from './admission.ts'
@@ -10,7 +11,7 @@ import { ExchangeReport } from './exchange-report.ts'
 import type { InFlight } from './in-flight.ts'
 import { goodbyeMs, type OpenStream } from './open-streams.ts'
 import { judgeRefusal } from './step-up.ts'
-import { hasBody, linger, Upload, type UploadObserver } from './upload.ts'
+import { Upload, type UploadObserver } from './upload.ts'
 import { reasonOf, toUpstreamError } from './upstream-errors.ts'
 import { sweepMs } from './upstream-pool.ts'
 import { isRepeatable, upstreamRequest } from './upstream-request.ts'
@@ -63,7 +64,6 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     if (!pool.enter(this)) {
       this.#phase = 'settled'
       this.#reply.send(new GatewayError('overloaded', { context: { route: config.prefix } }))
-      linger(this.#request.raw, this.#reply.raw)
       return
     }
     this.#reply.raw.once('close', () => this.#browserClosed())
@@ -239,7 +239,6 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#abort?.()
     if (!this.#answer.isUntouched) return
     this.#reply.send(problem)
-    linger(this.#request.raw, this.#reply.raw)
   }
 
   /** What began cannot be taken back. */

@@ -9,7 +9,6 @@ import type { AccessTokens, Sessions } from '../session/sessions.ts'
 import type { ProxyRoute } from './proxy-route.ts'
 import { upstreamTarget } from './target.ts'
 import { isUpgrade } from './upgrade.ts'
-import { linger } from './upload.ts'
 
 /** What the guard of a route asks. */
 export interface GuardServices {
@@ -29,9 +28,8 @@ type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDon
  * promise is made.
  */
 export function createGuard(route: ProxyRoute, services: GuardServices): Guard {
-  return (request, reply, done) => {
+  return (request, _reply, done) => {
     const refuse = (error: unknown): void => {
-      linger(request.raw, reply.raw)
       done(error instanceof Error ? error : new GatewayError('internal_error'))
     }
     try {

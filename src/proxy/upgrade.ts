@@ -2,8 +2,8 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { GatewayError } from '../errors/gateway-error.ts'
+import { hasBody } from '../http/linger.ts'
 import { endWithProblem } from '../http/server-options.ts'
-import { hasBody } from './upload.ts'
 
 /** The connection of an upgrade request, and what came on it behind the request's head. */
 export interface UpgradeSocket {

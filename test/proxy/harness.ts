@@ -8,6 +8,7 @@ import { problemRules, retryAfterSeconds, toProblemDocument } from '../../src/er
 import { createCookies } from '../../src/http/cookies.ts'
 import { installExpectations } from '../../src/http/expectations.ts'
 import { noLimits } from '../../src/http/limits/limits.ts'
+import { linger } from '../../src/http/linger.ts'
 import { installRequestCheck } from '../../src/http/request-form.ts'
 import { createServerOptions } from '../../src/http/server-options.ts'
 import type { AccessToken } from '../../src/oidc/token-set.ts'
@@ -202,6 +203,7 @@ function answerErrors(app: FastifyInstance): void {
         ? problemRules[problem.code].status
         : ((error as { statusCode?: number }).statusCode ?? 500),
     )
+    linger(request.raw, reply.raw)
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
     return reply
       .headers(problem.headers)

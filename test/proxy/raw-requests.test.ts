@@ -299,6 +299,26 @@ describe('Expect: 100-continue', () => {
   })
 })
 
+it('a refused request whose body never comes is answered, and cut two seconds later', async () => {
+  const refused = [
+    ['POST /api/x', 403],
+    ['POST /logout', 403],
+    ['POST /backchannel-logout', 415],
+    ['POST /nowhere', 404],
+    ['PUT /session', 405],
+    ['GET /api/%00', 400],
+  ] as const
+  const seen = await Promise.all(
+    refused.map(async ([line]) => {
+      const beganMs = Date.now()
+      const bytes = `${line} HTTP/1.1\r\nhost: x\r\ncontent-length: 4000\r\n\r\n`
+      const text = await converse([bytes, ...Array.from({ length: 400 }, () => 'a')], 6_000)
+      return [line, ...statusesOf(text), Date.now() - beganMs < 4_000]
+    }),
+  )
+  expect(seen).toEqual(refused.map(([line, status]) => [line, status, true]))
+})
+
 describe('forged headers', () => {
   it('reach no upstream, in any spelling, on any route', async () => {
     const spellings = (name: string) => [name, name.replaceAll('-', '_'), name.toUpperCase()]
