@@ -6,12 +6,12 @@ import type { GatewayPaths } from '../paths.ts'
 
 /** How often the event loop is looked at, milliseconds. */
 const sampleMs = 100
-/** Work that has waited as long as this is late for a person, milliseconds. */
-const lateMs = 200
+/** A person notices when work has waited as long as this; a busy machine alone does not come near it. Milliseconds. */
+const lateMs = 500
 /** Late this often in a row is a queue that stays, and no pause of the collector or of a busy machine. */
 const standingSamples = 3
-/** The share grows in even steps and shrinks by a tenth, so that it settles where the queue is just gone. */
-const growth = 0.1
+/** The share grows with the time that work has waited, and shrinks by a tenth, so that it settles where the queue is just gone. */
+const growthPerMs = 0.1 / 500
 const decline = 0.9
 const leastShare = 0.01
 
@@ -30,7 +30,7 @@ export function createShedder(): Shedder {
   return {
     observe(lagMs) {
       lateInARow = lagMs >= lateMs ? lateInARow + 1 : 0
-      if (lateInARow >= standingSamples) share = Math.min(1, share + growth)
+      if (lateInARow >= standingSamples) share = Math.min(1, share + lagMs * growthPerMs)
       else if (lateInARow === 0) share = share < leastShare ? 0 : share * decline
     },
     share: () => share,
