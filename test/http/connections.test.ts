@@ -9,13 +9,16 @@ let connections: Connections
 let answerSlow: (text: string) => void
 const sockets = new Set<Socket>()
 
-beforeEach(async () => {
+async function start(graceMs: number): Promise<void> {
   app = Fastify({ return503OnClosing: false })
-  connections = trackConnections(app, 1_500)
+  connections = trackConnections(app, graceMs)
   app.get('/', async () => 'here')
   app.get('/slow', () => new Promise<string>((resolve) => (answerSlow = resolve)))
   await app.listen({ port: 0, host: '127.0.0.1' })
-})
+}
+
+// So long that nothing but the grace's own test can be ended by it.
+beforeEach(() => start(60_000))
 afterEach(async () => {
   for (const socket of sockets) socket.destroy()
   await app.close()
@@ -67,6 +70,8 @@ describe('closing ends', () => {
   })
 
   it('although a request is never answered, once the grace is over', async () => {
+    await app.close()
+    await start(1_000)
     const slow = arrived('/slow')
     const { ended, received } = await open(request('/slow'))
     await slow
