@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { JWSHeaderParameters, JWTPayload } from 'jose'
-import { type KeyUse, tokenKind } from './keys.ts'
+import { tokenKind } from './key-set.ts'
+import type { KeyUse } from './keys.ts'
 import type { ProviderContext } from './options.ts'
 import type { Identity } from './token-set.ts'
 

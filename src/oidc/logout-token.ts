@@ -1,6 +1,6 @@
 import { decodeJwt, type JWTPayload } from 'jose'
 import { GatewayError } from '../errors/gateway-error.ts'
-import { tokenKind } from './keys.ts'
+import { tokenKind } from './key-set.ts'
 import type { ProviderContext, ProviderOptions } from './options.ts'
 import type { LogoutToken, NamesSession } from './provider.ts'
 

@@ -1,4 +1,4 @@
-import { idTokenAlgorithms } from '../../oidc/keys.ts'
+import { idTokenAlgorithms } from '../../oidc/key-set.ts'
 import { describeTransportError } from '../../oidc/provider-error.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass } from '../finding.ts'

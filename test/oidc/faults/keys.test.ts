@@ -1,5 +1,6 @@
 import type { JWK } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
 import {
   expectFailedLogin,
   type FaultWorld,
@@ -84,6 +85,29 @@ describe('a rotation', () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => world.logIn()))
     expect(answers.filter((answer) => sessionCookieOf(answer) === undefined)).toEqual([])
     expect(world.provider.count('/jwks')).toBe(before + 1)
+  })
+
+  it('behind a fetch under way is survived: what that brings may be older than the new key', async () => {
+    world.advance(minuteMs)
+    const { provider } = world
+    await provider.rotateKeys()
+    const older = [...provider.publicKeys]
+    let release: (response: () => void) => void = () => undefined
+    const isAsked = new Promise<() => void>((resolve) => {
+      release = resolve
+    })
+    provider.faults.keys = () => ({
+      send: (response) => release(() => response.end(JSON.stringify({ keys: older }))),
+    })
+    const first = world.logIn()
+    const answer = await isAsked
+    delete provider.faults.keys
+    await provider.rotateKeys()
+    const second = world.logIn()
+    await eventually(() => expect(provider.requests.at(-1)?.path).toBe('/token'))
+    setTimeout(answer, 50)
+    expect(sessionCookieOf(await first)).toBeDefined()
+    expect(sessionCookieOf(await second)).toBeDefined()
   })
 
   it('in the middle of fifty logins is survived by all of them', async () => {
