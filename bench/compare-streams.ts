@@ -35,8 +35,9 @@ const generatorPath = fileURLToPath(new URL('load/streams.ts', import.meta.url))
  * @throws Error when one cannot be opened, or is lost meanwhile
  */
 async function measureStreams(gateway: Gateway, kind: StreamKind, seconds: number): Promise<StreamSample> {
-  const cookie = gateway.cookies[0] ?? 'unknown=x'
-  const args = [generatorPath, kind, gateway.origin, `${connections}`, `${seconds}`, cookie]
+  // A session each: how many sockets one may have is bounded.
+  const cookies = gateway.cookies.slice(0, connections).join('\n') || 'unknown=x'
+  const args = [generatorPath, kind, gateway.origin, `${connections}`, `${seconds}`, cookies]
   const [file, rest] = pinned(cores.rest, process.execPath, args)
   const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit'], timeout: limitMs })
   const closed = once(child, 'close')

@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 
 /**
- * The generator for what stays open: `streams.ts events|echo <origin> <connections> <seconds> <cookie>`. Opens everything first, says
+ * The generator for what stays open: `streams.ts events|echo <origin> <connections> <seconds> <cookies, one a line>`. Opens everything first, says
  * `READY`, and prints what came within the time after a line on its input.
  */
-const [kind, origin = '', connections, seconds, cookie = ''] = process.argv.slice(2)
+const [kind, origin = '', connections, seconds, lines = ''] = process.argv.slice(2)
 
-const headers = { cookie, origin, 'sec-fetch-site': 'same-origin', 'x-csrf': '1' }
+const cookies = lines.split('\n')
+const common = { origin, 'sec-fetch-site': 'same-origin', 'x-csrf': '1' }
 const payload = 'x'.repeat(100)
 let messages = 0
 let broken = 0
@@ -21,6 +22,8 @@ function count(): void {
   if (isCounting) messages += 1
 }
 
+type Headers = Readonly<Record<string, string>>
+
 /** Something that stays open; `begin` makes it move. */
 interface Opened {
   readonly begin: () => void
@@ -30,7 +33,7 @@ function lost(): void {
   if (!isOver) broken += 1
 }
 
-async function openEvents(): Promise<Opened> {
+async function openEvents(headers: Headers): Promise<Opened> {
   const asked: ClientRequest = request(`${origin}/api/events`, { headers, agent: false }).end()
   const [response] = await once(asked, 'response')
   if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`)
@@ -40,7 +43,7 @@ async function openEvents(): Promise<Opened> {
 }
 
 /** One message at a time on each, as fast as it comes back. */
-async function openEcho(): Promise<Opened> {
+async function openEcho(headers: Headers): Promise<Opened> {
   const socket = new WebSocket(`${origin.replace('http', 'ws')}/api/echo`, { headers })
   let sentAtMs = 0
   const send = (): void => {
@@ -57,8 +60,11 @@ async function openEcho(): Promise<Opened> {
   return { begin: send }
 }
 
+const open = kind === 'events' ? openEvents : openEcho
 const opened = await Promise.all(
-  Array.from({ length: Number(connections) }, kind === 'events' ? openEvents : openEcho),
+  Array.from({ length: Number(connections) }, (_, turn) =>
+    open({ ...common, cookie: cookies[turn % cookies.length] ?? '' }),
+  ),
 )
 for (const { begin } of opened) begin()
 await sleep(300)
