@@ -20,7 +20,7 @@ function best(samples: readonly Sample[], of: keyof Sample): number {
 }
 
 /** Median of the ratios within each round: neighbours on the machine disturb both sides of a pair alike. */
-function pairedRatio(samples: readonly Sample[], base: readonly Sample[], of: keyof Sample): string {
+export function pairedRatio(samples: readonly Sample[], base: readonly Sample[], of: keyof Sample): string {
   const ratios = samples.map((sample, round) => sample[of] / (base[round]?.[of] ?? Number.NaN))
   return median(ratios).toFixed(2)
 }

@@ -10,14 +10,15 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { freePort } from '../test/support/ports.ts'
 import { type Arena, openArena } from './arena.ts'
-import { compare } from './compare.ts'
+import { compare, type ScenarioSamples } from './compare.ts'
 import { compareStreams, type StreamKind } from './compare-streams.ts'
+import { renderGoals, writeGoals } from './goals.ts'
 import type { Gateway } from './peers/gateway.ts'
 import { peers, type Starters, variants, withoutSockets } from './peers/starters.ts'
 import { cores, pin } from './processes.ts'
 import { type RunFacts, renderPage, renderScenario, type Section } from './report.ts'
 import { runScale } from './scale/run.ts'
-import { type Scenario, scenarios } from './scenarios.ts'
+import { scenarios, usual } from './scenarios.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -61,12 +62,10 @@ function measureOptions({ world }: Arena) {
 }
 
 async function requestsPart(arena: Arena, gateways: readonly Gateway[]): Promise<readonly Section[]> {
-  const sections: Section[] = []
   for (const scenario of scenarios.filter(({ name }) => name.includes(options.only))) {
-    const samples = await compare(scenario, gateways, measureOptions(arena))
-    sections.push({ title: scenario.name, body: renderScenario(samples) })
+    results.set(scenario.name, await compare(scenario, gateways, measureOptions(arena)))
   }
-  return sections
+  return [...results].map(([title, samples]) => ({ title, body: renderScenario(samples) }))
 }
 
 const streamTitles: Readonly<Record<StreamKind, string>> = {
@@ -84,19 +83,17 @@ async function streamsPart(gateways: readonly (readonly [string, Gateway])[]): P
   ]
 }
 
-const steadyScenario = (scenarios[0] ?? {}) as Scenario
-
 async function steadyPart(arena: Arena, gateways: readonly Gateway[]): Promise<readonly Section[]> {
   const steady = { ...measureOptions(arena), seconds: steadySeconds, rounds: 2, isWarm: true }
-  const title = `${steadyScenario.name}, for ${steadySeconds} s at a stretch`
-  return [{ title, body: renderScenario(await compare(steadyScenario, gateways, steady)) }]
+  const title = `${usual.name}, for ${steadySeconds} s at a stretch`
+  return [{ title, body: renderScenario(await compare(usual, gateways, steady)) }]
 }
 
 async function costsPart(arena: Arena): Promise<readonly Section[]> {
   const starters = variants(arena.world.upstreamUrl, await freePort())
   const gateways = await enter(arena, starters, Object.keys(starters))
-  const samples = await compare(steadyScenario, gateways, { ...measureOptions(arena), rounds: fewRounds })
-  return [{ title: `What can be turned on: ${steadyScenario.name}`, body: renderScenario(samples) }]
+  const samples = await compare(usual, gateways, { ...measureOptions(arena), rounds: fewRounds })
+  return [{ title: `What can be turned on: ${usual.name}`, body: renderScenario(samples) }]
 }
 
 async function inArena(parts: readonly string[]): Promise<readonly Section[]> {
@@ -126,6 +123,7 @@ async function cutOff(reason: string): Promise<never> {
   process.exit(1)
 }
 
+const results = new Map<string, ScenarioSamples>()
 let atEnd = async (): Promise<void> => undefined
 if (!existsSync(join(here, 'node_modules'))) execFileSync('npm', ['ci'], { cwd: here, stdio: 'inherit' })
 const profileFolder = options.profile === undefined ? undefined : resolve(options.profile)
@@ -136,6 +134,11 @@ const parts = options.parts.split(',')
 // First, because it leaves the processors to choose from.
 const scale = parts.includes('scale') ? await runScale() : []
 pin(cores.rest, process.pid)
-const page = renderPage([...(await inArena(parts)), ...scale], facts)
+const measured = await inArena(parts)
+const goals = renderGoals(results)
+const page = renderPage([{ title: 'The goals', body: goals }, ...measured, ...scale], facts)
 if (options.print) process.stdout.write(`\n${page}`)
-else await writeFile(join(here, 'RESULTS.md'), page)
+else {
+  await writeFile(join(here, 'RESULTS.md'), page)
+  await writeGoals(goals)
+}

@@ -21,9 +21,12 @@ const get = {
   site: 'same-origin',
 } as const
 
+/** What most requests of an app are like. */
+export const usual: Scenario = { ...get, name: 'GET 1 KB, 1,000 sessions' }
+
 /** In the order of the results page. */
 export const scenarios: readonly Scenario[] = [
-  { ...get, name: 'GET 1 KB, 1,000 sessions' },
+  usual,
   { ...get, name: 'GET 1 KB, 1 session', sessions: 1 },
   { ...get, name: 'GET 100 KB, 1,000 sessions', path: '/api/100k', answerBytes: 102_400 },
   {

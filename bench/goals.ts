@@ -1,0 +1,86 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import type { ScenarioSamples } from './compare.ts'
+import type { Sample } from './measure.ts'
+import { pairedRatio } from './report.ts'
+import { usual } from './scenarios.ts'
+import { median } from './statistics.ts'
+import { table } from './table.ts'
+
+const [bare, express] = ['bare @fastify/http-proxy', 'express-openid-connect + Redis']
+const [on, off] = ['Coatcheck, cache on', 'Coatcheck, cache off']
+
+/** A ratio between two gateways of one scenario that is to stay on one side of a bound. */
+interface Goal {
+  readonly what: string
+  readonly scenario: string
+  readonly of: keyof Sample
+  readonly gateway: string
+  readonly to: string
+  readonly bound: { readonly atMost: number } | { readonly atLeast: number }
+}
+
+const usually = { scenario: usual.name, gateway: on, to: bare } as const
+const notSlower = { gateway: on, to: bare } as const
+
+const goals: readonly Goal[] = [
+  { ...usually, what: 'GET 1 KB: CPU, to bare http-proxy', of: 'cpuUsPerRequest', bound: { atMost: 0.8 } },
+  { ...usually, what: 'throughput, to bare', of: 'requestsPerSecond', bound: { atLeast: 1.2 } },
+  { ...usually, what: 'p99, to bare', of: 'p99Ms', bound: { atMost: 1.15 } },
+  {
+    ...usually,
+    what: 'throughput, to the express peer',
+    to: express,
+    of: 'requestsPerSecond',
+    bound: { atLeast: 3 },
+  },
+  {
+    ...usually,
+    what: 'cache off: CPU, to bare',
+    gateway: off,
+    of: 'cpuUsPerRequest',
+    bound: { atMost: 1.5 },
+  },
+  ...['POST 10 KB, 1,000 sessions', 'GET 100 KB, 1,000 sessions'].map((scenario) => ({
+    ...notSlower,
+    what: `${scenario.split(',')[0]}: throughput, to bare`,
+    scenario,
+    of: 'requestsPerSecond' as const,
+    bound: { atLeast: 1 },
+  })),
+]
+
+/** What was aimed at, and what came of it; scenarios that were not run are left out. */
+export function renderGoals(results: ReadonlyMap<string, ScenarioSamples>): string {
+  const rows = goals.flatMap((goal) => toRow(goal, results.get(goal.scenario)))
+  return table(['Goal', 'aimed at', 'measured', 'reached'], [...rows, ...refusalRow(results)])
+}
+
+function toRow(goal: Goal, samples: ScenarioSamples | undefined): readonly (readonly string[])[] {
+  const [own, base] = [samples?.get(goal.gateway), samples?.get(goal.to)]
+  if (own === undefined || base === undefined) return []
+  const ratio = pairedRatio(own, base, goal.of)
+  const [sign, bound] = 'atMost' in goal.bound ? ['≤', goal.bound.atMost] : ['≥', goal.bound.atLeast]
+  const isReached = sign === '≤' ? Number(ratio) <= bound : Number(ratio) >= bound
+  return [[goal.what, `${sign} ${bound.toFixed(2)}`, ratio, isReached ? 'yes' : 'no']]
+}
+
+/** Refusing must be cheaper than serving. */
+function refusalRow(results: ReadonlyMap<string, ScenarioSamples>): readonly (readonly string[])[] {
+  const cpuUs = (scenario: string): number =>
+    median((results.get(scenario)?.get(on) ?? []).map((sample) => sample.cpuUsPerRequest))
+  const ratio = cpuUs('Refused: no session') / cpuUs(usual.name)
+  if (Number.isNaN(ratio)) return []
+  return [
+    ['a refused request: CPU, to a signed-in one', '< 1.00', ratio.toFixed(2), ratio < 1 ? 'yes' : 'no'],
+  ]
+}
+
+const page = new URL('../docs/performance.md', import.meta.url)
+const [begin, end] = ['<!-- goals: written by npm run bench -->', '<!-- end of goals -->']
+
+/** Puts the table between its marks in the documentation. */
+export async function writeGoals(rendered: string): Promise<void> {
+  const text = await readFile(page, 'utf8')
+  const [before, after] = [text.indexOf(begin) + begin.length, text.indexOf(end)]
+  await writeFile(page, `${text.slice(0, before)}\n\n${rendered}\n${text.slice(after)}`)
+}
