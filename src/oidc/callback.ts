@@ -1,3 +1,4 @@
+import { decodeProtectedHeader } from 'jose'
 import { authorizationCodeGrant } from 'openid-client'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { IdTokenError, type IdTokenRules, identityOf, sessionExpiryOf, verifyIdToken } from './id-token.ts'
@@ -32,10 +33,30 @@ export async function completeLogin(
     exchange = await beginTokenExchange(context.client)
     return await redeem(context, exchange, untrustedQuery, transaction)
   } catch (error) {
+    const response = exchange?.answer() ?? {}
+    explainSignature(context, response.id_token)
     // Nobody will use it. The user does not wait for that.
-    const refreshToken = revocableToken(exchange?.answer() ?? {})
+    const refreshToken = revocableToken(response)
     if (refreshToken !== undefined) void revoke(context, refreshToken)
     throw loginFailure(error)
+  }
+}
+
+/** The classic of a first login: the client is registered for HS256, so its secret signs, and the refusal alone would not tell. */
+function explainSignature({ telemetry }: ProviderContext, untrustedIdToken: unknown): void {
+  const algorithm = /^HS\d{3}$/.exec(algorithmOf(untrustedIdToken))?.[0]
+  if (algorithm === undefined) return
+  telemetry.log.error(
+    { algorithm },
+    'the ID token is signed with a shared secret, which is refused: let the provider sign ID tokens of this client with RS256',
+  )
+}
+
+function algorithmOf(untrustedJwt: unknown): string {
+  try {
+    return decodeProtectedHeader(String(untrustedJwt)).alg ?? ''
+  } catch {
+    return ''
   }
 }
 

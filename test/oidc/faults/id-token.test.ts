@@ -96,6 +96,12 @@ it.each(refused)('an ID token %s refuses the login', async (_name, fault) => {
   await expectFailedLogin(world, 'login_refused')
 })
 
+it('an ID token that a shared secret has signed is explained in the log', async () => {
+  world.provider.faults.signIdToken = (all) => world.provider.signWithPublicKey(all)
+  await world.logIn()
+  expect(world.log()).toMatch(/"algorithm":"HS256".*sign ID tokens of this client with RS256/)
+})
+
 const accepted: readonly (readonly [string, Fault])[] = [
   ['for us alone in an array', claims(() => ({ aud: ['gateway'] }))],
   ['for us and another, azp ourselves', claims(() => ({ aud: ['other', 'gateway'], azp: 'gateway' }))],
