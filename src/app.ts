@@ -22,7 +22,7 @@ import { createSpaFallback, registerSpaFiles } from './http/spa-files.ts'
 import { installSecurityHeaders } from './http/transport-headers.ts'
 import { createProvider } from './oidc/create-provider.ts'
 import type { Provider } from './oidc/provider.ts'
-import { registerProxyScope } from './proxy/proxy-routes.ts'
+import { knowAllMethods, registerProxyScope } from './proxy/proxy-routes.ts'
 import { installUpgrades } from './proxy/upgrade.ts'
 import { createSealer } from './sealing/sealer.ts'
 import { createAccessTokens } from './session/access-token.ts'
@@ -79,6 +79,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installAnswers(app, config, context)
+  knowAllMethods(app)
   registerMethodGuards(app, context.paths)
   registerHealthRoutes(app, context.paths, checkReadiness)
   registerNavigationScope(app, context)

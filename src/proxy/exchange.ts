@@ -151,10 +151,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   #begin(answer: Answer): void {
     const { route, openStreams } = this.#context
     const head = route.responseHeaders(answer.status, answer.rawHeaders, this.#target)
-    if (head.redirectRefused) {
-      this.#fail(new GatewayError('upstream_redirect_refused'))
-      return
-    }
+    if (head.redirectRefused) return this.#fail(new GatewayError('upstream_redirect_refused'))
     this.#report.answered()
     this.#answer.begin(answer.status, answer.statusText, head)
     this.#reply.hijack()

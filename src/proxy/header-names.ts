@@ -54,3 +54,13 @@ export function connectionListed(untrustedConnection: string | undefined): Reado
   }
   return new Set(untrustedConnection.split(',').map((name) => canonicalName(name.trim())))
 }
+
+/** A flat list of headers without those that are listed; rare, so it costs nothing unless it happens. */
+export function withoutListed(headers: readonly string[], listed: ReadonlySet<string>): string[] {
+  const kept: string[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at] ?? ''
+    if (!listed.has(canonicalName(name))) kept.push(name, headers[at + 1] ?? '')
+  }
+  return kept
+}

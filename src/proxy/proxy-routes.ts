@@ -42,7 +42,6 @@ export function registerProxyScope(
     limits: limitsOf(options),
     now: services.now,
   })
-  knowAllMethods(app)
   const routes = options.routes.map((config) => createProxyRoute(config, options, services.now))
   if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, options, services.now))
   for (const route of routes) registerRoute(app, route, openStreams, options, services)
@@ -54,8 +53,8 @@ function limitsOf({ sessionIdleTimeout, sessionMaxLifetime }: ProxyOptions): Ses
   return { idleTimeoutMs: sessionIdleTimeout * 1_000, maxLifetimeMs: sessionMaxLifetime * 1_000 }
 }
 
-/** Fastify routes only methods it was told of; the others are answered 405 here instead of 404. */
-function knowAllMethods(app: FastifyInstance): void {
+/** Fastify routes only methods it was told of; the others are answered 405 then instead of 404. Comes before any route. */
+export function knowAllMethods(app: FastifyInstance): void {
   for (const method of answeredMethods) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
   }

@@ -3,7 +3,7 @@ import { isActiveContent, sandboxPolicy } from './active-content.ts'
 import { privateCacheControl, varyByCookie } from './caching.ts'
 import { withoutPrompts } from './challenges.ts'
 import type { CookiePolicy } from './cookie-policy.ts'
-import { canonicalName, connectionListed, createNameTable, hopByHop } from './header-names.ts'
+import { canonicalName, connectionListed, createNameTable, hopByHop, withoutListed } from './header-names.ts'
 import type { LocationMapper } from './location.ts'
 
 /** What a route says about the headers of its answers. */
@@ -244,14 +244,4 @@ function pushCaching(headers: string[], draft: HeadDraft, status: number, guarde
   const { cacheControl, hasExpires } = draft
   headers.push('cache-control', privateCacheControl({ cacheControl, hasValidator, hasExpires }))
   headers.push('vary', varyByCookie(draft.vary))
-}
-
-/** Removes what the upstream's `Connection` lists; rare, so it costs nothing unless it happens. */
-function withoutListed(headers: readonly string[], listed: ReadonlySet<string>): string[] {
-  const kept: string[] = []
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    const name = headers[at] ?? ''
-    if (!listed.has(canonicalName(name))) kept.push(name, headers[at + 1] ?? '')
-  }
-  return kept
 }

@@ -305,7 +305,7 @@ describe('the running gateway', () => {
   it.each(Object.entries(openApi.paths).filter(([path]) => !isElsewhere(path)))(
     '%s answers the documented methods, and 405 to all others',
     async (path, operations) => {
-      for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']) {
         const answer = await fetch(`${gateway.origin}${path.replace('{id}', 'x')}`, {
           method,
           redirect: 'manual',

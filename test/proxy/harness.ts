@@ -12,7 +12,12 @@ import { linger } from '../../src/http/linger.ts'
 import { installRequestCheck } from '../../src/http/request-form.ts'
 import { createServerOptions } from '../../src/http/server-options.ts'
 import type { AccessToken } from '../../src/oidc/token-set.ts'
-import { type ProxyHandle, type ProxyServices, registerProxyScope } from '../../src/proxy/proxy-routes.ts'
+import {
+  knowAllMethods,
+  type ProxyHandle,
+  type ProxyServices,
+  registerProxyScope,
+} from '../../src/proxy/proxy-routes.ts'
 import { installUpgrades } from '../../src/proxy/upgrade.ts'
 import type { SessionView } from '../../src/session/session.ts'
 import { noMetrics } from '../../src/telemetry/metrics.ts'
@@ -166,6 +171,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
   }
   installRequestCheck(app)
   answerErrors(app)
+  knowAllMethods(app)
   const handle = registerProxyScope(
     app,
     {

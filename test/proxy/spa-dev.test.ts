@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { startUpstream, type Upstream, valuesOf } from '../support/upstream.ts'
-import { baseUrl, cookie, routeTo, send, startProxy, type TestProxy } from './harness.ts'
+import { baseUrl, cookie, ownFetch, routeTo, send, startProxy, type TestProxy } from './harness.ts'
 
 let api: Upstream
 let devServer: Upstream
@@ -29,6 +29,12 @@ it('the development server gets every other path, without session, token and our
     expect(valuesOf(request, 'x-forwarded-prefix')).toEqual([])
   }
   expect(proxy.sessions.lookups).toBe(0)
+})
+
+it('a service worker of the app may be loaded, one of an API may not', async () => {
+  const headers = { ...ownFetch, 'service-worker': 'script' }
+  expect((await send(proxy.port, '/worker.js', { headers })).status).toBe(200)
+  expect((await send(proxy.port, '/api/worker.js', { headers })).status).toBe(400)
 })
 
 it('the API stays where it is', async () => {
