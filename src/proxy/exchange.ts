@@ -151,7 +151,10 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   #begin(answer: Answer): void {
     const { route, openStreams } = this.#context
     const head = route.responseHeaders(answer.status, answer.rawHeaders, this.#target)
-    if (head.redirectRefused) return this.#fail(new GatewayError('upstream_redirect_refused'))
+    if (head.redirectRefused) {
+      this.#fail(new GatewayError('upstream_redirect_refused'))
+      return
+    }
     this.#report.answered()
     this.#answer.begin(answer.status, answer.statusText, head)
     this.#reply.hijack()
@@ -234,8 +237,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     const problem = toUpstreamError(error, this.#context.route.config.prefix)
     this.#settle(problem.code)
     this.#abort?.()
-    if (!this.#answer.isUntouched) return
-    this.#reply.send(problem)
+    if (this.#answer.isUntouched) this.#reply.send(problem)
   }
 
   /** What began cannot be taken back. */
