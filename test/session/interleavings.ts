@@ -76,3 +76,28 @@ export async function runSchedule(
   const run = new InterleavingRun(stores, schedule)
   return run.carryOut()
 }
+
+/** Runs under way at the same time: each mostly waits. */
+const lanes = 8
+
+/**
+ * Runs generated schedules side by side.
+ *
+ * @throws Error what went wrong, the seed and the schedule; the other lanes are still at work then
+ */
+export async function checkSchedules(
+  stores: readonly [SessionStore, SessionStore],
+  runs: number,
+  seed: number,
+): Promise<void> {
+  const property = fc.asyncProperty(schedules, async (schedule) => {
+    const faults = await runSchedule(stores, schedule)
+    if (faults.length > 0) throw new Error(faults.join('\n'))
+  })
+  const check = async (lane: number): Promise<void> => {
+    const parameters = { numRuns: Math.ceil(runs / lanes), seed: seed + lane, endOnFailure: true }
+    const { failed, counterexample, errorInstance } = await fc.check(property, parameters)
+    if (failed) throw new Error(`${errorInstance}\nseed ${seed + lane}\n${JSON.stringify(counterexample)}`)
+  }
+  await Promise.all(Array.from({ length: lanes }, (_, lane) => check(lane)))
+}

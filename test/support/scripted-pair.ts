@@ -57,13 +57,14 @@ export function sessionCookieOf({ setCookies }: Answer): string | undefined {
 /** Starts all of it, and waits until both gateways are ready. */
 export async function startScriptedPair(
   settings: Readonly<Record<string, string>> = {},
+  redisConf: Readonly<Record<string, string>> = {},
 ): Promise<ScriptedPair> {
   const ends: (() => unknown)[] = []
   const stop = async (): Promise<void> => {
     for (const end of ends.splice(0).reverse()) await end()
   }
   try {
-    return await build(settings, ends, stop)
+    return await build(settings, redisConf, ends, stop)
   } catch (error) {
     await stop()
     throw error
@@ -72,10 +73,11 @@ export async function startScriptedPair(
 
 async function build(
   settings: Readonly<Record<string, string>>,
+  redisConf: Readonly<Record<string, string>>,
   ends: (() => unknown)[],
   stop: () => Promise<void>,
 ): Promise<ScriptedPair> {
-  const redis = await startRedis()
+  const redis = await startRedis({ conf: redisConf })
   ends.push(redis.stop)
   const provider = await startScriptedProvider()
   ends.push(provider.stop)
