@@ -52,7 +52,8 @@ const noSession = ''
 /** The streams of one session, and the timer for its end. */
 interface Entry {
   readonly streams: Set<OpenStream>
-  readonly endsAtMs: number
+  /** A refresh may bring it nearer. */
+  endsAtMs: number
   lastSeenAtMs: number
   timer: NodeJS.Timeout | undefined
 }
@@ -67,6 +68,8 @@ class StreamRegistry implements OpenStreams {
   readonly #entries = new Map<string, Entry>()
   /** Sessions that may have ended and are looked at next. */
   readonly #suspects = new Set<string>()
+  /** Those of them that were named: something about them is new. */
+  readonly #told = new Set<string>()
   #unsubscribe: (() => void) | undefined
   #poll: NodeJS.Timeout | undefined
   #isDraining = false
@@ -162,17 +165,28 @@ class StreamRegistry implements OpenStreams {
     if (h !== undefined && !this.#entries.has(h)) return
     if (this.#suspects.size === 0) setImmediate(() => void this.#checkSuspects())
     if (h === undefined) for (const each of this.#entries.keys()) this.#suspects.add(each)
-    else this.#suspects.add(h)
+    else this.#tell(h)
     this.#suspects.delete(noSession)
+  }
+
+  #tell(h: string): void {
+    this.#suspects.add(h)
+    this.#told.add(h)
   }
 
   async #checkSuspects(): Promise<void> {
     const hs = [...this.#suspects]
+    const told = new Set(this.#told)
     this.#suspects.clear()
+    this.#told.clear()
     if (hs.length === 0) return
     try {
       const found = await this.#dependencies.sessions.exist(hs)
-      for (const [at, h] of hs.entries()) if (found[at] === false) this.#endSession(h)
+      for (const [at, h] of hs.entries()) {
+        const entry = this.#entries.get(h)
+        if (found[at] === false) this.#endSession(h)
+        else if (entry !== undefined && told.has(h)) await this.#reread(h, entry)
+      }
     } catch {
       // A store that does not answer ends no session; it is asked again.
       setTimeout(() => {
@@ -195,17 +209,21 @@ class StreamRegistry implements OpenStreams {
 
   /** At the absolute end nothing is asked. At the idle end the session may have been active elsewhere. */
   async #checkEnd(h: string, entry: Entry): Promise<void> {
-    const { sessions, now } = this.#dependencies
-    if (now() >= entry.endsAtMs) return this.#endSession(h)
+    if (this.#dependencies.now() >= entry.endsAtMs) return this.#endSession(h)
+    await this.#reread(h, entry, recheckMs).catch(() => {
+      // As above: no answer is no end.
+      if (this.#entries.get(h) === entry) this.#arm(h, entry, recheckMs)
+    })
+  }
+
+  /** Takes both ends from the session as it is now, and waits for the nearer one. */
+  async #reread(h: string, entry: Entry, notBeforeMs = 0): Promise<void> {
     const [stream] = entry.streams
     if (stream?.sessionId === undefined) return
-    try {
-      const view = await sessions.find(stream.sessionId)
-      if (view === undefined) return this.#endSession(h)
-      entry.lastSeenAtMs = Math.max(entry.lastSeenAtMs, view.lastSeenAtMs)
-    } catch {
-      // As above: no answer is no end.
-    }
-    if (this.#entries.get(h) === entry) this.#arm(h, entry, recheckMs)
+    const view = await this.#dependencies.sessions.find(stream.sessionId)
+    if (view === undefined) return this.#endSession(h)
+    entry.lastSeenAtMs = Math.max(entry.lastSeenAtMs, view.lastSeenAtMs)
+    entry.endsAtMs = Math.min(entry.endsAtMs, view.endsAtMs)
+    if (this.#entries.get(h) === entry) this.#arm(h, entry, notBeforeMs)
   }
 }

@@ -74,6 +74,19 @@ describe('an event stream', () => {
     expect(proxy.streams.sse).toBe(0)
   })
 
+  it('ends at the absolute end, when a refresh has brought that nearer', async () => {
+    await start()
+    const answer = await openEvents()
+    const { view } = proxy.sessions
+    if (view === undefined) throw new Error('no session')
+    proxy.sessions.view = { ...view, writeId: 'w2', endsAtMs: Date.now() + 400 }
+    const startedAt = Date.now()
+    for (const listener of proxy.sessions.listeners) listener(view.h)
+    await ended(answer)
+    expect(Date.now() - startedAt).toBeGreaterThan(390)
+    expect(Date.now() - startedAt).toBeLessThan(1_400)
+  })
+
   it('ends when the end of the session went unheard', async () => {
     await start()
     const answer = await openEvents()
