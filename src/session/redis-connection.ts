@@ -127,9 +127,10 @@ function createCluster(address: RedisAddress, nodes: readonly HostAndPort[]): Cl
 
 /** Opens the connection that carries the commands. It connects, and reconnects, by itself. */
 export function connectRedis(address: RedisAddress): RedisClient {
-  return address.redisClusterNodes === undefined
-    ? connectSingle(address)
-    : createCluster(address, address.redisClusterNodes)
+  if (address.redisClusterNodes === undefined) return connectSingle(address)
+  const cluster = createCluster(address, address.redisClusterNodes)
+  cluster.on('+node', surviveSecondErrors)
+  return cluster
 }
 
 /**
@@ -138,7 +139,20 @@ export function connectRedis(address: RedisAddress): RedisClient {
  * @param overrides options that this connection has otherwise
  */
 export function connectSingle(address: RedisAddress, overrides: ConnectionSettings = {}): Redis {
-  return new Redis({ ...commonOptions(address), ...placeOptions(address), ...overrides })
+  const client = new Redis({ ...commonOptions(address), ...placeOptions(address), ...overrides })
+  surviveSecondErrors(client)
+  return client
+}
+
+/**
+ * The library listens for one error of each socket. A TLS socket that is closed within its handshake has two when the certificate is
+ * refused as well, and the second, which nobody hears, would end the process.
+ */
+function surviveSecondErrors(client: Redis): void {
+  client.on('connecting', () => {
+    // By then the socket of this attempt is there, and not before.
+    setImmediate(() => client.stream?.on('error', () => undefined))
+  })
 }
 
 function placeOptions(address: RedisAddress): ConnectionSettings {

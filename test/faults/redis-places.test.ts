@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer, connect as openSocket, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Certificates, makeCertificates } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/ports.ts'
 import { type RedisConf, type RedisServer, startRedis } from '../support/redis.ts'
 import { expectUnavailable, newHash, newRow, openStore, operations, untilReady } from './redis-stores.ts'
 
@@ -59,6 +62,40 @@ describe('over TLS, the store', () => {
     const logged = open({ redisUrl: server.url, redisTlsCa: certificates.ca })
     await eventually(() => expect(logged.messages).toContain('session store unavailable'))
     await expectUnavailable(logged.store.read(newHash()))
+  })
+})
+
+describe('closed within a TLS handshake, the store', () => {
+  it('survives that the certificate is refused as well', async () => {
+    const certificates = await makeCertificates('DNS:elsewhere.example')
+    cleanups.push(() => certificates.remove())
+    const port = await freePort()
+    await startServer({
+      port: '0',
+      'tls-port': `${port}`,
+      'tls-cert-file': certificates.certificateFile,
+      'tls-key-file': certificates.keyFile,
+      'tls-auth-clients': 'no',
+    })
+    const held: (() => void)[] = []
+    const ended: Promise<unknown>[] = []
+    const between = createServer((near: Socket) => {
+      const far = openSocket(port, '127.0.0.1')
+      near.on('error', () => undefined).pipe(far)
+      held.push(() => far.pipe(near))
+      ended.push(once(near, 'close'))
+    }).listen(0, '127.0.0.1')
+    cleanups.push(async () => void between.close())
+    await once(between, 'listening')
+    const { store } = open({
+      redisUrl: `rediss://127.0.0.1:${(between.address() as AddressInfo).port}`,
+      redisTlsCa: certificates.ca,
+    })
+    await eventually(() => expect(held).toHaveLength(2))
+    // What nobody hears ends the process, and this run with it.
+    await store.close()
+    for (const release of held) release()
+    await Promise.all(ended)
   })
 })
 
