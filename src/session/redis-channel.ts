@@ -45,6 +45,7 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
   let connection = 0
   let provedAtMs = Number.NEGATIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
+  let isOutdated = false
   const turn = (next: boolean): void => {
     if (armed === next) return
     armed = next
@@ -76,7 +77,13 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
   const connected = (): void => {
     connection += 1
     clearTimeout(timer)
-    prove(connection, arm(client))
+    if (!isOutdated) prove(connection, arm(client))
+    else replace()
+  }
+  /** Only a connection that is there can be replaced: the library, stopped while it connects, would give up for good. */
+  const replace = (): void => {
+    isOutdated = client.status !== 'ready'
+    if (!isOutdated) client.disconnect(true)
   }
   const close = (): void => {
     lost()
@@ -92,7 +99,7 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
     isProved: () => performance.now() - provedAtMs <= proofLifeMs,
     renew() {
       lost()
-      client.disconnect(true)
+      replace()
     },
     close,
   }
