@@ -8,6 +8,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export interface ConfigFiles {
   /** The file's text. Throws when it cannot be read. */
   readonly readFile: (path: string) => string
+  /** Names of a folder's entries, if that can be asked. */
+  readonly listFolder?: (path: string) => readonly string[]
 }
 
 /** Where the text of a setting came from. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeAudience } from './audience.ts'
 import { ConfigError, type ConfigFault } from './config-error.ts'
@@ -12,6 +12,7 @@ import {
   tryToRead,
 } from './environment.ts'
 import { deepFreeze } from './freeze.ts'
+import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages-folder.ts'
 import type { RouteAudience, RouteConfig } from './route.ts'
 import { defaultRoute } from './routes-default.ts'
 import { readRoutesFile } from './routes-file.ts'
@@ -25,6 +26,8 @@ export interface Config extends SettingValues {
   readonly audience: RouteAudience
   /** All proxied prefixes, in the order in which they were written. */
   readonly routes: readonly RouteConfig[]
+  /** What `PAGES_DIR` holds. */
+  readonly pages: OperatorPages | undefined
 }
 
 /** A setting as it is in effect. */
@@ -37,7 +40,10 @@ export interface EffectiveSetting {
   readonly isValid: boolean
 }
 
-const diskFiles: ConfigFiles = { readFile: (path) => readFileSync(path, 'utf8') }
+const diskFiles: ConfigFiles = {
+  readFile: (path) => readFileSync(path, 'utf8'),
+  listFolder: (path) => (existsSync(path) ? readdirSync(path) : []),
+}
 
 /**
  * Reads the whole configuration and checks it, across settings too.
@@ -51,9 +57,10 @@ export function loadConfig(env: Environment, files: ConfigFiles = diskFiles): Co
   faults.push(...applyRules(values, faultyNames), ...checkSpa(values, files))
   const audience = describeAudience(values.apiAudience ?? [], values.audienceParameter, undefined)
   const routes = loadRoutes(values, audience, files)
-  faults.push(...routes.faults)
+  const { pages, faults: pageFaults } = loadPages(values, files)
+  faults.push(...routes.faults, ...pageFaults)
   if (faults.length > 0) throw new ConfigError(faults)
-  return deepFreeze({ ...values, audience, routes: routes.routes })
+  return deepFreeze({ ...values, audience, routes: routes.routes, pages })
 }
 
 /** Every setting as it is in effect, for `coatcheck config`; those that are missing or cannot be read are left out. */
@@ -113,6 +120,10 @@ function applyRules(values: SettingValues, faultyNames: ReadonlySet<string>): re
 function checkSpa({ spaDir }: SettingValues, files: ConfigFiles): readonly ConfigFault[] {
   if (spaDir === undefined || tryToRead(join(spaDir, 'index.html'), files) !== undefined) return []
   return [settingFault('SPA_DIR', settings.SPA_DIR, 'names a folder without an index.html')]
+}
+
+function loadPages({ pagesDir }: SettingValues, files: ConfigFiles): PagesFolderResult {
+  return pagesDir === undefined ? { pages: undefined, faults: [] } : readPagesFolder(pagesDir, files)
 }
 
 function loadRoutes(

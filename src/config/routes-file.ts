@@ -1,5 +1,4 @@
 import { basename, dirname } from 'node:path'
-import type { z } from 'zod'
 import type { ConfigFault } from './config-error.ts'
 import { prefixProblem } from './endpoints.ts'
 import { type ConfigFiles, tryToRead } from './environment.ts'
@@ -8,7 +7,8 @@ import { toRoute } from './routes-build.ts'
 import { certificateReader } from './routes-certificates.ts'
 import type { RouteDefaults } from './routes-default.ts'
 import { routesFileSchema } from './routes-schema.ts'
-import { type DocumentPath, type DocumentPlace, readYaml, type YamlSource } from './yaml-source.ts'
+import { faultAt, inOrder, toPlaces } from './yaml-faults.ts'
+import { type DocumentPlace, readYaml } from './yaml-source.ts'
 
 /** What became of a routes file: when there are faults, the routes are not to be used. */
 export interface RoutesFileResult {
@@ -54,48 +54,6 @@ export function readRoutesFile(
     ...certificates.places,
   ]
   return { routes, faults: inOrder(places, source, fileName) }
-}
-
-function faultAt(fileName: string, line: number, path: string, problem: string): ConfigFault {
-  return { name: `${fileName}:${line}${path === '' ? '' : ` ${path}`}`, problem, example: undefined }
-}
-
-function inOrder(
-  places: readonly DocumentPlace[],
-  source: YamlSource,
-  fileName: string,
-): readonly ConfigFault[] {
-  return places
-    .map((place) => ({ ...place, line: source.lineOf(place.path) }))
-    .toSorted((one, other) => one.line - other.line)
-    .map(({ line, path, problem }) => faultAt(fileName, line, describePath(path), problem))
-}
-
-function describePath(path: DocumentPath): string {
-  return path
-    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
-    .join('')
-    .replace(/^\./, '')
-}
-
-function toPlaces(issue: z.core.$ZodIssue): readonly DocumentPlace[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key],
-      problem: 'is not known here, perhaps misspelt',
-    }))
-  }
-  return [{ path: issue.path, problem: describeIssue(issue) }]
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message
-  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return 'is missing'
-  if (issue.code === 'invalid_union') {
-    const messages = issue.errors.flatMap((branch) => branch.map(describeIssue))
-    return [...new Set(messages)].join(', or ')
-  }
-  return `is wrong: ${issue.message}`
 }
 
 /** Overlaps and repetitions, found in the raw content so that other faults do not hide them. */

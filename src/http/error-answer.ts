@@ -50,12 +50,12 @@ const sessionChallenge = 'Cookie realm="coatcheck"'
 
 /** Creates the renderer of failures. */
 export function createErrorAnswers(options: ErrorAnswerOptions): ErrorAnswers {
-  const htmlHeaders = pageHeaders(options.pages.styleSheet)
+  const htmlHeaders = pageHeaders(options.pages.policy)
   function render(error: GatewayError, request: FailedRequest): ErrorAnswer {
     const problem = describe(error, request.id, options.loginUrl)
     const headers = { ...statusHeaders(error), ...error.headers }
     return isNavigation(request.headers)
-      ? page(problem, { ...htmlHeaders, ...headers }, options.pages, request.id)
+      ? page(problem, { ...htmlHeaders, ...headers }, options.pages, request)
       : { status: problem.status, headers: { ...problemHeaders, ...headers }, body: JSON.stringify(problem) }
   }
   function writeProblem(raw: ServerResponse, error: GatewayError, request: FailedRequest): void {
@@ -91,8 +91,14 @@ function statusHeaders(error: GatewayError): HeaderFields {
   }
 }
 
-function page(problem: ProblemDocument, headers: HeaderFields, pages: Pages, requestId: string): ErrorAnswer {
-  return { status: problem.status, headers, body: pages.problem(problem, requestId) }
+function page(
+  problem: ProblemDocument,
+  headers: HeaderFields,
+  pages: Pages,
+  { id, headers: untrusted }: FailedRequest,
+): ErrorAnswer {
+  const body = pages.problem(problem, id, untrusted['accept-language'])
+  return { status: problem.status, headers, body }
 }
 
 /** Whether a person will see the answer as a page: Fetch metadata decides, `Accept` where a browser sends none. */

@@ -9,7 +9,7 @@ import { pageHeaders } from './security-headers.ts'
  */
 export function createFrontchannelLogout(context: HttpContext) {
   const { limits, provider, sessions, telemetry, pages } = context
-  const headers = pageHeaders(pages.styleSheet, new URL(provider.issuer).origin)
+  const headers = pageHeaders(pages.policy, new URL(provider.issuer).origin)
 
   return async function frontchannelLogout(
     request: FastifyRequest,

@@ -26,18 +26,10 @@ export interface HttpContext extends GatewayServices {
   resolveReturnTo(untrusted: string): string | undefined
 }
 
-/**
- * Puts together what the endpoints share.
- *
- * @param pages the operator's own pages instead of ours
- */
-export function createHttpContext(
-  options: HttpOptions,
-  services: GatewayServices,
-  pages?: Pages,
-): HttpContext {
+/** Puts together what the endpoints share. */
+export function createHttpContext(options: HttpOptions, services: GatewayServices): HttpContext {
   const paths = gatewayPaths(options.authPrefix)
-  const shownPages = pages ?? createPages({ app: '/', login: paths.login })
+  const pages = createPages({ app: '/', login: paths.login }, options.pages)
   const transport = transportHeaders(options)
   const returnToRules = { baseUrl: options.baseUrl, reservedPaths: reservedPaths(options) }
   const owner = JSON.stringify([services.provider.issuer, options.clientId, options.baseUrl.origin])
@@ -49,11 +41,11 @@ export function createHttpContext(
     csrfPolicy: { origin: options.baseUrl.origin, headerRequired: options.csrfHeader === 'required' },
     errorAnswers: createErrorAnswers({
       loginUrl: paths.login,
-      pages: shownPages,
+      pages,
       transportHeaders: transport,
     }),
     logoutProofs: createLogoutProofs(services.sealer, services.now),
-    pages: shownPages,
+    pages,
     returnToRules,
     transactions: createTransactions(services.sealer, owner, services.now),
     transportHeaders: transport,

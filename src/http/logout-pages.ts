@@ -14,7 +14,7 @@ export function isActingLogout(request: FastifyRequest): boolean {
 
 /** `GET /logout`: acts when a page of ours certainly sent the browser here, otherwise asks, and nothing changes. */
 export function createLogoutNavigation(context: HttpContext) {
-  const headers = pageHeaders(context.pages.styleSheet)
+  const headers = pageHeaders(context.pages.policy)
 
   return async function logoutNavigation(
     request: FastifyRequest,
@@ -23,10 +23,11 @@ export function createLogoutNavigation(context: HttpContext) {
     if (isActingLogout(request)) return logOut(context, request, reply, openSessionOf(request.session))
     const returnTo = logoutReturnTo(context, request)
     const id = context.cookies.readSession(request.headers.cookie)
-    const page = context.pages.confirmLogout({
+    const form = {
       action: `${context.paths.logout}?returnTo=${encodeURIComponent(returnTo)}`,
       proof: id === undefined ? undefined : context.logoutProofs.issue(id),
-    })
+    }
+    const page = context.pages.confirmLogout(form, request.headers['accept-language'])
     return reply.headers(headers).send(page)
   }
 }

@@ -1,32 +1,10 @@
+import type { PageTemplate } from '../config/page-template.ts'
+import type { OperatorPages } from '../config/pages-folder.ts'
 import type { ProblemDocument } from '../errors/problem.ts'
-import { type Html, html } from './html.ts'
-
-/** Every text of our own pages that no problem document brings along: the one table to translate. */
-export interface PageTexts {
-  /** Language tag of the texts (BCP 47). */
-  readonly lang: string
-  readonly openApp: string
-  readonly signInAgain: string
-  readonly requestId: string
-  readonly code: string
-  readonly confirmLogoutTitle: string
-  readonly confirmLogoutText: string
-  readonly confirmLogoutButton: string
-  readonly loggedOutTitle: string
-}
-
-/** The texts in English. */
-export const englishTexts: PageTexts = {
-  lang: 'en',
-  openApp: 'Open the app',
-  signInAgain: 'Sign in again',
-  requestId: 'Request id',
-  code: 'Code',
-  confirmLogoutTitle: 'Sign out?',
-  confirmLogoutText: 'You are about to sign out of this application.',
-  confirmLogoutButton: 'Sign out',
-  loggedOutTitle: 'Signed out',
-}
+import { escapeText, type Html, html } from './html.ts'
+import { createPageLanguages, type ShownTexts } from './page-language.ts'
+import { pageStyleSheet } from './page-style.ts'
+import type { PagePolicy } from './security-headers.ts'
 
 /** What the confirmation page posts. */
 export interface LogoutForm {
@@ -36,12 +14,12 @@ export interface LogoutForm {
   readonly proof: string | undefined
 }
 
-/** Renders our own pages. An operator's own set (`PAGES_DIR`) is another implementation of this. */
+/** Renders our own pages, or the operator's in their place. Languages are chosen by the `Accept-Language` of the request. */
 export interface Pages {
-  /** Content of the page's one style element, for the policy that allows it. */
-  readonly styleSheet: string
-  problem(problem: ProblemDocument, requestId: string): string
-  confirmLogout(form: LogoutForm): string
+  /** What the pages need of the browser. */
+  readonly policy: PagePolicy
+  problem(problem: ProblemDocument, requestId: string, untrustedAcceptLanguage?: string): string
+  confirmLogout(form: LogoutForm, untrustedAcceptLanguage?: string): string
   /** For the provider's hidden frame: says that the work is done. */
   loggedOut(): string
 }
@@ -56,42 +34,83 @@ export interface PageLinks {
 /** Name of the form field that carries {@link LogoutForm.proof}. */
 export const logoutProofField = 'proof'
 
-const styleSheet = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
-body{margin:0;min-height:100vh;display:grid;place-items:center;background:Canvas;color:CanvasText}
-main{max-width:36rem;padding:2rem}
-h1{font-size:1.5rem;line-height:1.2}
-nav{display:flex;flex-wrap:wrap;gap:1rem;margin:1.5rem 0}
-a,button{font:inherit;padding:.6rem 1.2rem;border:1px solid ButtonBorder;border-radius:.4rem;background:ButtonFace;color:ButtonText;text-decoration:none;cursor:pointer}
-a:focus-visible,button:focus-visible{outline:3px solid Highlight;outline-offset:2px}
-dl{display:grid;grid-template-columns:auto 1fr;gap:.2rem 1rem;font-size:.85rem}
-dd{margin:0;font-family:ui-monospace,monospace;overflow-wrap:anywhere}`
-
-/** Creates our own pages: no script, one style sheet, light or dark as the browser prefers. */
-export function createPages(links: PageLinks, texts: PageTexts = englishTexts): Pages {
-  // The address of a page may hold a code or state; noreferrer keeps it out of the next request.
-  const appLink = html`<a href="${links.app}" rel="noreferrer">${texts.openApp}</a>`
-  const loginLink = html`<a href="${links.login}" rel="noreferrer">${texts.signInAgain}</a>`
+/**
+ * Creates the pages: no script, light or dark as the browser prefers.
+ *
+ * @param operator what `PAGES_DIR` holds
+ */
+export function createPages(links: PageLinks, operator?: OperatorPages): Pages {
+  const textsFor = createPageLanguages(operator?.languages ?? {})
+  const layout = createLayout(operator?.styleSheet ?? pageStyleSheet)
+  const addresses = { appUrl: links.app, loginUrl: links.login }
   return {
-    styleSheet,
-    problem: (problem, requestId) =>
-      layout(texts.lang, problem.title, [
-        html`<p>${problem.detail}</p><nav>${appLink}${loginLink}</nav>`,
-        html`<dl><dt>${texts.code}</dt><dd>${problem.code}</dd><dt>${texts.requestId}</dt><dd>${requestId}</dd></dl>`,
-      ]),
-    confirmLogout: (form) =>
-      layout(texts.lang, texts.confirmLogoutTitle, [
-        html`<p>${texts.confirmLogoutText}</p>`,
-        html`<form method="post" action="${form.action}">${proofField(form.proof)}<nav><button>${texts.confirmLogoutButton}</button>${appLink}</nav></form>`,
-      ]),
-    loggedOut: () => layout(texts.lang, texts.loggedOutTitle, []),
+    policy: policyOf(operator),
+    problem(problem, requestId, untrustedAcceptLanguage) {
+      const texts = textsFor(untrustedAcceptLanguage)
+      const shown = { ...problem, ...texts.ofProblem(problem) }
+      if (operator?.problem === undefined)
+        return layout(texts, shown.title, problemBody(shown, requestId, texts, links))
+      const { title, detail, code } = shown
+      const values = { title, detail, code, status: `${shown.status}`, requestId }
+      return fill(operator.problem, { ...texts, ...addresses, ...values })
+    },
+    confirmLogout(form, untrustedAcceptLanguage) {
+      const texts = textsFor(untrustedAcceptLanguage)
+      if (operator?.confirmLogout === undefined)
+        return layout(texts, texts.confirmLogoutTitle, confirmBody(form, texts, links))
+      const { action, proof = '' } = form
+      return fill(operator.confirmLogout, { ...texts, ...addresses, action, proof })
+    },
+    loggedOut() {
+      const texts = textsFor(undefined)
+      return layout(texts, texts.loggedOutTitle, [])
+    },
   }
 }
 
-function proofField(proof: string | undefined): readonly Html[] {
-  return proof === undefined ? [] : [html`<input type="hidden" name="${logoutProofField}" value="${proof}">`]
+/** Our own pages load nothing. An operator's may show what the app's origin serves: a logo, a font, a style sheet. */
+function policyOf(operator: OperatorPages | undefined): PagePolicy {
+  const templates = [operator?.problem, operator?.confirmLogout]
+  const styles = templates.flatMap((template) => template?.styles ?? [])
+  return {
+    styles: [operator?.styleSheet ?? pageStyleSheet, ...styles],
+    loadsOwnFiles: operator !== undefined,
+  }
 }
 
-function layout(lang: string, title: string, content: readonly Html[]): string {
-  const page = html`<html lang="${lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex"><title>${title}</title><style>${{ markup: styleSheet }}</style></head><body><main><h1>${title}</h1>${content}</main></body></html>`
-  return `<!doctype html>${page.markup}`
+function fill({ parts }: PageTemplate, values: Readonly<Record<string, unknown>>): string {
+  return parts.map((part, at) => (at % 2 === 0 ? part : escapeText(String(values[part] ?? '')))).join('')
+}
+
+/** The address of a page may hold a code or state; noreferrer keeps it out of the next request. */
+const link = (href: string, text: string): Html => html`<a href="${href}" rel="noreferrer">${text}</a>`
+
+function problemBody(
+  { detail, code }: ProblemDocument,
+  requestId: string,
+  texts: ShownTexts,
+  links: PageLinks,
+): readonly Html[] {
+  return [
+    html`<p>${detail}</p>`,
+    html`<nav>${link(links.app, texts.openApp)}${link(links.login, texts.signInAgain)}</nav>`,
+    html`<dl><dt>${texts.codeLabel}</dt><dd>${code}</dd><dt>${texts.requestIdLabel}</dt><dd>${requestId}</dd></dl>`,
+  ]
+}
+
+function confirmBody({ action, proof }: LogoutForm, texts: ShownTexts, links: PageLinks): readonly Html[] {
+  const field =
+    proof === undefined ? [] : [html`<input type="hidden" name="${logoutProofField}" value="${proof}">`]
+  return [
+    html`<p>${texts.confirmLogoutText}</p>`,
+    html`<form method="post" action="${action}">${field}<nav><button>${texts.confirmLogoutButton}</button>${link(links.app, texts.openApp)}</nav></form>`,
+  ]
+}
+
+function createLayout(styleSheet: string) {
+  const style: Html = { markup: styleSheet }
+  return ({ lang }: ShownTexts, title: string, content: readonly Html[]): string => {
+    const page = html`<html lang="${lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="robots" content="noindex"><title>${title}</title><style>${style}</style></head><body><main><h1>${title}</h1>${content}</main></body></html>`
+    return `<!doctype html>${page.markup}`
+  }
 }

@@ -28,18 +28,29 @@ export const htmlReferrerPolicy = 'same-origin'
 /** The policy of the app's pages unless `SPA_CSP` replaces it: no plug-ins, no moved base, no frame around it. */
 export const defaultSpaCsp = "object-src 'none'; base-uri 'self'; frame-ancestors 'none'"
 
+/** What a page of ours, or an operator's in its place, may use. */
+export interface PagePolicy {
+  /** Contents of the style elements. */
+  readonly styles: readonly string[]
+  /** Whether images, fonts and style sheets of this origin may be loaded. */
+  readonly loadsOwnFiles: boolean
+}
+
 /**
- * Headers of one of our own pages. There is no script and one style sheet, named by its hash. There is no `form-action`: the logout form
+ * Headers of one of our own pages. There is no script, and each style sheet is named by its hash. There is no `form-action`: the logout form
  * leads on to the provider, and Chromium applies that directive to redirects.
  *
- * @param styleSheet the text inside the page's only style element
  * @param frameAncestors who may frame the page: `'none'`, or the provider's origin for its front-channel logout
  */
-export function pageHeaders(styleSheet: string, frameAncestors = "'none'"): HeaderFields {
-  const styleHash = createHash('sha256').update(styleSheet).digest('base64')
+export function pageHeaders(policy: PagePolicy, frameAncestors = "'none'"): HeaderFields {
+  const hashes = policy.styles.map(
+    (style) => `'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  )
+  const styles = [...(policy.loadsOwnFiles ? ["'self'"] : []), ...new Set(hashes)].join(' ')
+  const files = policy.loadsOwnFiles ? "; img-src 'self' data:; font-src 'self'" : ''
   return {
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; frame-ancestors ${frameAncestors}`,
+    'content-security-policy': `default-src 'none'; style-src ${styles}${files}; base-uri 'none'; frame-ancestors ${frameAncestors}`,
     'referrer-policy': htmlReferrerPolicy,
     'cache-control': 'no-store',
   }

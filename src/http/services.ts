@@ -1,3 +1,4 @@
+import type { OperatorPages } from '../config/pages-folder.ts'
 import type { Provider } from '../oidc/provider.ts'
 import type { ApiAudience } from '../oidc/token-set.ts'
 import type { Sealer } from '../sealing/sealer.ts'
@@ -30,6 +31,8 @@ export interface HttpOptions extends CookieOptions, SecurityHeaderOptions {
   readonly loginParameters: readonly string[]
   /** The API whose token a login brings. */
   readonly audience: ApiAudience
+  /** The operator's own pages. */
+  readonly pages?: OperatorPages | undefined
   /** Everything that is proxied; nobody returns to it. */
   readonly routes: readonly { readonly prefix: string }[]
 }

@@ -31,7 +31,7 @@ export const browserSettings = {
       example: 'required',
     }),
     PAGES_DIR: optional(filePath, {
-      doc: "A folder with the operator's own error and logout pages.",
+      doc: "A folder with the operator's own error and logout pages, styles and translations; `docs/pages.md` says how.",
       example: './pages',
     }),
   },
