@@ -5,8 +5,8 @@ import { type FastifyBaseLogger, type FastifyServerOptions, LogController } from
 import type { ErrorCode } from '../errors/codes.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { problemRules, toProblemDocument } from '../errors/problem.ts'
+import { randomText } from '../telemetry/random-text.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
-import { randomText } from './random-text.ts'
 
 /** What the listener is told by the settings. */
 export interface ServerSettings {

@@ -1,6 +1,9 @@
-import { randomUUID } from 'node:crypto'
+import { randomText } from './random-text.ts'
 
 const traceparentPattern = /^(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})$/
+
+const traceIdBytes = 16
+const parentIdBytes = 8
 
 /** What a `traceparent` says (W3C Trace Context section 3.2). */
 export interface TraceParent {
@@ -30,10 +33,8 @@ export function formatTraceparent({ traceId, spanId, traceFlags }: TraceParent):
 
 /**
  * Begins a trace. The sampled flag is set because the gateway decides nothing here: without it, parent-based samplers of the
- * upstream would record no trace at all. UUIDs, because Node makes them from a buffer of random bytes.
+ * upstream would record no trace at all.
  */
 export function newTraceparent(): string {
-  const traceId = randomUUID().replaceAll('-', '')
-  const parentId = randomUUID().slice(19).replace('-', '')
-  return `00-${traceId}-${parentId}-01`
+  return `00-${randomText(traceIdBytes, 'hex')}-${randomText(parentIdBytes, 'hex')}-01`
 }
