@@ -42,16 +42,19 @@ export type RunOperation = <Result>(
  *
  * @param metrics hears of each operation, its outcome and its duration
  * @param health hears of each failure
+ * @param batch is told before each operation; see `redis-batch.ts`
  */
 export function createRunner(
   metrics: Pick<Metrics, 'store'>,
   health: Pick<RedisHealth, 'failed'>,
+  batch: () => void,
 ): RunOperation {
   return async (operation, key, work) => {
     const startedMs = performance.now()
     const measure = (ok: boolean): void =>
       metrics.store(operation, ok, (performance.now() - startedMs) / 1_000)
     try {
+      batch()
       const result = await work()
       measure(true)
       return result

@@ -1,4 +1,5 @@
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import { createBatch } from './redis-batch.ts'
 import { createRunner } from './redis-commands.ts'
 import { connectRedis, type RedisAddress, type RedisClient } from './redis-connection.ts'
 import { checkEviction, evictionNote } from './redis-eviction.ts'
@@ -32,7 +33,7 @@ export function createRedisStore(
   const client = defineScripts(connectRedis(options))
   const health = watchRedis(client, log)
   const changes = createRedisChanges(options, client, log)
-  const run = createRunner(metrics, health)
+  const run = createRunner(metrics, health, createBatch(client))
   let evicts = false
   client.once('ready', () => {
     checkEviction(client, log).then(
