@@ -75,10 +75,8 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#phase = 'waiting'
     this.#abort = undefined
     this.#movedAtSweep = pool.sweep
-    pool.dispatch(
-      upstreamRequest(this.#request, this.#target, requestHeaders, this.#token, this.#upload),
-      this,
-    )
+    const sent = upstreamRequest(this.#request, this.#target, requestHeaders, this.#token, this.#upload)
+    pool.dispatch(sent, this)
   }
 
   onConnect(abort: (error?: Error) => void): void {
