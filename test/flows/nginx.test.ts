@@ -5,14 +5,12 @@ import { WebSocket } from 'ws'
 import { type Browser, createBrowser, type Tab } from '../support/browser-client.ts'
 import { type Certificates, makeCertificates } from '../support/certificates.ts'
 import { exchange } from '../support/exchange.ts'
-import { findNginx, type Nginx, startNginx } from '../support/nginx.ts'
+import { isNginxLeftOut, type Nginx, startNginx } from '../support/nginx.ts'
 import { alice, providerPaths } from '../support/oidc-provider.ts'
 import { startUpstream, type Upstream, valuesOf } from '../support/upstream.ts'
 import { startWorld, type World } from '../support/world.ts'
 
-/** Without nginx the rest of the suite still runs; CI installs it, and fails here if that did not work. */
-const isLeftOut = findNginx() === undefined && process.env.CI === undefined
-const title = isLeftOut ? 'behind nginx (left out: nginx is not installed)' : 'behind nginx'
+const title = isNginxLeftOut ? 'behind nginx (left out: nginx is not installed)' : 'behind nginx'
 
 /** nginx' own address is 127.0.0.1; whoever comes from here is the client. */
 const clientAddress = '127.0.0.2'
@@ -73,7 +71,7 @@ const rawRequest = (path: string, headers: Readonly<Record<string, string>> = {}
   },
 })
 
-describe.skipIf(isLeftOut)(title, () => {
+describe.skipIf(isNginxLeftOut)(title, () => {
   beforeAll(start)
   afterAll(async () => {
     await nginx.stop()

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findNginx, startSharedCache } from '../support/nginx.ts'
+import { isNginxLeftOut, startSharedCache } from '../support/nginx.ts'
 import { type RoutedGateway, startRoutedGateway } from '../support/routed-gateway.ts'
 import { valuesOf } from '../support/upstream.ts'
 import { send } from './harness.ts'
-
-const isLeftOut = findNginx() === undefined && process.env.CI === undefined
 
 /** What an API may say that makes a shared cache keep its answers. */
 const inviting: readonly (readonly [string, Readonly<Record<string, string | string[]>>])[] = [
@@ -25,7 +23,7 @@ const inviting: readonly (readonly [string, Readonly<Record<string, string | str
   ['nothing', {}],
 ]
 
-describe.skipIf(isLeftOut)('a shared cache in front of the gateway', () => {
+describe.skipIf(isNginxLeftOut)('a shared cache in front of the gateway', () => {
   let gateway: RoutedGateway
   let cache: Awaited<ReturnType<typeof startSharedCache>>
   let second: string
