@@ -2,10 +2,10 @@
  * Thousands of generated interleavings against a real Redis: `REDIS_URL=redis://localhost:6379 node bench/interleavings.ts [runs] [seed]`.
  * Prints the seed first; a failure prints what was wrong and the schedule. The suite runs a hundred of them.
  */
-import { createRedisStore } from '../src/session/redis-store.ts'
+import { createRedisStore } from '../src/session/store/redis/store.ts'
 import { silentLogger } from '../src/telemetry/logger.ts'
 import { noMetrics } from '../src/telemetry/metrics.ts'
-import { checkSchedules } from '../test/session/interleavings.ts'
+import { checkSchedules } from '../test/session/support/interleavings.ts'
 import { startRedis } from '../test/support/redis.ts'
 
 const [runs = '5000', seed = `${Date.now() % 2 ** 31}`] = process.argv.slice(2)

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, request as sendRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { ownFetch, routeTo, startProxy } from '../test/proxy/harness.ts'
+import { ownFetch, routeTo, startProxy } from '../test/proxy/support/harness.ts'
 
 const megabyte = Buffer.alloc(1_000_000, 'm')
 const sampleMs = 50

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { routesFileJsonSchema } from '../src/config/routes-schema.ts'
+import { routesFileJsonSchema } from '../src/config/routes/schema.ts'
 import { renderConfigurationPage, renderEnvExample } from './render-settings.ts'
 import { renderAuditPage, renderMetricsPage } from './render-telemetry.ts'
 

@@ -1,5 +1,5 @@
-import { hasFileForm, type Setting } from '../src/config/setting.ts'
-import { settingGroups } from '../src/config/settings.ts'
+import { hasFileForm, type Setting } from '../src/config/settings/setting.ts'
+import { settingGroups } from '../src/config/settings/settings.ts'
 
 const nextLine = '\n'
 

@@ -3,9 +3,9 @@
  * `node bench/scale/hit-rate.ts` prints a table.
  */
 import { randomBytes } from 'node:crypto'
-import { createSessionCache } from '../../src/session/cache.ts'
-import { createLookup } from '../../src/session/lookup.ts'
-import type { SessionView } from '../../src/session/session.ts'
+import { createSessionCache } from '../../src/session/lifecycle/cache.ts'
+import { createLookup } from '../../src/session/lifecycle/lookup.ts'
+import type { SessionView } from '../../src/session/record/session.ts'
 import { noMetrics } from '../../src/telemetry/metrics.ts'
 import { table, whole } from '../table.ts'
 

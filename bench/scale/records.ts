@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSealer } from '../../src/sealing/sealer.ts'
-import { createSessionRecords, type SessionRecords } from '../../src/session/records.ts'
-import { createRedisStore } from '../../src/session/redis-store.ts'
+import { createSessionRecords, type SessionRecords } from '../../src/session/record/records.ts'
+import { createRedisStore } from '../../src/session/store/redis/store.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { noMetrics } from '../../src/telemetry/metrics.ts'
 

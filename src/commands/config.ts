@@ -1,7 +1,7 @@
 import { type EffectiveSetting, effectiveSettings, loadConfig } from '../config/load-config.ts'
 import { findLookalikes } from '../config/lookalikes.ts'
-import type { RouteConfig } from '../config/route.ts'
-import { settingGroups } from '../config/settings.ts'
+import type { RouteConfig } from '../config/routes/route.ts'
+import { settingGroups } from '../config/settings/settings.ts'
 import { configWarnings } from '../config/warnings.ts'
 import { type CommandContext, expectNoArguments } from './command.ts'
 

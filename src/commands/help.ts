@@ -1,5 +1,5 @@
-import { hasFileForm, type Setting } from '../config/setting.ts'
-import { settingGroups } from '../config/settings.ts'
+import { hasFileForm, type Setting } from '../config/settings/setting.ts'
+import { settingGroups } from '../config/settings/settings.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
 import { readVersion } from './version.ts'
 

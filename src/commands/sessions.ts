@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load-config.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
-import type { OperatorSession, OperatorSessions, SessionSelection } from '../session/operator.ts'
+import type { OperatorSession, OperatorSessions, SessionSelection } from '../session/lifecycle/operator.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
 import { openSessions } from './open-sessions.ts'
 

@@ -1,4 +1,4 @@
-import type { Readiness } from '../http/readiness.ts'
+import type { Readiness } from '../http/health/readiness.ts'
 import type { SeriesSnapshot } from '../telemetry/prometheus.ts'
 
 /** The signals that stop the gateway. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CheckReadiness } from '../http/readiness.ts'
+import type { CheckReadiness } from '../http/health/readiness.ts'
 import type { Exposition } from '../telemetry/prometheus.ts'
 import {
   type Question,

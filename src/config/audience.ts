@@ -1,4 +1,4 @@
-import type { RouteAudience } from './route.ts'
+import type { RouteAudience } from './routes/route.ts'
 
 /**
  * Describes one API for the provider. The key follows from what is asked for, so that the same API has the same key in every route and

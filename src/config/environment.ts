@@ -1,5 +1,5 @@
 import type { ConfigFault } from './config-error.ts'
-import { hasFileForm, type Setting } from './setting.ts'
+import { hasFileForm, type Setting } from './settings/setting.ts'
 
 /** Names and values as the process or `.env` has them. Untrusted until parsed. */
 export type Environment = Readonly<Record<string, string | undefined>>

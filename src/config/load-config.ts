@@ -12,13 +12,13 @@ import {
   tryToRead,
 } from './environment.ts'
 import { deepFreeze } from './freeze.ts'
-import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages-folder.ts'
-import type { RouteAudience, RouteConfig } from './route.ts'
-import { defaultRoute } from './routes-default.ts'
-import { readRoutesFile } from './routes-file.ts'
-import { configRules } from './rules.ts'
-import { fieldName, type Setting, ValueFault } from './setting.ts'
-import { type SettingValues, settingRows, settings } from './settings.ts'
+import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
+import { defaultRoute } from './routes/default-route.ts'
+import { readRoutesFile } from './routes/file.ts'
+import type { RouteAudience, RouteConfig } from './routes/route.ts'
+import { configRules } from './settings/rules.ts'
+import { fieldName, type Setting, ValueFault } from './settings/setting.ts'
+import { type SettingValues, settingRows, settings } from './settings/settings.ts'
 
 /** The whole configuration: all settings by camelCase name, and what follows from several of them. Frozen. */
 export interface Config extends SettingValues {

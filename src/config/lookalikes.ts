@@ -1,7 +1,7 @@
 import { editDistance } from './edit-distance.ts'
 import type { Environment } from './environment.ts'
-import { hasFileForm } from './setting.ts'
-import { settingRows } from './settings.ts'
+import { hasFileForm } from './settings/setting.ts'
+import { settingRows } from './settings/settings.ts'
 
 /** Names shorter than this are a letter or two away from many honest variables: HOST and HOME. */
 const longNameLength = 9

@@ -1,4 +1,4 @@
-import type { SettingValues } from './settings.ts'
+import type { SettingValues } from './settings/settings.ts'
 
 /** Fewer different characters than this mean that nobody drew them at random: random hexadecimal has more. */
 const leastDifferentCharacters = 8

@@ -1,4 +1,4 @@
-import type { RedisDiagnosis } from '../session/redis-diagnosis.ts'
+import type { RedisDiagnosis } from '../session/store/redis/diagnosis/diagnosis.ts'
 import type { DoctorContext } from './check.ts'
 import { SkipCheck } from './finding.ts'
 

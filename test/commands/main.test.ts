@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/commands/commands.ts'
 import { main } from '../../src/commands/main.ts'
-import { settingRows } from '../../src/config/settings.ts'
+import { settingRows } from '../../src/config/settings/settings.ts'
 import { minimalEnv } from '../config/fixtures.ts'
 import { freePort } from '../support/ports.ts'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
-import { settingRows } from '../../src/config/settings.ts'
+import { settingRows } from '../../src/config/settings/settings.ts'
 import { certificate, faultsOf, faultyNames, filesOf, load, minimalEnv, privateKey } from './fixtures.ts'
 
 describe('loadConfig', () => {

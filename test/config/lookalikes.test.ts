@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { findLookalikes } from '../../src/config/lookalikes.ts'
-import { settingRows } from '../../src/config/settings.ts'
+import { settingRows } from '../../src/config/settings/settings.ts'
 
 describe('variables that nearly match a setting', () => {
   it.each([

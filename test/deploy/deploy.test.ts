@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { type Config, loadConfig } from '../../src/config/load-config.ts'
-import { hasFileForm } from '../../src/config/setting.ts'
-import { settings } from '../../src/config/settings.ts'
+import { hasFileForm } from '../../src/config/settings/setting.ts'
+import { settings } from '../../src/config/settings/settings.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')

@@ -16,10 +16,10 @@ describe('docs/operations.md', () => {
 
   it('quotes log lines that the gateway writes', () => {
     const sources = ['overload', 'address-limits'].map((name) => read(`src/http/limits/${name}.ts`)).join()
-    const others = ['redis-health', 'redis-invalidation', 'redis-fault'].map((name) =>
-      read(`src/session/${name}.ts`),
+    const others = ['connection/health', 'connection/invalidation', 'fault'].map((name) =>
+      read(`src/session/store/redis/${name}.ts`),
     )
-    const all = [sources, ...others, read('src/oidc/client.ts')].join()
+    const all = [sources, ...others, read('src/oidc/provider/client.ts')].join()
     const quoted = [
       'session store unavailable',
       'session store available again',

@@ -1,10 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { main } from '../../src/commands/main.ts'
-import { createRedisStore, type RedisStoreOptions } from '../../src/session/redis-store.ts'
+import { createRedisStore, type RedisStoreOptions } from '../../src/session/store/redis/store.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { noMetrics } from '../../src/telemetry/metrics.ts'
 import { minimalEnv } from '../config/fixtures.ts'
-import { createNode, createScriptedRefreshes, issuer, secret, signIn } from '../session/sessions-world.ts'
+import {
+  createNode,
+  createScriptedRefreshes,
+  issuer,
+  secret,
+  signIn,
+} from '../session/support/sessions-world.ts'
 import { eventually } from '../support/eventually.ts'
 import { startCluster, startSentinelGroup } from '../support/redis-groups.ts'
 

@@ -91,7 +91,7 @@ describe('on a Cluster, the store', () => {
   }, 60_000)
 
   it('counts a part without a master as a feed that is not live', async () => {
-    const { mastersOf } = await import('../../src/session/redis-topology.ts')
+    const { mastersOf } = await import('../../src/session/store/redis/connection/topology.ts')
     const whole = [
       [0, 8_000, ['a', 1, 'id'], ['b', 2, 'id']],
       [8_001, 16_383, ['c', 3, 'id']],

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { SessionStore } from '../../src/session/store.ts'
+import type { SessionStore } from '../../src/session/store/contract.ts'
 import { eventually } from '../support/eventually.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { type Relay, startRelay } from '../support/relay.ts'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { renderDocuments } from '../../scripts/render-docs.ts'
-import { settingRows } from '../../src/config/settings.ts'
+import { settingRows } from '../../src/config/settings/settings.ts'
 
 const documents = renderDocuments()
 

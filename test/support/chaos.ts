@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hashSessionId, sessionKey } from '../../src/session/session-keys.ts'
+import { hashSessionId, sessionKey } from '../../src/session/record/keys.ts'
 import { eventually } from './eventually.ts'
 import { fromOurPage } from './revocation.ts'
 import type { ScriptedPair, Side } from './scripted-pair.ts'

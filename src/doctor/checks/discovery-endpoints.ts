@@ -1,4 +1,4 @@
-import { endpointOf } from '../../oidc/endpoints.ts'
+import { endpointOf } from '../../oidc/provider/endpoints.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { fail, pass, SkipCheck } from '../finding.ts'
 import { textOf } from '../provider/discovery.ts'

@@ -1,5 +1,5 @@
-import { idTokenAlgorithms } from '../../oidc/key-set.ts'
-import { describeTransportError } from '../../oidc/provider-error.ts'
+import { describeTransportError } from '../../oidc/provider/provider-error.ts'
+import { idTokenAlgorithms } from '../../oidc/verification/key-set.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass } from '../finding.ts'
 import { fetchJson, listOf, type Metadata, textOf } from '../provider/discovery.ts'

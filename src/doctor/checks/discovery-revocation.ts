@@ -1,4 +1,4 @@
-import { endpointOf } from '../../oidc/endpoints.ts'
+import { endpointOf } from '../../oidc/provider/endpoints.ts'
 import type { Check } from '../check.ts'
 import { pass, warn } from '../finding.ts'
 

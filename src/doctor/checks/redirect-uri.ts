@@ -1,4 +1,4 @@
-import { redirectUri } from '../../oidc/login.ts'
+import { redirectUri } from '../../oidc/login/login.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass, SkipCheck, warn } from '../finding.ts'
 import type { AuthorizationAnswer } from '../provider/authorization-probe.ts'

@@ -1,4 +1,4 @@
-import { mayEvict } from '../../session/redis-eviction.ts'
+import { mayEvict } from '../../session/store/redis/diagnosis/eviction.ts'
 import type { Check } from '../check.ts'
 import { fail, pass, SkipCheck } from '../finding.ts'
 import { plainText } from '../plain-text.ts'

@@ -1,4 +1,4 @@
-import type { RedisServerFacts } from '../../session/redis-diagnosis.ts'
+import type { RedisServerFacts } from '../../session/store/redis/diagnosis/diagnosis.ts'
 import type { Check } from '../check.ts'
 import { pass, SkipCheck, warn } from '../finding.ts'
 import { infoField, redisAnswers } from '../redis-answers.ts'

@@ -1,4 +1,4 @@
-import type { AccessTokenFault } from '../../oidc/provider.ts'
+import type { AccessTokenFault } from '../../oidc/provider/provider.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass, warn } from '../finding.ts'
 import { loginReport, type RefreshTrial } from '../login/login-report.ts'

@@ -1,5 +1,5 @@
-import { isLoopback } from '../../config/parsers-address.ts'
-import { usesRedis } from '../../config/rules.ts'
+import { isLoopback } from '../../config/settings/kinds/address.ts'
+import { usesRedis } from '../../config/settings/rules.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass, warn } from '../finding.ts'
 

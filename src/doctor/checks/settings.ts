@@ -2,7 +2,7 @@ import type { ConfigFault } from '../../config/config-error.ts'
 import type { Environment } from '../../config/environment.ts'
 import type { Config } from '../../config/load-config.ts'
 import { findLookalikes } from '../../config/lookalikes.ts'
-import { settingRows } from '../../config/settings.ts'
+import { settingRows } from '../../config/settings/settings.ts'
 import { configWarnings } from '../../config/warnings.ts'
 import { type Finding, fail, pass, warn } from '../finding.ts'
 

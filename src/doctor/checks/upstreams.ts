@@ -1,4 +1,4 @@
-import type { RouteConfig } from '../../config/route.ts'
+import type { RouteConfig } from '../../config/routes/route.ts'
 import type { Check } from '../check.ts'
 import { type Finding, fail, pass, warn } from '../finding.ts'
 import { type ProbeAnswer, probe } from '../http-probe.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createCookies } from '../../http/cookies.ts'
+import { createCookies } from '../../http/cookies/cookies.ts'
 import type { DoctorContext } from '../check.ts'
 
 /** Headers of a request, lower-case names. */

@@ -1,7 +1,7 @@
-import type { RouteAudience } from '../../config/route.ts'
-import { accessTokenFault } from '../../oidc/access-token-check.ts'
-import type { AccessTokenFault } from '../../oidc/provider.ts'
-import type { TokenFacts } from '../../oidc/token-facts.ts'
+import type { RouteAudience } from '../../config/routes/route.ts'
+import type { AccessTokenFault } from '../../oidc/provider/provider.ts'
+import type { TokenFacts } from '../../oidc/tokens/token-facts.ts'
+import { accessTokenFault } from '../../oidc/verification/access-token-check.ts'
 import type { DoctorContext } from '../check.ts'
 
 /** Why an API could not use an access token, by the rule of the settings; doctor's own logins take any. */

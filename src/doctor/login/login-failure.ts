@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { ProviderHints } from '../../oidc/provider-hints.ts'
+import type { ProviderHints } from '../../oidc/provider/hints.ts'
 import { type Finding, fail } from '../finding.ts'
 import { quoted } from '../plain-text.ts'
 

@@ -1,5 +1,5 @@
-import type { AccessTokenFault } from '../../oidc/provider.ts'
-import type { TokenFacts } from '../../oidc/token-facts.ts'
+import type { AccessTokenFault } from '../../oidc/provider/provider.ts'
+import type { TokenFacts } from '../../oidc/tokens/token-facts.ts'
 import type { DoctorContext } from '../check.ts'
 import { type Finding, SkipCheck } from '../finding.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config } from '../../config/load-config.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { CompletedLogin, LoginTransaction, Provider } from '../../oidc/provider.ts'
+import type { CompletedLogin, LoginTransaction, Provider } from '../../oidc/provider/provider.ts'
 import { type Listener, listenAsGateway } from '../front/listener.ts'
 
 /** The two pages of a gateway that one login needs. */

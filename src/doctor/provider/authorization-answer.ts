@@ -1,4 +1,4 @@
-import type { Provider } from '../../oidc/provider.ts'
+import type { Provider } from '../../oidc/provider/provider.ts'
 import { type AuthorizationAnswer, probeAuthorization } from './authorization-probe.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { isUnknownAudience } from '../../oidc/provider-hints.ts'
+import { isUnknownAudience } from '../../oidc/provider/hints.ts'
 import { probe } from '../http-probe.ts'
 
 /** What an authorization request that asks nobody anything gives away (OpenID Connect Core section 3.1.2.6). */

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/load-config.ts'
-import { createBoundedFetch } from '../../oidc/bounded-fetch.ts'
-import { describeTransportError } from '../../oidc/provider-error.ts'
+import { createBoundedFetch } from '../../network/bounded-fetch.ts'
+import { describeTransportError } from '../../oidc/provider/provider-error.ts'
 import { noMetrics } from '../../telemetry/metrics.ts'
 
 /** A discovery document as it came; nothing in it is what it should be before it was looked at. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { Provider } from '../../oidc/provider.ts'
-import type { ApiAudience, Identity } from '../../oidc/token-set.ts'
+import type { Provider } from '../../oidc/provider/provider.ts'
+import type { ApiAudience, Identity } from '../../oidc/tokens/token-set.ts'
 
 /** How the token endpoint answers a grant that cannot succeed. */
 export type TokenAnswer =

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { hashSessionId } from '../../session/session-keys.ts'
+import { hashSessionId } from '../../session/record/keys.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { createTrustedNetworks, findClient, type UnknownReason } from './client-address.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'

@@ -1,6 +1,6 @@
-import type { Identity } from '../../oidc/token-set.ts'
-import type { Sessions } from '../../session/sessions.ts'
-import type { SessionStore } from '../../session/store.ts'
+import type { Identity } from '../../oidc/tokens/token-set.ts'
+import type { Sessions } from '../../session/lifecycle/sessions.ts'
+import type { SessionStore } from '../../session/store/contract.ts'
 import {
   type AddressLimits,
   type AddressLimitsDependencies,

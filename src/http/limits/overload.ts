@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { Logger, Telemetry } from '../../telemetry/telemetry.ts'
-import type { ErrorAnswers } from '../error-answer.ts'
-import type { GatewayPaths } from '../paths.ts'
+import type { ErrorAnswers } from '../answers/error-answer.ts'
+import type { GatewayPaths } from '../server/paths.ts'
 
 /** How often the event loop is looked at, milliseconds. */
 const sampleMs = 100

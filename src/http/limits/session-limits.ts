@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { openSessionOf } from '../../session/fastify-store.ts'
-import { hashSessionId } from '../../session/session-keys.ts'
-import type { HttpContext } from '../http-context.ts'
+import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
+import { hashSessionId } from '../../session/record/keys.ts'
+import type { HttpContext } from '../server/http-context.ts'
 
 /** What of the context limits of session endpoints need. */
 type SessionLimitsContext = Pick<HttpContext, 'cookies' | 'limits'>

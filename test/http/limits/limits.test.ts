@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLimits } from '../../../src/http/limits/limits.ts'
-import { newSessionId } from '../../../src/session/session-keys.ts'
+import { newSessionId } from '../../../src/session/record/keys.ts'
 import { silentLogger } from '../../../src/telemetry/logger.ts'
 import { startMs } from '../support/fake-sessions.ts'
 import {

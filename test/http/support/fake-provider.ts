@@ -1,6 +1,6 @@
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
-import { LogoutTokenError } from '../../../src/oidc/logout-token.ts'
-import type { CompletedLogin, LoginTransaction, Provider } from '../../../src/oidc/provider.ts'
+import { LogoutTokenError } from '../../../src/oidc/logout/logout-token.ts'
+import type { CompletedLogin, LoginTransaction, Provider } from '../../../src/oidc/provider/provider.ts'
 import { startMs } from './fake-sessions.ts'
 
 /** A provider that answers at once and remembers what it was asked. */

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
-import type { SessionRecord, SessionView } from '../../../src/session/session.ts'
-import { hashSessionId, newSessionId } from '../../../src/session/session-keys.ts'
-import type { BeginResult, OpenSession, Sessions } from '../../../src/session/sessions.ts'
+import type { BeginResult, OpenSession, Sessions } from '../../../src/session/lifecycle/sessions.ts'
+import { hashSessionId, newSessionId } from '../../../src/session/record/keys.ts'
+import type { SessionRecord, SessionView } from '../../../src/session/record/session.ts'
 
 /** Start of the tests' clock, epoch milliseconds. */
 export const startMs = 1_800_000_000_000

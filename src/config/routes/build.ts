@@ -1,0 +1,74 @@
+import { describeAudience } from '../audience.ts'
+import { defaultRoute, type RouteDefaults, toMs } from './default-route.ts'
+import type { RouteAudience, RouteConfig, RouteTls } from './route.ts'
+import { toBytes, type WrittenRoute } from './schema.ts'
+
+/**
+ * A written route with everything that it does not say filled in.
+ *
+ * @param audience the API of routes that name none
+ * @param tls the route's own certificates, already read
+ */
+export function toRoute(
+  written: WrittenRoute,
+  defaults: RouteDefaults,
+  audience: RouteAudience,
+  tls: RouteTls | undefined,
+): RouteConfig {
+  const base = defaultRoute(defaults, audience)
+  const auth = written.auth ?? base.auth
+  return {
+    ...base,
+    ...limitsOf(written, base),
+    prefix: written.prefix,
+    upstream: new URL(written.upstream),
+    auth,
+    audience: auth === 'none' ? undefined : audienceOf(written, audience),
+    methods: written.methods,
+    websocket: written.websocket ?? auth !== 'none',
+    forwardCookies: written.forwardCookies ?? base.forwardCookies,
+    forwardAuthorization: written.forwardAuthorization ?? base.forwardAuthorization,
+    forwardOrigin: written.forwardOrigin ?? base.forwardOrigin,
+    allowSetCookies: written.allowSetCookies ?? base.allowSetCookies,
+    allowRedirectHosts: (written.allowRedirectHosts ?? []).map((host) => host.toLowerCase()),
+    activeContent: written.activeContent ?? base.activeContent,
+    tls: tls ?? base.tls,
+  }
+}
+
+type Limits =
+  | 'connectTimeoutMs'
+  | 'firstByteTimeoutMs'
+  | 'idleTimeoutMs'
+  | 'bodyLimitBytes'
+  | 'maxInFlight'
+  | 'websocketMaxMessageBytes'
+
+function limitsOf(written: WrittenRoute, base: Pick<RouteConfig, Limits>) {
+  const ms = (seconds: number | undefined, otherwise: number): number =>
+    seconds === undefined ? otherwise : toMs(seconds)
+  const size = (value: number | string | undefined, otherwise: number): number =>
+    value === undefined ? otherwise : toBytes(value)
+  return {
+    connectTimeoutMs: ms(written.connectTimeout, base.connectTimeoutMs),
+    firstByteTimeoutMs: ms(written.firstByteTimeout, base.firstByteTimeoutMs),
+    idleTimeoutMs: ms(written.idleTimeout, base.idleTimeoutMs),
+    ...(written.streamIdleTimeout === undefined
+      ? {}
+      : { streamIdleTimeoutMs: toMs(written.streamIdleTimeout) }),
+    bodyLimitBytes: size(written.bodyLimit, base.bodyLimitBytes),
+    websocketMaxMessageBytes: size(written.websocketMaxMessage, base.websocketMaxMessageBytes),
+    maxInFlight: written.maxInFlight ?? base.maxInFlight,
+  }
+}
+
+function audienceOf(written: WrittenRoute, audience: RouteAudience): RouteAudience {
+  const own = typeof written.audience === 'string' ? [written.audience] : written.audience
+  if (own === undefined && written.audienceParameter === undefined && written.scope === undefined)
+    return audience
+  return describeAudience(
+    own ?? audience.accepted,
+    written.audienceParameter ?? audience.parameter,
+    written.scope,
+  )
+}

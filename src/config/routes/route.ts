@@ -1,0 +1,63 @@
+/** How a route treats sessions: demand one, use one when there is one, or never look (DESIGN section 2.3). */
+export type RouteAuth = 'required' | 'optional' | 'none'
+
+/**
+ * The API behind a route, as the provider knows it: what is asked for, and what is accepted. The same shape as the
+ * `ApiAudience` of `oidc/tokens/token-set.ts`, which this folder may not import.
+ */
+export interface RouteAudience {
+  /** Names the API in the session record; the same API has the same key in every route and after every restart. */
+  readonly key: string
+  /** Value of `audience` and/or `resource` (RFC 8707); `undefined` sends neither. */
+  readonly value: string | undefined
+  readonly parameter: 'audience' | 'resource' | 'both' | 'none'
+  /** Any of these in `aud` makes an access token usable; empty: not checked. */
+  readonly accepted: readonly string[]
+  /** Scope to ask for on refresh; `undefined`: what the login asked for. */
+  readonly scope: string | undefined
+}
+
+/** Certificates for an upstream, PEM text. Verification of the upstream is never off. */
+export interface RouteTls {
+  /** Authorities trusted instead of the system's. */
+  readonly caPem: string | undefined
+  /** Client certificate chain; always together with `keyPem`. */
+  readonly certPem: string | undefined
+  readonly keyPem: string | undefined
+}
+
+/** One proxied prefix and everything that is allowed under it. Frozen. */
+export interface RouteConfig {
+  /** Starts with `/`, has no trailing slash, no empty or dot segment, no escapes. `/` alone is not possible. */
+  readonly prefix: string
+  /** http(s); its path replaces the prefix. Without credentials, query or fragment. */
+  readonly upstream: URL
+  readonly auth: RouteAuth
+  /** `undefined` if and only if `auth` is `none`. */
+  readonly audience: RouteAudience | undefined
+  /** Upper-case methods that are let through; `undefined`: every one the gateway forwards. */
+  readonly methods: readonly string[] | undefined
+  readonly connectTimeoutMs: number
+  readonly firstByteTimeoutMs: number
+  /** Longest silence within a body, in either direction; 0: no limit. Not for event streams and WebSockets. */
+  readonly idleTimeoutMs: number
+  /** Longest silence of an event stream or a WebSocket; absent: no limit. */
+  readonly streamIdleTimeoutMs?: number
+  readonly bodyLimitBytes: number
+  readonly websocket: boolean
+  readonly websocketMaxMessageBytes: number
+  /** Names of the browser's cookies that may reach the upstream; never one of the gateway's. */
+  readonly forwardCookies: readonly string[]
+  /** The client's own `authorization` passes; possible only with `auth: none`. */
+  readonly forwardAuthorization: boolean
+  readonly forwardOrigin: boolean
+  /** Names of cookies that the upstream may set in the browser; never one of the gateway's. */
+  readonly allowSetCookies: readonly string[]
+  /** Lower-case `host` or `host:port` that an upstream's `location` may lead to. */
+  readonly allowRedirectHosts: readonly string[]
+  /** HTML, XML and SVG pass without the sandboxing policy. */
+  readonly activeContent: boolean
+  readonly tls: RouteTls | undefined
+  /** Requests under way at once to this route's upstream; above: 503 `overloaded`. */
+  readonly maxInFlight: number
+}

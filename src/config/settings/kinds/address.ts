@@ -1,0 +1,151 @@
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { type Parser, ValueFault } from '../setting.ts'
+
+/** A machine and a port of it. */
+export interface HostAndPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** Whether a URL's host is this machine: the only place where plain http is allowed. */
+export function isLoopback(url: URL): boolean {
+  const host = url.hostname
+  return (
+    host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(\.\d+){3}$/.test(host)
+  )
+}
+
+function parseUrl(untrusted: string, protocols: readonly string[]): URL {
+  const url = URL.parse(untrusted)
+  if (url === null || !protocols.includes(url.protocol)) {
+    throw new ValueFault(`must be a URL that begins with ${protocols.map((one) => `${one}//`).join(' or ')}`)
+  }
+  return url
+}
+
+function refuseExtras(url: URL): void {
+  if (url.username !== '' || url.password !== '') throw new ValueFault('must not hold a user or password')
+  if (url.search !== '' || url.hash !== '') throw new ValueFault('must not have a query or fragment')
+}
+
+function refusePlainHttp(url: URL): void {
+  if (url.protocol !== 'https:' && !isLoopback(url)) {
+    throw new ValueFault('must be https (plain http is for loopback only)')
+  }
+}
+
+/** The issuer identifier (OpenID Connect Discovery 1.0 section 3), exactly as written: a final slash matters. */
+export const issuer: Parser<string> = (untrusted) => {
+  const url = parseUrl(untrusted, ['https:', 'http:'])
+  refuseExtras(url)
+  refusePlainHttp(url)
+  if (url.pathname.includes('/.well-known/')) {
+    throw new ValueFault('must be the issuer itself, without /.well-known/… at its end')
+  }
+  return untrusted
+}
+
+/** An origin: scheme, host and port. */
+export const origin: Parser<URL> = (untrusted) => {
+  const url = parseUrl(untrusted, ['https:', 'http:'])
+  refuseExtras(url)
+  refusePlainHttp(url)
+  if (url.pathname !== '/') throw new ValueFault('must be an origin only: scheme, host and port, no path')
+  return url
+}
+
+/** The base URL of an upstream; plain http is allowed, because it is the operator's own network. */
+export const upstreamUrl: Parser<URL> = (untrusted) => {
+  const url = parseUrl(untrusted, ['https:', 'http:'])
+  refuseExtras(url)
+  return url
+}
+
+/** A page of the provider that the browser is sent to. */
+export const providerPageUrl: Parser<URL> = (untrusted) => {
+  const url = parseUrl(untrusted, ['https:', 'http:'])
+  refusePlainHttp(url)
+  if (url.username !== '' || url.password !== '') throw new ValueFault('must not hold a user or password')
+  if (url.hash !== '') throw new ValueFault('must not have a fragment')
+  return url
+}
+
+/** `redis://` or `rediss://`, optionally with user, password and database number. */
+export const redisUrl: Parser<string> = (untrusted) => {
+  const url = parseUrl(untrusted, ['redis:', 'rediss:'])
+  if (url.hostname === '') throw new ValueFault('names no host')
+  if (!/^(\/\d{0,4})?$/.test(url.pathname)) throw new ValueFault('must end in a database number or nothing')
+  if (url.search !== '' || url.hash !== '') throw new ValueFault('must not have a query or fragment')
+  return untrusted
+}
+
+/** `host` or `host:port`, an IPv6 address in brackets. */
+export function hostAndPort(defaultPort: number): Parser<HostAndPort> {
+  return (untrusted) => {
+    const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(untrusted)
+    const host = parts?.[1] ?? parts?.[2]
+    const port = Number(parts?.[3] ?? defaultPort)
+    if (host === undefined || port < 1 || port > 65_535) {
+      throw new ValueFault('must be host:port, or several separated by commas')
+    }
+    return { host, port }
+  }
+}
+
+/** The widest networks that one may still mean: all of 10.0.0.0/8, all unique local IPv6 addresses (fc00::/7). */
+const leastPrefixBits = { 4: 8, 6: 7 } as const
+
+/** An address or CIDR network of proxies that are believed. Never everybody. */
+export const trustedNetwork: Parser<string> = (untrusted) => {
+  const [address = '', bits, ...rest] = untrusted.split('/')
+  const family = isIP(address)
+  if ((family !== 4 && family !== 6) || rest.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) {
+    throw new ValueFault('must be addresses or CIDR networks, separated by commas; never a number or "all"')
+  }
+  const width = Number(bits ?? 128)
+  if (bits !== undefined && width > (family === 4 ? 32 : 128))
+    throw new ValueFault('has a network that is too narrow')
+  if (width < leastPrefixBits[family]) {
+    throw new ValueFault('trusts more than a network: anybody could then forge their address')
+  }
+  return untrusted
+}
+
+/** An address or host name to listen on. */
+export const listenHost: Parser<string> = (untrusted) => {
+  if (isIP(untrusted) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(untrusted)) {
+    throw new ValueFault('must be an address or host name, without scheme and port')
+  }
+  return untrusted
+}
+
+/**
+ * A path prefix: whole segments of unreserved characters (RFC 3986 section 2.3), so that no router, upstream or browser can read it in
+ * two ways.
+ */
+export const pathPrefix: Parser<string> = (untrusted) => {
+  if (!untrusted.startsWith('/')) throw new ValueFault('must begin with a slash')
+  if (untrusted.endsWith('/')) throw new ValueFault('must not end in a slash, and cannot be / alone')
+  const segments = untrusted.slice(1).split('/')
+  if (
+    segments.some((segment) => !/^[A-Za-z0-9._~-]+$/.test(segment) || segment === '.' || segment === '..')
+  ) {
+    throw new ValueFault('must be plain segments of letters, digits, - . _ and ~; no wildcards, no escapes')
+  }
+  return untrusted
+}
+
+/** A path prefix, or nothing, which may be written as `/`. */
+export const pathPrefixOrNone: Parser<string> = (untrusted) =>
+  untrusted === '' || untrusted === '/' ? '' : pathPrefix(untrusted)
+
+/** A path in the file system, made absolute. */
+export const filePath: Parser<string> = (untrusted) => resolve(untrusted)
+
+/** A Redis URL without what opens it. Only for text that {@link redisUrl} accepts: in other text a password may stand anywhere. */
+export function maskRedisUrl(url: string): string {
+  const parsed = new URL(url)
+  const access = parsed.username === '' && parsed.password === '' ? '' : '********@'
+  return `${parsed.protocol}//${access}${parsed.host}${parsed.pathname}`
+}

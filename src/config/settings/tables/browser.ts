@@ -1,0 +1,38 @@
+import { filePath, pathPrefixOrNone, upstreamUrl } from '../kinds/address.ts'
+import { hsts, oneOf, text } from '../kinds/values.ts'
+import { optional, withDefault } from '../setting.ts'
+
+/** What browsers see besides the API. */
+export const browserSettings = {
+  title: 'The browser',
+  rows: {
+    AUTH_PREFIX: withDefault(pathPrefixOrNone, '', {
+      doc: "A path in front of the gateway's own endpoints (`/login`, `/session` …), for an app whose router uses those itself.",
+      example: '/auth',
+    }),
+    SPA_DIR: optional(filePath, {
+      doc: 'The folder of the built single-page app, with its `index.html`. Not together with `SPA_URL`; without either everything else is 404.',
+      example: './dist',
+    }),
+    SPA_URL: optional(upstreamUrl, {
+      doc: 'A development server of the single-page app, its hot reload included.',
+      example: 'http://localhost:5173',
+    }),
+    SPA_CSP: optional(text, {
+      doc: "Replaces the `Content-Security-Policy` of the app's pages.",
+      example: "default-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+    }),
+    HSTS: withDefault(hsts, 'max-age=31536000', {
+      doc: 'The `Strict-Transport-Security` of all answers when `BASE_URL` is https; `off` sends none.',
+      example: 'max-age=63072000; includeSubDomains',
+    }),
+    CSRF_HEADER: withDefault(oneOf('auto', 'required'), 'auto', {
+      doc: 'Whether the header `X-CSRF: 1` is asked for only where a browser sends no `Sec-Fetch-Site`, or always.',
+      example: 'required',
+    }),
+    PAGES_DIR: optional(filePath, {
+      doc: "A folder with the operator's own error and logout pages, styles and translations; `docs/pages.md` says how.",
+      example: './pages',
+    }),
+  },
+} as const

@@ -1,0 +1,60 @@
+import { providerPageUrl } from '../kinds/address.ts'
+import { loginParameter, queryParameters } from '../kinds/parameters.ts'
+import { claimName, listOf, listOrNone, oneOf, openidScope, wholeNumber } from '../kinds/values.ts'
+import { optional, withDefault } from '../setting.ts'
+
+/** A refresh holds up shutdown and other requests of its session for as long as this. */
+const longestProviderTimeoutSeconds = 20
+
+/** How the provider is spoken to. */
+export const providerSettings = {
+  title: 'The provider',
+  rows: {
+    SCOPE: withDefault(openidScope, 'openid profile email offline_access', {
+      doc: 'The scope that is asked for at login. Without `offline_access` (or the like) sessions end with their first access token.',
+      example: 'openid profile email offline_access read:orders',
+      mistakenFor: ['SCOPES', 'OIDC_SCOPE'],
+    }),
+    AUDIENCE_PARAMETER: withDefault(oneOf('audience', 'resource', 'both', 'none'), 'audience', {
+      doc: 'How the API is named in requests to the provider: Auth0 takes `audience`, RFC 8707 `resource`; `none` where the scope (Entra) or the client (Keycloak, Okta) decides.',
+      example: 'resource',
+    }),
+    ACCESS_TOKEN_FORMAT: withDefault(oneOf('jwt', 'jwt-without-aud', 'any'), 'jwt', {
+      doc: 'What an access token must be: a JWT for `API_AUDIENCE`; a JWT whose `client_id` or `azp` is ours (Cognito); or anything.',
+      example: 'jwt-without-aud',
+    }),
+    CLIENT_AUTHENTICATION: withDefault(oneOf('auto', 'client_secret_post', 'client_secret_basic'), 'auto', {
+      doc: 'How the client proves itself at the token endpoint. `auto` finds out which of the two the client is registered for.',
+      example: 'client_secret_basic',
+    }),
+    LOGIN_PARAMETERS: withDefault(
+      listOrNone(loginParameter),
+      'acr_values,max_age,login_hint,ui_locales,screen_hint',
+      {
+        doc: 'Query parameters of `/login` that are passed on to the provider; `none` for none. Protocol parameters are refused.',
+        example: 'login_hint,ui_locales,prompt,connection,organization,invitation',
+      },
+    ),
+    AUTHORIZATION_PARAMETERS: withDefault(queryParameters, '', {
+      doc: 'Fixed parameters added to every authorization request, written like a query string.',
+      example: 'access_type=offline&prompt=consent',
+    }),
+    TOKEN_PARAMETERS: withDefault(queryParameters, '', {
+      doc: 'Fixed parameters added to every token request, written like a query string.',
+      example: 'tenant=example',
+    }),
+    END_SESSION_URL: optional(providerPageUrl, {
+      doc: "The provider's page that ends its own session, where its discovery document names none or a wrong one.",
+      example: 'https://login.example.com/logout',
+    }),
+    USER_CLAIMS: withDefault(listOf(claimName), 'sub,name,email,picture', {
+      doc: 'The claims of the ID token that `/session` shows to the page.',
+      example: 'sub,name,email,picture,https://example.com/roles',
+    }),
+    PROVIDER_TIMEOUT: withDefault(wholeNumber(1, longestProviderTimeoutSeconds), '5', {
+      doc: 'How long one request to the provider may take.',
+      example: '10',
+      unit: 'seconds',
+    }),
+  },
+} as const

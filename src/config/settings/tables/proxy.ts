@@ -1,0 +1,79 @@
+import { filePath, pathPrefix } from '../kinds/address.ts'
+import { certificatePem, privateKeyPem } from '../kinds/secret.ts'
+import { bytes, wholeNumber } from '../kinds/values.ts'
+import { optional, withDefault } from '../setting.ts'
+
+/** A day: nothing that waits longer than this waits for an answer. */
+const longestWaitSeconds = 86_400
+/** 1 TiB: a limit above any body that one request carries. */
+const largestBodyBytes = 1_099_511_627_776
+/** A message is held in memory whole. */
+const largestMessageBytes = 1_073_741_824
+const mostInFlight = 100_000
+
+/** The API, or the defaults of all routes of a routes file. */
+export const proxySettings = {
+  title: 'The API behind the gateway',
+  intro: 'With `ROUTES_FILE` all of these but `API_PREFIX` are the defaults of its routes.',
+  rows: {
+    API_PREFIX: withDefault(pathPrefix, '/api', {
+      doc: 'The path under which browsers reach the API of `API_URL`.',
+      example: '/backend',
+    }),
+    ROUTES_FILE: optional(filePath, {
+      doc: 'A YAML or JSON file that describes several APIs (see below); instead of `API_URL`.',
+      example: './routes.yaml',
+    }),
+    UPSTREAM_CONNECT_TIMEOUT: withDefault(wholeNumber(1, 300), '5', {
+      doc: 'How long connecting to an API may take, TLS included.',
+      example: '2',
+      unit: 'seconds',
+    }),
+    UPSTREAM_FIRST_BYTE_TIMEOUT: withDefault(wholeNumber(1, longestWaitSeconds), '30', {
+      doc: 'How long an API may take to begin its answer once it has the request.',
+      example: '60',
+      unit: 'seconds',
+    }),
+    UPSTREAM_IDLE_TIMEOUT: withDefault(wholeNumber(0, longestWaitSeconds), '60', {
+      doc: 'The longest silence within a body, in either direction; 0 for no limit. Event streams and WebSockets are not cut by it.',
+      example: '120',
+      unit: 'seconds',
+    }),
+    BODY_LIMIT: withDefault(bytes(largestBodyBytes), '10mb', {
+      doc: 'The largest request body that is passed on; larger ones are answered 413.',
+      example: '100mb',
+      unit: 'bytes (kb, mb, gb)',
+    }),
+    MAX_IN_FLIGHT: withDefault(wholeNumber(1, mostInFlight), '1000', {
+      doc: 'Requests under way at once to one API and from one process; more are answered 503 `overloaded`.',
+      example: '200',
+    }),
+    MAX_WEBSOCKETS_PER_SESSION: withDefault(wholeNumber(1, mostInFlight), '32', {
+      doc: 'WebSockets that one session may hold open at once in one process; more are answered 429.',
+      example: '8',
+    }),
+    WEBSOCKET_MAX_MESSAGE: withDefault(bytes(largestMessageBytes), '1mb', {
+      doc: 'The largest WebSocket message in either direction; a larger one closes the socket with 1009.',
+      example: '64kb',
+      unit: 'bytes (kb, mb, gb)',
+    }),
+    UPSTREAM_CA: optional(certificatePem, {
+      doc: "Certificate authorities trusted for https APIs, instead of the system's. Certificates are always verified.",
+      example: '/etc/coatcheck/upstream-ca.pem',
+      unit: 'PEM text',
+      fileForm: true,
+    }),
+    UPSTREAM_CERTIFICATE: optional(certificatePem, {
+      doc: 'The client certificate shown to https APIs; together with `UPSTREAM_KEY`.',
+      example: '/etc/coatcheck/upstream-client.pem',
+      unit: 'PEM text',
+      fileForm: true,
+    }),
+    UPSTREAM_KEY: optional(privateKeyPem, {
+      doc: 'The private key of that certificate, without a passphrase.',
+      example: '/run/secrets/upstream-client-key',
+      unit: 'PEM text',
+      secret: true,
+    }),
+  },
+} as const

@@ -1,0 +1,41 @@
+import type { OpenSession } from '../../session/lifecycle/sessions.ts'
+import { idleEndsAtMs, type SessionLimits } from '../../session/record/session.ts'
+import type { GatewayPaths } from '../server/paths.ts'
+
+/** The answer of `GET /session` (DESIGN section 2.1). */
+export type SessionAnswer =
+  | { readonly authenticated: false; readonly loginUrl: string }
+  | {
+      readonly authenticated: true
+      readonly user: Readonly<Record<string, unknown>>
+      /** Whole seconds to the absolute end. */
+      readonly expiresIn: number
+      /** Whole seconds to the end for want of activity, never more than `expiresIn`. */
+      readonly idleExpiresIn: number
+      readonly loginUrl: string
+      readonly logoutUrl: string
+    }
+
+/** Describes a session to the page that it belongs to: claims and deadlines, no token. */
+export function describeSession(
+  session: OpenSession | undefined,
+  paths: Pick<GatewayPaths, 'login' | 'logout'>,
+  limits: SessionLimits,
+  nowMs: number,
+): SessionAnswer {
+  if (session === undefined) return { authenticated: false, loginUrl: paths.login }
+  const { view, record } = session
+  const expiresIn = secondsUntil(view.endsAtMs, nowMs)
+  return {
+    authenticated: true,
+    user: record.identity.claims,
+    expiresIn,
+    idleExpiresIn: Math.min(expiresIn, secondsUntil(idleEndsAtMs(view, limits), nowMs)),
+    loginUrl: paths.login,
+    logoutUrl: paths.logout,
+  }
+}
+
+function secondsUntil(endMs: number, nowMs: number): number {
+  return Math.max(0, Math.floor((endMs - nowMs) / 1_000))
+}

@@ -1,0 +1,36 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
+import type { SessionLimits } from '../../session/record/session.ts'
+import type { HttpContext } from '../server/http-context.ts'
+import { describeSession } from './session-answer.ts'
+
+function limitsOf({ options }: HttpContext): SessionLimits {
+  return {
+    idleTimeoutMs: options.sessionIdleTimeout * 1_000,
+    maxLifetimeMs: options.sessionMaxLifetime * 1_000,
+  }
+}
+
+/** `GET /session`: who is signed in and for how long. Never counts as activity, so that polling keeps nothing alive. */
+export function createSessionAnswer(context: HttpContext) {
+  const limits = limitsOf(context)
+  return function answerSession(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const session = openSessionOf(request.session)
+    return reply.send(describeSession(session, context.paths, limits, context.now()))
+  }
+}
+
+/** `POST /session/refresh`: counts as activity, refreshes the tokens if that is due, and answers like `GET /session`. */
+export function createSessionRefresh(context: HttpContext) {
+  const limits = limitsOf(context)
+  return async function refreshSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const session = openSessionOf(request.session)
+    if (session !== undefined) {
+      await context.limits.admitRefresh(session.view.h)
+      await context.sessions.touchNow(session.view)
+      await context.accessTokens.refreshIfDue(session.id, session.view, context.options.audience)
+    }
+    const refreshed = session === undefined ? undefined : await context.sessions.open(session.id)
+    return reply.send(describeSession(refreshed, context.paths, limits, context.now()))
+  }
+}

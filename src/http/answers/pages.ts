@@ -1,0 +1,116 @@
+import type { OperatorPages } from '../../config/pages/folder.ts'
+import type { PageTemplate } from '../../config/pages/template.ts'
+import type { ProblemDocument } from '../../errors/problem.ts'
+import { escapeText, type Html, html } from './html.ts'
+import { createPageLanguages, type ShownTexts } from './page-language.ts'
+import { pageStyleSheet } from './page-style.ts'
+import type { PagePolicy } from './security-headers.ts'
+
+/** What the confirmation page posts. */
+export interface LogoutForm {
+  /** Path and query of `POST /logout`. */
+  readonly action: string
+  /** Proof that this gateway made the form, or `undefined` where there is no session to bind it to. */
+  readonly proof: string | undefined
+}
+
+/** Renders our own pages, or the operator's in their place. Languages are chosen by the `Accept-Language` of the request. */
+export interface Pages {
+  /** What the pages need of the browser. */
+  readonly policy: PagePolicy
+  problem(problem: ProblemDocument, requestId: string, untrustedAcceptLanguage?: string): string
+  confirmLogout(form: LogoutForm, untrustedAcceptLanguage?: string): string
+  /** For the provider's hidden frame: says that the work is done. */
+  loggedOut(): string
+}
+
+/** Where the links of our pages lead. */
+export interface PageLinks {
+  /** The app's start page. */
+  readonly app: string
+  readonly login: string
+}
+
+/** Name of the form field that carries {@link LogoutForm.proof}. */
+export const logoutProofField = 'proof'
+
+/**
+ * Creates the pages: no script, light or dark as the browser prefers.
+ *
+ * @param operator what `PAGES_DIR` holds
+ */
+export function createPages(links: PageLinks, operator?: OperatorPages): Pages {
+  const textsFor = createPageLanguages(operator?.languages ?? {})
+  const layout = createLayout(operator?.styleSheet ?? pageStyleSheet)
+  const addresses = { appUrl: links.app, loginUrl: links.login }
+  return {
+    policy: policyOf(operator),
+    problem(problem, requestId, untrustedAcceptLanguage) {
+      const texts = textsFor(untrustedAcceptLanguage)
+      const shown = { ...problem, ...texts.ofProblem(problem) }
+      if (operator?.problem === undefined)
+        return layout(texts, shown.title, problemBody(shown, requestId, texts, links))
+      const { title, detail, code } = shown
+      const values = { title, detail, code, status: `${shown.status}`, requestId }
+      return fill(operator.problem, { ...texts, ...addresses, ...values })
+    },
+    confirmLogout(form, untrustedAcceptLanguage) {
+      const texts = textsFor(untrustedAcceptLanguage)
+      if (operator?.confirmLogout === undefined)
+        return layout(texts, texts.confirmLogoutTitle, confirmBody(form, texts, links))
+      const { action, proof = '' } = form
+      return fill(operator.confirmLogout, { ...texts, ...addresses, action, proof })
+    },
+    loggedOut() {
+      const texts = textsFor(undefined)
+      return layout(texts, texts.loggedOutTitle, [])
+    },
+  }
+}
+
+/** Our own pages load nothing. An operator's may show what the app's origin serves: a logo, a font, a style sheet. */
+function policyOf(operator: OperatorPages | undefined): PagePolicy {
+  const templates = [operator?.problem, operator?.confirmLogout]
+  const styles = templates.flatMap((template) => template?.styles ?? [])
+  return {
+    styles: [operator?.styleSheet ?? pageStyleSheet, ...styles],
+    loadsOwnFiles: operator !== undefined,
+  }
+}
+
+function fill({ parts }: PageTemplate, values: Readonly<Record<string, unknown>>): string {
+  return parts.map((part, at) => (at % 2 === 0 ? part : escapeText(String(values[part] ?? '')))).join('')
+}
+
+/** The address of a page may hold a code or state; noreferrer keeps it out of the next request. */
+const link = (href: string, text: string): Html => html`<a href="${href}" rel="noreferrer">${text}</a>`
+
+function problemBody(
+  { detail, code }: ProblemDocument,
+  requestId: string,
+  texts: ShownTexts,
+  links: PageLinks,
+): readonly Html[] {
+  return [
+    html`<p>${detail}</p>`,
+    html`<nav>${link(links.app, texts.openApp)}${link(links.login, texts.signInAgain)}</nav>`,
+    html`<dl><dt>${texts.codeLabel}</dt><dd>${code}</dd><dt>${texts.requestIdLabel}</dt><dd>${requestId}</dd></dl>`,
+  ]
+}
+
+function confirmBody({ action, proof }: LogoutForm, texts: ShownTexts, links: PageLinks): readonly Html[] {
+  const field =
+    proof === undefined ? [] : [html`<input type="hidden" name="${logoutProofField}" value="${proof}">`]
+  return [
+    html`<p>${texts.confirmLogoutText}</p>`,
+    html`<form method="post" action="${action}">${field}<nav><button>${texts.confirmLogoutButton}</button>${link(links.app, texts.openApp)}</nav></form>`,
+  ]
+}
+
+function createLayout(styleSheet: string) {
+  const style: Html = { markup: styleSheet }
+  return ({ lang }: ShownTexts, title: string, content: readonly Html[]): string => {
+    const page = html`<html lang="${lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="robots" content="noindex"><title>${title}</title><style>${style}</style></head><body><main><h1>${title}</h1>${content}</main></body></html>`
+    return `<!doctype html>${page.markup}`
+  }
+}

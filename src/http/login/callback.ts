@@ -1,0 +1,111 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import type { LoginTransaction } from '../../oidc/provider/provider.ts'
+import { attachPendingLogin, openSessionOf } from '../../session/lifecycle/fastify-store.ts'
+import type { OpenSession } from '../../session/lifecycle/sessions.ts'
+import { hashSessionId } from '../../session/record/keys.ts'
+import { browserFamily } from '../account/browser-family.ts'
+import { toGatewayError } from '../answers/error-handler.ts'
+import { type FoundTransaction, findTransactions } from '../cookies/transaction-cookies.ts'
+import type { HttpContext } from '../server/http-context.ts'
+import { queryOf, readQuery } from '../server/query.ts'
+
+/** A code, a state and an issuer; some providers' codes are long, bytes. */
+const maxCallbackQueryBytes = 8 * 1_024
+
+/**
+ * `GET /callback`: completes a login (DESIGN section 3.1 has the order). Nothing is asked of the provider or the store unless this browser
+ * holds the transaction that `state` names; from then on its cookie is removed whatever happens, a store outage included: a second attempt
+ * begins at `/login`, where the provider usually answers without asking again.
+ */
+export function createCallback(context: HttpContext) {
+  const { cookies, telemetry } = context
+
+  async function callback(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { cookieName, transaction } = findByState(context, request)
+    reply.header('set-cookie', cookies.clearTransaction(cookieName))
+    const session = await complete(context, request, transaction)
+    await endFormerSessions(context, request, transaction)
+    telemetry.metrics.callback('completed')
+    const { sessionRef, userRef } = session.view
+    telemetry.audit.event('login.completed', { requestId: request.id, sessionRef, userRef })
+    return reply.header('set-cookie', cookies.setSession(session.id)).redirect(transaction.returnTo, 303)
+  }
+
+  return async function countedCallback(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    try {
+      return await callback(request, reply)
+    } catch (thrown) {
+      const { code, context: facts } = toGatewayError(thrown)
+      const why = typeof facts.reason === 'string' ? { reason: facts.reason } : {}
+      telemetry.metrics.callback(code)
+      telemetry.audit.event('login.refused', { requestId: request.id, code, ...why })
+      throw thrown
+    }
+  }
+}
+
+function findByState(context: HttpContext, request: FastifyRequest): FoundTransaction<'login'> {
+  const rules = { names: ['state'], maxBytes: maxCallbackQueryBytes }
+  const state = readQuery(request.raw.url ?? '', rules).get('state')
+  const found = findTransactions(context, 'login', request.headers.cookie)
+  const match = found.find(({ transaction }) => transaction.state === state)
+  if (match === undefined) {
+    const refusal = context.limits.countStray(request)
+    throw refusal ?? new GatewayError('login_state_invalid', { context: { reason: 'no cookie' } })
+  }
+  // A login that this browser began is never limited by address, only against its own repetition.
+  context.limits.admitTransaction(match.transaction.state)
+  return match
+}
+
+async function complete(
+  { limits, provider, sessions, options }: HttpContext,
+  request: FastifyRequest,
+  transaction: LoginTransaction,
+): Promise<OpenSession> {
+  const untrustedQuery = queryOf(request.raw.url ?? '')
+  await provider.checkAuthorizationResponse(untrustedQuery, transaction)
+  const redeemedAtMs = await sessions.redeemState(transaction.state)
+  if (redeemedAtMs === undefined) {
+    throw new GatewayError('login_state_invalid', { context: { reason: 'redeemed before' } })
+  }
+  const login = await provider.completeLogin(untrustedQuery, transaction)
+  await limits.admitSignIn(login.identity).catch(async (refusal: unknown) => {
+    if (login.refreshToken !== undefined) await provider.revoke(login.refreshToken)
+    throw refusal
+  })
+  // The id is new already, because no cookie is offered to this route; this keeps it so whatever a hook may offer one day.
+  await request.session.regenerate()
+  attachPendingLogin(request.session, {
+    login,
+    audienceKey: options.audience.key,
+    browserFamily: browserFamily(request.headers['user-agent']),
+    redeemedAtMs,
+  })
+  await request.session.save()
+  const begun = openSessionOf(request.session)
+  if (begun === undefined)
+    throw new GatewayError('internal_error', { context: { reason: 'no session begun' } })
+  return begun
+}
+
+/**
+ * Ends the session that `/login` saw and the one that came with this request; the latter only now, so that a failed login takes nothing
+ * away. A store that fails here leaves them to their idle timeout; the new session is there already.
+ */
+async function endFormerSessions(
+  { cookies, sessions, telemetry }: HttpContext,
+  request: FastifyRequest,
+  transaction: LoginTransaction,
+): Promise<void> {
+  const seenId = cookies.readSession(request.headers.cookie)
+  const former = new Set([transaction.endsSession, seenId === undefined ? undefined : hashSessionId(seenId)])
+  for (const h of former) {
+    if (h === undefined) continue
+    await sessions.end(h).catch((error: unknown) => {
+      const { code } = toGatewayError(error)
+      telemetry.log.warn({ requestId: request.id, code }, 'the former session was left to its idle timeout')
+    })
+  }
+}

@@ -1,0 +1,59 @@
+import { ownedPaths } from '../../config/endpoints.ts'
+import { createErrorAnswers, type ErrorAnswers } from '../answers/error-answer.ts'
+import { createPages, type Pages } from '../answers/pages.ts'
+import { type HeaderFields, transportHeaders } from '../answers/security-headers.ts'
+import { type Cookies, createCookies } from '../cookies/cookies.ts'
+import { createTransactions, type Transactions } from '../cookies/transactions.ts'
+import type { CsrfPolicy } from '../guards/csrf-guard.ts'
+import { type ReturnToRules, resolveReturnTo } from '../guards/return-to.ts'
+import { createLogoutProofs, type LogoutProofs } from '../logout/logout-proof.ts'
+import { type GatewayPaths, gatewayPaths } from './paths.ts'
+import type { GatewayServices, HttpOptions } from './services.ts'
+
+/** Everything that the scopes share: made once, by {@link createHttpContext}. */
+export interface HttpContext extends GatewayServices {
+  readonly options: HttpOptions
+  readonly paths: GatewayPaths
+  readonly cookies: Cookies
+  readonly csrfPolicy: CsrfPolicy
+  readonly errorAnswers: ErrorAnswers
+  readonly logoutProofs: LogoutProofs
+  readonly pages: Pages
+  readonly returnToRules: ReturnToRules
+  readonly transactions: Transactions
+  readonly transportHeaders: HeaderFields
+  /** A safe path of this application, or `undefined`; see `return-to.ts`. */
+  resolveReturnTo(untrusted: string): string | undefined
+}
+
+/** Puts together what the endpoints share. */
+export function createHttpContext(options: HttpOptions, services: GatewayServices): HttpContext {
+  const paths = gatewayPaths(options.authPrefix)
+  const pages = createPages({ app: '/', login: paths.login }, options.pages)
+  const transport = transportHeaders(options)
+  const returnToRules = { baseUrl: options.baseUrl, reservedPaths: reservedPaths(options) }
+  const owner = JSON.stringify([services.provider.issuer, options.clientId, options.baseUrl.origin])
+  return {
+    ...services,
+    options,
+    paths,
+    cookies: createCookies(options),
+    csrfPolicy: { origin: options.baseUrl.origin, headerRequired: options.csrfHeader === 'required' },
+    errorAnswers: createErrorAnswers({
+      loginUrl: paths.login,
+      pages,
+      transportHeaders: transport,
+    }),
+    logoutProofs: createLogoutProofs(services.sealer, services.now),
+    pages,
+    returnToRules,
+    transactions: createTransactions(services.sealer, owner, services.now),
+    transportHeaders: transport,
+    resolveReturnTo: (untrusted) => resolveReturnTo(untrusted, returnToRules),
+  }
+}
+
+function reservedPaths(options: HttpOptions): readonly string[] {
+  const prefixes = options.routes.map(({ prefix }) => prefix)
+  return [...prefixes, ...ownedPaths(options.authPrefix)].map((path) => path.toLowerCase())
+}

@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import type { GatewayPaths } from './paths.ts'
+
+/** What each of our own addresses answers. */
+function allowedMethods(paths: GatewayPaths): readonly (readonly [string, readonly string[]])[] {
+  const page = ['GET', 'HEAD']
+  return [
+    [paths.login, page],
+    [paths.callback, ['GET']],
+    [paths.session, page],
+    [paths.sessionRefresh, ['POST']],
+    [paths.sessions, ['GET', 'HEAD', 'DELETE']],
+    [`${paths.sessions}/:id`, ['DELETE']],
+    [paths.logout, ['GET', 'HEAD', 'POST']],
+    [paths.logoutCallback, page],
+    [paths.backchannelLogout, ['POST']],
+    [paths.frontchannelLogout, ['GET']],
+    [paths.livez, page],
+    [paths.readyz, page],
+  ]
+}
+
+/**
+ * Answers every other method at our own addresses with 405 and `Allow` (RFC 9110 section 15.5.6). Without it a GET of an address that
+ * takes POST only would be answered with the app's start page.
+ */
+export function registerMethodGuards(app: FastifyInstance, paths: GatewayPaths): void {
+  for (const [url, allowed] of allowedMethods(paths)) {
+    const refused = app.supportedMethods.filter((method) => !allowed.includes(method))
+    app.route({
+      method: refused,
+      url,
+      onRequest: (_request, _reply, done) => {
+        done(new GatewayError('method_not_allowed', { headers: { allow: allowed.join(', ') } }))
+      },
+      handler: () => undefined,
+    })
+  }
+}

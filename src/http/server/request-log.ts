@@ -1,0 +1,135 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { healthEndpoints } from '../../config/endpoints.ts'
+import { noMetrics } from '../../telemetry/metrics.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import type { RequestSpan, Tracing } from '../../telemetry/tracing.ts'
+import type { GatewayPaths } from './paths.ts'
+
+/** Whose request it is, as logs may know it. A session's view fits. */
+export interface Caller {
+  readonly sessionRef: string
+  readonly userRef: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set once the session of a request is known; `null` before, and for requests without one. */
+    caller: Caller | null
+    /** The request's span; `null` while nothing is traced. */
+    span: RequestSpan | null
+  }
+}
+
+/** A longer path says nothing more to an operator, characters. */
+const longestPath = 256
+
+/** The label of what has none of its own: the app's files, and what nothing answered. */
+const otherRoute = 'other'
+
+/** An upgraded connection; its time says how long it was open, not how long anybody waited. */
+const switchingProtocols = 101
+
+/** Reports what became of a request, once that is known. */
+export type WatchOutcome = (request: FastifyRequest, reply: FastifyReply) => void
+
+/** The labels under which requests are measured, by the pattern of their route: a closed set, whatever clients ask for. */
+export function routeLabels(paths: GatewayPaths, prefixes: readonly string[]): ReadonlyMap<string, string> {
+  return new Map([
+    ...Object.values(paths).map((path: string): [string, string] => [path, path]),
+    ...prefixes.flatMap((prefix): [string, string][] => [
+      [prefix, prefix],
+      [`${prefix}/*`, prefix],
+    ]),
+  ])
+}
+
+/**
+ * One line and one measurement for each request, whatever became of it: answered, or left by its browser. The query is left out: on
+ * `/callback` it holds a code. `undefined` when nobody wants to know.
+ */
+export function createOutcomeWatch(
+  { log, metrics, tracing }: Telemetry,
+  labels: ReadonlyMap<string, string>,
+): WatchOutcome | undefined {
+  const isWritten = ['info', 'debug', 'trace'].includes(log.level)
+  const isMeasured = metrics !== noMetrics
+  if (!isWritten && !isMeasured && tracing === undefined) return undefined
+  return (request, reply) => {
+    const startedAtMs = performance.now()
+    const { raw } = reply
+    if (tracing !== undefined && !isProbe(request)) request.span = beginSpan(tracing, request)
+    // Not the hook onResponse: it is not run for answers that were broken off.
+    raw.once('close', () => {
+      const milliseconds = performance.now() - startedAtMs
+      if (isMeasured && raw.statusCode !== switchingProtocols) {
+        metrics.request(labelOf(labels, request), raw.statusCode, milliseconds / 1_000)
+      }
+      request.span?.end({
+        route: labelOf(labels, request),
+        status: raw.statusCode,
+        sessionRef: request.caller?.sessionRef,
+        userRef: request.caller?.userRef,
+      })
+      if (isWritten) log.info(describeOutcome(request, reply, milliseconds), 'request')
+    })
+  }
+}
+
+/** Watches every request that reaches a route, and those that reach none. */
+export function installRequestLog(
+  app: FastifyInstance,
+  watch: WatchOutcome | undefined,
+  tracing: Tracing | undefined,
+): void {
+  app.decorateRequest('caller', null)
+  app.decorateRequest('span', null)
+  if (watch === undefined) return
+  app.addHook('onRequest', function watchOutcome(request, reply, done): void {
+    watch(request, reply)
+    if (tracing === undefined || request.span === null) done()
+    else tracing.within(request.span, done)
+  })
+}
+
+/** Probes come every few seconds for as long as the process lives; nobody wants a trace of each. */
+function isProbe({ raw }: FastifyRequest): boolean {
+  const path: string = pathOf(raw.url ?? '')
+  return healthEndpoints.some((endpoint) => endpoint === path)
+}
+
+function labelOf(labels: ReadonlyMap<string, string>, request: FastifyRequest): string {
+  return labels.get(request.routeOptions.url ?? '') ?? otherRoute
+}
+
+function beginSpan(tracing: Tracing, { id, method, headers, raw }: FastifyRequest): RequestSpan {
+  const { traceparent, tracestate } = headers
+  return tracing.begin({
+    requestId: id,
+    method,
+    path: pathOf(raw.url ?? ''),
+    untrustedTraceparent: typeof traceparent === 'string' ? traceparent : undefined,
+    untrustedTracestate: typeof tracestate === 'string' ? tracestate : undefined,
+  })
+}
+
+function describeOutcome(request: FastifyRequest, reply: FastifyReply, milliseconds: number) {
+  const { raw } = reply
+  const { caller } = request
+  return {
+    requestId: request.id,
+    method: request.method,
+    path: pathOf(request.raw.url ?? ''),
+    status: raw.statusCode,
+    milliseconds: Math.round(milliseconds * 10) / 10,
+    // False: the browser left, or the answer broke off.
+    complete: raw.writableFinished || raw.statusCode === switchingProtocols,
+    sessionRef: caller?.sessionRef,
+    userRef: caller?.userRef,
+    traceId: request.span?.traceId,
+  }
+}
+
+function pathOf(untrustedTarget: string): string {
+  const queryAt = untrustedTarget.indexOf('?')
+  return (queryAt === -1 ? untrustedTarget : untrustedTarget.slice(0, queryAt)).slice(0, longestPath)
+}

@@ -1,0 +1,38 @@
+import type { OperatorPages } from '../../config/pages/folder.ts'
+import type { Provider } from '../../oidc/provider/provider.ts'
+import type { ApiAudience } from '../../oidc/tokens/token-set.ts'
+import type { Sealer } from '../../sealing/sealer.ts'
+import type { AccessTokens, Sessions } from '../../session/lifecycle/sessions.ts'
+import type { SessionStore } from '../../session/store/contract.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import type { SecurityHeaderOptions } from '../answers/security-headers.ts'
+import type { CookieOptions } from '../cookies/cookies.ts'
+import type { Limits } from '../limits/limits.ts'
+
+/** What the endpoints work with. */
+export interface GatewayServices {
+  readonly sessions: Sessions
+  readonly accessTokens: Pick<AccessTokens, 'refreshIfDue'>
+  readonly provider: Provider
+  readonly store: Pick<SessionStore, 'status' | 'ping'>
+  readonly limits: Limits
+  readonly telemetry: Telemetry
+  readonly sealer: Sealer
+  readonly now: () => number
+}
+
+/** What the settings say to the endpoints; the configuration fits. */
+export interface HttpOptions extends CookieOptions, SecurityHeaderOptions {
+  readonly authPrefix: string
+  readonly clientId: string
+  /** Seconds. */
+  readonly sessionIdleTimeout: number
+  readonly csrfHeader: 'auto' | 'required'
+  readonly loginParameters: readonly string[]
+  /** The API whose token a login brings. */
+  readonly audience: ApiAudience
+  /** The operator's own pages. */
+  readonly pages?: OperatorPages | undefined
+  /** Everything that is proxied; nobody returns to it. */
+  readonly routes: readonly { readonly prefix: string }[]
+}

@@ -1,0 +1,152 @@
+import { decodeProtectedHeader } from 'jose'
+import { authorizationCodeGrant } from 'openid-client'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import { revoke } from '../logout/logout.ts'
+import { providerHints } from '../provider/hints.ts'
+import type { ProviderContext } from '../provider/options.ts'
+import type { AccessTokenFault, CompletedLogin, LoginTransaction } from '../provider/provider.ts'
+import { loginFailure } from '../provider/provider-error.ts'
+import { beginTokenExchange, type TokenExchange } from '../tokens/code-grant.ts'
+import { readApiToken, readRefreshToken, revocableToken } from '../tokens/token-response.ts'
+import type { Identity } from '../tokens/token-set.ts'
+import {
+  IdTokenError,
+  type IdTokenRules,
+  identityOf,
+  sessionExpiryOf,
+  verifyIdToken,
+} from '../verification/id-token.ts'
+import { audienceParameters, redirectUri } from './login.ts'
+
+/** A login's ID token was made just now. */
+const freshIdTokens: IdTokenRules = { use: { kind: 'login' }, oldestSeconds: 600 }
+/** `auth_time` is in whole seconds of another clock. */
+const authTimeToleranceSeconds = 30
+
+/**
+ * Redeems the code (RFC 6749 section 4.1.3) and verifies what comes back: OpenID Connect Core section 3.1.3.7, the access token against the
+ * API's audience, and `max_age` and `acr_values` when they were asked for.
+ *
+ * @throws GatewayError `login_refused`, `access_token_unusable`, `provider_rejected`, `provider_unavailable`
+ */
+export async function completeLogin(
+  context: ProviderContext,
+  untrustedQuery: string,
+  transaction: LoginTransaction,
+): Promise<CompletedLogin> {
+  let exchange: TokenExchange | undefined
+  try {
+    exchange = await beginTokenExchange(context.client)
+    return await redeem(context, exchange, untrustedQuery, transaction)
+  } catch (error) {
+    const response = exchange?.answer() ?? {}
+    explainSignature(context, response.id_token)
+    // Nobody will use it. The user does not wait for that.
+    const refreshToken = revocableToken(response)
+    if (refreshToken !== undefined) void revoke(context, refreshToken)
+    throw loginFailure(error)
+  }
+}
+
+/** The classic of a first login: the client is registered for HS256, so its secret signs, and the refusal alone would not tell. */
+function explainSignature({ telemetry }: ProviderContext, untrustedIdToken: unknown): void {
+  const algorithm = /^HS\d{3}$/.exec(algorithmOf(untrustedIdToken))?.[0]
+  if (algorithm === undefined) return
+  telemetry.log.error(
+    { algorithm },
+    'the ID token is signed with a shared secret, which is refused: let the provider sign ID tokens of this client with RS256',
+  )
+}
+
+function algorithmOf(untrustedJwt: unknown): string {
+  try {
+    return decodeProtectedHeader(String(untrustedJwt)).alg ?? ''
+  } catch {
+    return ''
+  }
+}
+
+async function redeem(
+  context: ProviderContext,
+  exchange: TokenExchange,
+  untrustedQuery: string,
+  transaction: LoginTransaction,
+): Promise<CompletedLogin> {
+  const { options } = context
+  await authorizationCodeGrant(
+    exchange.configuration,
+    // Scheme and host come from the settings: the library takes the token request's redirect URI from here.
+    new URL(`${redirectUri(options)}?${untrustedQuery}`),
+    {
+      pkceCodeVerifier: transaction.codeVerifier,
+      expectedState: transaction.state,
+      expectedNonce: transaction.nonce,
+      idTokenExpected: true,
+    },
+    { ...options.tokenParameters, ...audienceParameters(options.audience) },
+  )
+  const response = exchange.answer()
+  const idToken = response.id_token
+  if (typeof idToken !== 'string') throw new IdTokenError('missing')
+  const payload = await verifyIdToken(context, { ...response, id_token: idToken }, freshIdTokens)
+  if (payload.nonce !== transaction.nonce) throw new IdTokenError('nonce')
+  const identity = identityOf(payload, options.userClaims)
+  expectAuthentication(identity, transaction, context.now())
+  const api = readApiToken(context, response, options.audience)
+  if (api.fault !== undefined) throw unusable(context, api.fault)
+  const refreshToken = readRefreshToken(response)
+  warnAbout(context, api.facts.algorithm, refreshToken)
+  return {
+    identity,
+    idToken,
+    refreshToken,
+    accessToken: api.accessToken,
+    sessionExpirySeconds: sessionExpiryOf(payload),
+  }
+}
+
+/** Providers do not fail a request they could not satisfy, so `max_age` and `acr_values` are checked here (Core section 3.1.2.1). */
+function expectAuthentication(identity: Identity, transaction: LoginTransaction, nowMs: number): void {
+  const { maxAgeSeconds, acrValues } = transaction
+  if (maxAgeSeconds !== undefined) {
+    const oldest = nowMs / 1_000 - maxAgeSeconds - authTimeToleranceSeconds
+    if (identity.authTimeSeconds === undefined || identity.authTimeSeconds < oldest)
+      throw new IdTokenError('auth_time')
+  }
+  if (acrValues !== undefined && !acrValues.split(' ').includes(identity.acr ?? ''))
+    throw new IdTokenError('acr')
+}
+
+function unusable({ telemetry }: ProviderContext, fault: AccessTokenFault): GatewayError {
+  const { kind, askedFor, found, explanation, remedy } = fault
+  telemetry.log.error({ code: 'access_token_unusable', kind, askedFor, found, remedy }, explanation)
+  return new GatewayError('access_token_unusable', { detail: `${explanation} ${remedy}`, context: { kind } })
+}
+
+const warned = new WeakSet<ProviderContext>()
+
+/** What works today and will disappoint tomorrow: said once a process. */
+function warnAbout(
+  context: ProviderContext,
+  algorithm: string | undefined,
+  refreshToken: string | undefined,
+): void {
+  const { options, telemetry } = context
+  const lacksRefreshToken = refreshToken === undefined && options.scope.split(' ').includes('offline_access')
+  const isSymmetric = algorithm?.startsWith('HS') === true
+  if (warned.has(context) || (!lacksRefreshToken && !isSymmetric)) return
+  warned.add(context)
+  if (lacksRefreshToken) {
+    const remedy = providerHints(options.issuerUrl, context.client.current()?.serverMetadata()).refreshToken
+    telemetry.log.warn(
+      { remedy },
+      'no refresh token came although offline_access was asked for: sessions end with their access token',
+    )
+  }
+  if (isSymmetric) {
+    telemetry.log.warn(
+      { algorithm },
+      'the access token is signed with a shared secret, which the API would have to know',
+    )
+  }
+}

@@ -1,0 +1,78 @@
+import {
+  buildAuthorizationUrl,
+  calculatePKCECodeChallenge,
+  randomNonce,
+  randomPKCECodeVerifier,
+  randomState,
+} from 'openid-client'
+import type { ProviderContext, ProviderOptions } from '../provider/options.ts'
+import type { LoginRequest, LoginTransaction } from '../provider/provider.ts'
+import type { ApiAudience } from '../tokens/token-set.ts'
+
+/** The one redirect URI: from the settings alone, so that no header of a request can change it (RFC 9700 section 4.1). */
+export function redirectUri(options: Pick<ProviderOptions, 'baseUrl' | 'authPrefix'>): string {
+  return `${options.baseUrl.origin}${options.authPrefix}/callback`
+}
+
+/** How the API is named in requests: Auth0's `audience`, RFC 8707's `resource`, both or neither. */
+export function audienceParameters(audience: ApiAudience): Readonly<Record<string, string>> {
+  const { value, parameter } = audience
+  if (value === undefined || parameter === 'none') return {}
+  if (parameter === 'both') return { audience: value, resource: value }
+  return { [parameter]: value }
+}
+
+/**
+ * Builds an authorization request (OpenID Connect Core section 3.1.2.1) with PKCE S256 (RFC 7636), state and nonce.
+ *
+ * @throws GatewayError `provider_unavailable`
+ */
+export async function beginLogin(
+  { options, client, now }: ProviderContext,
+  request: LoginRequest,
+): Promise<{ readonly url: URL; readonly transaction: LoginTransaction }> {
+  const configuration = await client.configuration()
+  const transaction = newTransaction(request, now())
+  const parameters = new URLSearchParams({
+    ...request.parameters,
+    // What the operator has fixed wins over what a link asks for.
+    ...options.authorizationParameters,
+    ...audienceParameters(options.audience),
+    response_type: 'code',
+    scope: options.scope,
+    redirect_uri: redirectUri(options),
+    state: transaction.state,
+    nonce: transaction.nonce,
+    code_challenge: await calculatePKCECodeChallenge(transaction.codeVerifier),
+    code_challenge_method: 'S256',
+  })
+  for (const resource of furtherResources(options)) parameters.append('resource', resource)
+  return { url: buildAuthorizationUrl(configuration, parameters), transaction }
+}
+
+/**
+ * The other APIs that are named by `resource`: a refresh gets tokens only for those that the authorization request has named (RFC 8707
+ * section 2.2).
+ */
+function furtherResources({ audience, routes = [] }: ProviderOptions): readonly string[] {
+  const named = [audience, ...routes.map((route) => route.audience)].map((each) =>
+    each === undefined ? undefined : audienceParameters(each).resource,
+  )
+  return [...new Set(named.slice(1))].filter(
+    (resource): resource is string => resource !== undefined && resource !== named[0],
+  )
+}
+
+function newTransaction(request: LoginRequest, nowMs: number): LoginTransaction {
+  const { max_age: maxAge, acr_values: acrValues } = request.parameters
+  return {
+    state: randomState(),
+    nonce: randomNonce(),
+    codeVerifier: randomPKCECodeVerifier(),
+    returnTo: request.returnTo,
+    startedAtMs: nowMs,
+    maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge),
+    acrValues,
+    endsSession: request.endsSession,
+  }
+}

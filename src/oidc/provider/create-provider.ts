@@ -1,0 +1,35 @@
+import { checkAuthorizationResponse } from '../login/authorization-response.ts'
+import { completeLogin } from '../login/callback.ts'
+import { beginLogin } from '../login/login.ts'
+import { endSessionUrl, revoke } from '../logout/logout.ts'
+import { verifyLogoutToken } from '../logout/logout-token.ts'
+import { refresh } from '../tokens/refresh.ts'
+import { createProviderKeys } from '../verification/keys.ts'
+import { createOidcClient } from './client.ts'
+import type { ProviderContext, ProviderDependencies, ProviderOptions } from './options.ts'
+import type { Provider } from './provider.ts'
+
+/** Creates the OpenID Provider's face to the gateway, and starts discovering it in the background. */
+export function createProvider(options: ProviderOptions, dependencies: ProviderDependencies): Provider {
+  const client = createOidcClient(options, dependencies)
+  const keys = createProviderKeys(client, options, dependencies)
+  const context: ProviderContext = { options, client, keys, ...dependencies }
+  return {
+    issuer: options.issuerUrl,
+    status: () => client.status(),
+    beginLogin: (request) => beginLogin(context, request),
+    async checkAuthorizationResponse(untrustedQuery, transaction) {
+      const metadata = (await client.configuration()).serverMetadata()
+      checkAuthorizationResponse(context, metadata, untrustedQuery, transaction)
+    },
+    completeLogin: (untrustedQuery, transaction) => completeLogin(context, untrustedQuery, transaction),
+    refresh: (request) => refresh(context, request),
+    endSessionUrl: (request) => endSessionUrl(context, request),
+    revoke: (refreshToken) => revoke(context, refreshToken),
+    verifyLogoutToken: (untrustedToken, namesSession) =>
+      verifyLogoutToken(context, untrustedToken, namesSession),
+    async close() {
+      client.close()
+    },
+  }
+}

@@ -1,0 +1,148 @@
+import type { AccessToken, ApiAudience, Identity } from '../tokens/token-set.ts'
+
+/** What `/login` remembers of an attempt until its callback; sealed into a cookie of its own. */
+export interface LoginTransaction {
+  readonly state: string
+  readonly nonce: string
+  readonly codeVerifier: string
+  /** Safe path of this application, already validated. */
+  readonly returnTo: string
+  readonly startedAtMs: number
+  /** `max_age` that was sent, whole seconds; the callback checks `auth_time` against it. */
+  readonly maxAgeSeconds: number | undefined
+  /** `acr_values` that were sent; the callback checks `acr` when `acrRequired`. */
+  readonly acrValues: string | undefined
+  /** Hash (`h`) of the session that `/login` saw, which a completed login ends. */
+  readonly endsSession: string | undefined
+}
+
+/** Input of {@link Provider.beginLogin}. */
+export interface LoginRequest {
+  readonly returnTo: string
+  /** Allow-listed login parameters, each a single value, to pass on to the provider. */
+  readonly parameters: Readonly<Record<string, string>>
+  readonly endsSession: string | undefined
+}
+
+/** What a completed login yields. */
+export interface CompletedLogin {
+  readonly identity: Identity
+  readonly idToken: string
+  readonly refreshToken: string | undefined
+  readonly accessToken: AccessToken
+  /** `session_expiry` of the ID token, epoch seconds, caps the session. */
+  readonly sessionExpirySeconds: number | undefined
+}
+
+/** Why a well-formed access token cannot be used; {@link AccessTokenFault.remedy} is in the provider's own words. */
+export interface AccessTokenFault {
+  readonly kind: 'opaque' | 'encrypted' | 'wrong_audience' | 'no_audience' | 'wrong_client' | 'symmetric'
+  /** The API's audience, as configured; whether and how it was sent is in the explanation. */
+  readonly askedFor: string
+  /** The audiences found in the token; empty when it cannot be read. */
+  readonly found: readonly string[]
+  /** One or two plain sentences: what is wrong. */
+  readonly explanation: string
+  /** What the operator changes at this provider. */
+  readonly remedy: string
+}
+
+/** Result of a refresh grant (DESIGN section 3.3). Nothing is thrown for what a provider may answer. */
+export type RefreshOutcome =
+  | {
+      readonly kind: 'refreshed'
+      readonly accessToken: AccessToken
+      /** `undefined` when the provider did not rotate: the old one stays. */
+      readonly refreshToken: string | undefined
+      /** A new, verified ID token, or `undefined`: the old one stays. */
+      readonly idToken: string | undefined
+      /** The pinned identity with refreshed claims merged in. */
+      readonly identity: Identity
+      readonly sessionExpirySeconds: number | undefined
+    }
+  /** Good answer, but the access token is opaque, encrypted or for another audience: keep the rotated refresh token, send nothing upstream. */
+  | {
+      readonly kind: 'unusable'
+      readonly fault: AccessTokenFault
+      readonly refreshToken: string | undefined
+      readonly idToken: string | undefined
+      readonly identity: Identity
+    }
+  /** `invalid_grant` and its kin: re-read, then end the session. */
+  | { readonly kind: 'refused'; readonly error: string }
+  /** Our client or configuration was refused: keep the session, 502. */
+  | { readonly kind: 'rejected'; readonly error: string }
+  /** Network, timeout, 429, 5xx: keep the session. */
+  | {
+      readonly kind: 'unavailable'
+      readonly error: string
+      readonly retryAfterSeconds: number | undefined
+      /** `transport` counts for the breaker: network, timeout or 5xx; `busy` is a 429. */
+      readonly cause: 'transport' | 'busy'
+    }
+  /** The answer failed its checks although the old token is spent: revoke what came, end the session. */
+  | { readonly kind: 'invalid'; readonly error: string; readonly obtainedRefreshToken: string | undefined }
+
+/** The claims of a verified logout token (OIDC Back-Channel Logout 1.0 section 2.4). */
+export interface LogoutToken {
+  readonly issuer: string
+  readonly subject: string | undefined
+  readonly providerSessionId: string | undefined
+  readonly issuedAtSeconds: number
+  readonly jti: string
+}
+
+/** Whether there are sessions that a logout token would end. */
+export type NamesSession = (
+  named: Pick<LogoutToken, 'issuer' | 'subject' | 'providerSessionId'>,
+) => Promise<boolean>
+
+/** The OpenID Provider, as the rest of the gateway sees it. Errors are `GatewayError`s; wire spelling stops here. */
+export interface Provider {
+  /** The configured issuer, exactly. */
+  readonly issuer: string
+  /** Whether discovery has succeeded at least once, and what the last attempt said otherwise. Never internal detail. */
+  status(): { readonly ready: boolean; readonly reason: string | undefined }
+  /**
+   * Builds the authorization request (OIDC Core 3.1.2.1, RFC 7636 S256, audience as configured).
+   * @throws GatewayError `provider_unavailable`
+   */
+  beginLogin(request: LoginRequest): Promise<{ readonly url: URL; readonly transaction: LoginTransaction }>
+  /**
+   * Checks an authorization response without any request to the provider: duplicates, `state`, `iss` (RFC 9207),
+   * `error`. Runs before the state is redeemed.
+   * @throws GatewayError `login_refused` or `login_denied` or `login_state_invalid` or `provider_unavailable`
+   */
+  checkAuthorizationResponse(untrustedQuery: string, transaction: LoginTransaction): Promise<void>
+  /**
+   * Redeems the code and verifies everything that came (OIDC Core 3.1.3.7).
+   * @throws GatewayError `login_refused`, `access_token_unusable`, `provider_rejected`, `provider_unavailable`
+   */
+  completeLogin(untrustedQuery: string, transaction: LoginTransaction): Promise<CompletedLogin>
+  /** One refresh grant (RFC 6749 section 6) for one API. Never throws for what the provider answers. */
+  refresh(input: {
+    readonly refreshToken: string
+    readonly identity: Identity
+    readonly audience: ApiAudience
+  }): Promise<RefreshOutcome>
+  /** RFC 7009, best effort, bounded to 2 s; resolves to whether the provider said it is done. Never throws. */
+  revoke(refreshToken: string): Promise<boolean>
+  /**
+   * The end-session URL (RP-Initiated Logout 1.0; `/v2/logout` for an Auth0 issuer that announces none), or `undefined` when the
+   * provider has none or discovery never succeeded. Never throws, makes no request.
+   */
+  endSessionUrl(input: {
+    readonly idToken: string | undefined
+    readonly identity: Identity | undefined
+    readonly state: string
+  }): URL | undefined
+  /**
+   * Verifies a logout token (OIDC Back-Channel Logout 1.0 section 2.6), all but the `jti` replay.
+   * @param namesSession whether there are sessions that the token would end; asked before anything is verified, and only when its key is
+   *   unknown: a flood of forgeries that name no session cannot keep the keys of a genuine one from being fetched
+   * @throws LogoutTokenError when it is invalid; GatewayError `provider_unavailable` when keys cannot be had
+   */
+  verifyLogoutToken(untrustedToken: string, namesSession: NamesSession): Promise<LogoutToken>
+  /** Stops background discovery and closes connections. */
+  close(): Promise<void>
+}

@@ -1,0 +1,75 @@
+import type { Configuration } from 'openid-client'
+import { AnswerMalformedError } from '../../network/bounded-fetch.ts'
+import type { OidcClient } from '../provider/client.ts'
+import type { UntrustedTokenResponse } from './token-response.ts'
+
+/** One request to the token endpoint. */
+export interface TokenExchange {
+  /** For the OpenID library's grant functions; for this one exchange only. */
+  readonly configuration: Configuration
+  /**
+   * The members of a successful answer, empty when none came; known even when the library's checks then refuse it, because a refresh
+   * token in it has replaced the old one, or has to be revoked.
+   */
+  answer(): UntrustedTokenResponse
+}
+
+/** The members that are read, here or by the library; what else an answer holds is never looked at. */
+const knownMembers = ['access_token', 'token_type', 'expires_in', 'refresh_token', 'scope', 'id_token']
+const errorMembers = ['error', 'error_description']
+
+/**
+ * Begins an exchange.
+ *
+ * @throws GatewayError `provider_unavailable` when the provider was never discovered
+ */
+export async function beginTokenExchange(client: OidcClient): Promise<TokenExchange> {
+  let members: UntrustedTokenResponse = {}
+  const configuration = await client.exchangeConfiguration(async (url, init) => {
+    const response = await client.fetch(url, init)
+    const text = await response.text()
+    const untrusted = parseObject(text)
+    if (!response.ok) return refusal(untrusted, text, response)
+    if (untrusted === undefined) throw new AnswerMalformedError('the answer is no JSON object')
+    if (untrusted.access_token === undefined && typeof untrusted.error === 'string')
+      return toResponse(pick(untrusted, errorMembers), 400, response)
+    members = pick(untrusted, knownMembers)
+    // A malformed life is no fault of the token: it is judged where the token's own `exp` is known.
+    return toResponse({ ...members, expires_in: undefined }, 200, response)
+  })
+  return { configuration, answer: () => members }
+}
+
+/** Members without a value count as left out (RFC 6749 section 3.2); some serialisers write `null` for those. */
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+    return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null && member !== ''))
+  } catch {
+    return undefined
+  }
+}
+
+function pick(untrusted: Readonly<Record<string, unknown>>, names: readonly string[]) {
+  return Object.fromEntries(
+    names.filter((name) => Object.hasOwn(untrusted, name)).map((name) => [name, untrusted[name]]),
+  )
+}
+
+/** An error as the library reads it. It takes a challenge for the error, and the body says more. */
+function refusal(
+  untrusted: Readonly<Record<string, unknown>> | undefined,
+  text: string,
+  response: Response,
+): Response {
+  if (typeof untrusted?.error === 'string')
+    return toResponse(pick(untrusted, errorMembers), response.status, response)
+  return new Response(text === '' ? null : text, response)
+}
+
+function toResponse(members: object, status: number, { headers: untrustedHeaders }: Response): Response {
+  const headers = new Headers(untrustedHeaders)
+  headers.delete('www-authenticate')
+  return new Response(JSON.stringify(members), { status, headers })
+}

@@ -1,0 +1,100 @@
+import { providerHints } from '../provider/hints.ts'
+import type { ProviderContext } from '../provider/options.ts'
+import type { AccessTokenFault } from '../provider/provider.ts'
+import {
+  type AccessTokenFacts,
+  accessTokenFault,
+  isBearerToken,
+  readAccessToken,
+} from '../verification/access-token-check.ts'
+import type { AccessToken, ApiAudience } from './token-set.ts'
+
+/** A token response is not one (RFC 6749 section 5.1). Its message names the member, never a value. */
+export class TokenResponseError extends Error {
+  override readonly name = 'TokenResponseError'
+  readonly code = 'TOKEN_RESPONSE_REFUSED'
+}
+
+/** The members of a token response that are read here. */
+export interface UntrustedTokenResponse {
+  readonly access_token?: unknown
+  readonly token_type?: unknown
+  readonly expires_in?: unknown
+  readonly refresh_token?: unknown
+  readonly id_token?: unknown
+}
+
+/** What a token response holds for an API: its access token, and why the API could not use it, if so. */
+export interface ApiToken {
+  readonly accessToken: AccessToken
+  readonly facts: AccessTokenFacts
+  readonly fault: AccessTokenFault | undefined
+}
+
+/** For a token whose life nobody tells, seconds: short, because it may be shorter; long enough never to refresh in a loop. */
+const unknownLifeSeconds = 300
+/** A longer life is a mistake, and its end no moment that can be written down, seconds. */
+const longestLifeSeconds = 366 * 86_400
+const longestRefreshToken = 16 * 1024
+
+/**
+ * Takes the access token out of a token response.
+ *
+ * @throws TokenResponseError when it is missing, malformed, or to be used otherwise than as a bearer token (RFC 6750)
+ */
+export function readApiToken(
+  { options, client, now }: Pick<ProviderContext, 'options' | 'client' | 'now'>,
+  response: UntrustedTokenResponse,
+  audience: ApiAudience,
+): ApiToken {
+  if (typeof response.token_type !== 'string' || response.token_type.toLowerCase() !== 'bearer') {
+    throw new TokenResponseError('token_type')
+  }
+  if (!isBearerToken(response.access_token)) throw new TokenResponseError('access_token')
+  const facts = readAccessToken(response.access_token)
+  const obtainedAtMs = now()
+  const fault = accessTokenFault(facts, {
+    format: options.accessTokenFormat,
+    audience,
+    clientId: options.clientId,
+    hints: providerHints(options.issuerUrl, client.current()?.serverMetadata()),
+  })
+  const expiresAtMs = obtainedAtMs + lifeSeconds(response.expires_in, facts, obtainedAtMs) * 1_000
+  return { accessToken: { value: response.access_token, obtainedAtMs, expiresAtMs }, facts, fault }
+}
+
+/** What the answer says, unless the token itself says less; both are the provider's own clock, so a skew of ours plays no part. */
+function lifeSeconds(expiresIn: unknown, facts: AccessTokenFacts, nowMs: number): number {
+  if (isLife(expiresIn))
+    return Math.min(expiresIn, facts.lifeSeconds ?? longestLifeSeconds, longestLifeSeconds)
+  const left = (facts.expiresAtSeconds ?? 0) - nowMs / 1_000
+  return isLife(left) ? Math.min(left, longestLifeSeconds) : unknownLifeSeconds
+}
+
+function isLife(seconds: unknown): seconds is number {
+  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0
+}
+
+/**
+ * The refresh token of a response, or `undefined` when there is none.
+ *
+ * @throws TokenResponseError when there is one that cannot be kept: without it the session would go on with a spent one
+ */
+export function readRefreshToken(response: UntrustedTokenResponse): string | undefined {
+  const token = response.refresh_token
+  if (token === undefined) return undefined
+  if (typeof token !== 'string' || token === '' || token.length > longestRefreshToken)
+    throw new TokenResponseError('refresh_token')
+  return token
+}
+
+/** The refresh token of a response that failed, to be revoked. Never throws. */
+export function revocableToken({ refresh_token: token }: UntrustedTokenResponse): string | undefined {
+  return typeof token === 'string' && token !== '' ? token : undefined
+}
+
+/** Whether a response brought anything at all; one that did not has left the grant as it was. */
+export function bringsTokens(response: UntrustedTokenResponse): boolean {
+  const { access_token: access, refresh_token: refresh, id_token: id } = response
+  return access !== undefined || refresh !== undefined || id !== undefined
+}

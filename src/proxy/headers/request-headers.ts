@@ -1,0 +1,192 @@
+import { isTraceparent, newTraceparent } from '../../telemetry/trace-context.ts'
+import type { TraceHeaders } from '../../telemetry/tracing.ts'
+import type { CookiePolicy } from './cookie-policy.ts'
+import { canonicalName, connectionListed, createNameTable, hopByHop } from './header-names.ts'
+
+/** What a route says about the headers of its requests. */
+export interface RequestHeaderRules {
+  readonly cookies: CookiePolicy
+  /** The client's own `authorization` passes; only without a token of ours. */
+  readonly forwardAuthorization: boolean
+  readonly forwardOrigin: boolean
+  /** Written into `x-forwarded-prefix`; '' writes none. */
+  readonly prefix: string
+  /** Decides `x-forwarded-host` and `x-forwarded-proto`. */
+  readonly baseUrl: URL
+  /** Lower-case names that the transport writes itself, such as those of a WebSocket handshake. */
+  readonly writtenByTransport?: readonly string[]
+}
+
+/** What is written fresh into each request. */
+export interface FreshHeaders {
+  /** Value of `authorization`, ours; `undefined` sends none. */
+  readonly authorization: string | undefined
+  /** The addresses the request came from, the client's first. */
+  readonly forwardedFor: string
+  readonly requestId: string
+  /** The trace of ours that the upstream joins; `undefined`: nothing is traced here, and the client's is handed on. */
+  readonly trace?: TraceHeaders | undefined
+}
+
+/** Turns the raw header list of a request into the flat list for the upstream (DESIGN section 2.3). */
+export type RequestHeaderPolicy = (
+  untrustedRawHeaders: readonly string[],
+  untrustedConnection: string | undefined,
+  fresh: FreshHeaders,
+) => string[]
+
+type Action = 'pass' | 'drop' | 'cookie' | 'traceparent' | 'tracestate'
+
+/** Removed always: identity and routing that only a trusted hop may assert, and what belongs to one connection. */
+const removedNames = new Set([
+  ...hopByHop,
+  'host',
+  'expect',
+  'http2-settings',
+  'authorization',
+  'dpop',
+  'forwarded',
+  'x-forwarded',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'remote-user',
+  'x-remote-user',
+  'x-method-override',
+  'x-rewrite-url',
+  'x-middleware-subrequest',
+  'x-request-id',
+  'origin',
+])
+
+const removedPrefixes = [
+  'proxy-',
+  'x-forwarded-',
+  'x-user',
+  'x-auth-request-',
+  'x-authenticated-',
+  'x-ms-client-principal',
+  'x-amzn-oidc-',
+  'x-goog-authenticated-user-',
+  'cf-access-',
+  'ssl-client-',
+  'x-ssl-client-',
+  'x-client-cert',
+  'x-http-method',
+  'x-original-',
+]
+
+/** What browsers usually send, so that their headers are classified before the first request. */
+const usualNames = [
+  ...removedNames,
+  ...'accept accept-encoding accept-language cache-control content-length content-type cookie dnt'.split(' '),
+  ...'if-match if-modified-since if-none-match if-range if-unmodified-since pragma priority range'.split(' '),
+  ...'referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode'.split(' '),
+  ...'sec-fetch-site sec-gpc traceparent tracestate user-agent via x-csrf x-requested-with'.split(' '),
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+]
+
+/** What one pass over a request's headers yields. */
+class RequestDraft {
+  readonly headers: string[] = []
+  traceparent: string | undefined
+  traceparents = 0
+  tracestates: string[] | undefined
+}
+
+/** Builds a route's request policy: one pass over the raw list, every name decided by a table. */
+export function createRequestHeaderPolicy(rules: RequestHeaderRules): RequestHeaderPolicy {
+  const actionOf = createNameTable(createClassifier(rules), usualNames)
+  const fixed = fixedHeaders(rules)
+  return (untrustedRawHeaders, untrustedConnection, fresh) => {
+    const listed = connectionListed(untrustedConnection)
+    const draft = new RequestDraft()
+    for (let at = 0; at + 1 < untrustedRawHeaders.length; at += 2) {
+      const name = untrustedRawHeaders[at] ?? ''
+      const action = actionOf(name)
+      if (action === 'drop' || listed?.has(canonicalName(name))) continue
+      const value = untrustedRawHeaders[at + 1] ?? ''
+      if (action === 'pass') draft.headers.push(name, value)
+      else judge(draft, action, value, rules.cookies)
+    }
+    pushTrace(draft, fresh.trace)
+    pushFresh(draft.headers, fresh, fixed)
+    return draft.headers
+  }
+}
+
+function createClassifier(rules: RequestHeaderRules): (lowerCaseName: string) => Action {
+  const special: Readonly<Record<string, Action>> = {
+    ...Object.fromEntries([...removedNames].map((name) => [name, 'drop'])),
+    ...Object.fromEntries((rules.writtenByTransport ?? []).map((name) => [name, 'drop'])),
+    ...(rules.forwardAuthorization && { authorization: 'pass' }),
+    ...(rules.forwardOrigin && { origin: 'pass' }),
+    cookie: 'cookie',
+    traceparent: 'traceparent',
+    tracestate: 'tracestate',
+  }
+  return (lowerCaseName) => {
+    const name = canonicalName(lowerCaseName)
+    // `content_length`: a second length in the eyes of servers that merge the two spellings.
+    if (name === 'content-length' && lowerCaseName !== name) return 'drop'
+    if (Object.hasOwn(special, name)) return special[name] ?? 'drop'
+    return removedPrefixes.some((prefix) => name.startsWith(prefix)) ? 'drop' : 'pass'
+  }
+}
+
+function judge(
+  draft: RequestDraft,
+  action: Exclude<Action, 'pass' | 'drop'>,
+  untrustedValue: string,
+  cookies: CookiePolicy,
+): void {
+  if (action === 'cookie') {
+    const cookie = cookies.toUpstream(untrustedValue)
+    if (cookie !== undefined) draft.headers.push('cookie', cookie)
+  } else if (action === 'tracestate') {
+    draft.tracestates ??= []
+    draft.tracestates.push(untrustedValue)
+  } else {
+    draft.traceparent = untrustedValue
+    draft.traceparents += 1
+  }
+}
+
+function fixedHeaders(rules: RequestHeaderRules): readonly string[] {
+  const { baseUrl, prefix } = rules
+  return [
+    'x-forwarded-host',
+    baseUrl.host,
+    'x-forwarded-proto',
+    baseUrl.protocol.slice(0, -1),
+    ...(prefix === '' ? [] : ['x-forwarded-prefix', prefix]),
+  ]
+}
+
+/** Ours; else the client's when there is one and it is valid, and only then its state; else a new one. */
+function pushTrace(
+  { headers, traceparent, traceparents, tracestates }: RequestDraft,
+  ours: TraceHeaders | undefined,
+): void {
+  if (ours !== undefined) {
+    headers.push('traceparent', ours.traceparent)
+    if (ours.tracestate !== undefined) headers.push('tracestate', ours.tracestate)
+    return
+  }
+  if (traceparent === undefined || traceparents !== 1 || !isTraceparent(traceparent)) {
+    headers.push('traceparent', newTraceparent())
+    return
+  }
+  headers.push('traceparent', traceparent)
+  for (const state of tracestates ?? []) headers.push('tracestate', state)
+}
+
+function pushFresh(headers: string[], fresh: FreshHeaders, fixed: readonly string[]): void {
+  if (fresh.authorization !== undefined) headers.push('authorization', fresh.authorization)
+  headers.push('x-forwarded-for', fresh.forwardedFor, 'x-request-id', fresh.requestId)
+  for (const item of fixed) headers.push(item)
+}

@@ -1,0 +1,43 @@
+import type { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import type { Dispatcher } from 'undici'
+import type { AccessToken } from '../../oidc/tokens/token-set.ts'
+import { forwardedFor } from '../exchange/admission.ts'
+import type { Upload } from '../exchange/upload.ts'
+import type { FreshHeaders, RequestHeaderPolicy } from '../headers/request-headers.ts'
+
+/** What is written fresh into the request that goes upstream. */
+export function freshHeaders(request: FastifyRequest, token: AccessToken | undefined): FreshHeaders {
+  return {
+    authorization: token === undefined ? undefined : `Bearer ${token.value}`,
+    forwardedFor: forwardedFor(request),
+    requestId: request.id,
+    trace: request.span?.beginUpstream(),
+  }
+}
+
+/** A request for undici's `dispatch`: the judged target, the headers that pass, and the body as it comes. */
+export function upstreamRequest(
+  request: FastifyRequest,
+  target: string,
+  policy: RequestHeaderPolicy,
+  token: AccessToken | undefined,
+  upload: Upload | undefined,
+): Dispatcher.DispatchOptions {
+  const { raw } = request
+  return {
+    path: target,
+    method: (raw.method ?? 'GET') as Dispatcher.HttpMethod,
+    headers: policy(raw.rawHeaders, raw.headers.connection, freshHeaders(request, token)),
+    // An Upload has the part of a stream that undici uses.
+    body: (upload as unknown as Readable | undefined) ?? null,
+  }
+}
+
+/** Methods that may be sent twice, when they carry no body (RFC 9110 section 9.2.2). */
+const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+/** Whether sending the request again does no more than sending it once. */
+export function isRepeatable(request: FastifyRequest, upload: Upload | undefined): boolean {
+  return upload === undefined && idempotentMethods.has(request.method)
+}

@@ -1,0 +1,132 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import { WebSocket } from 'ws'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import { hasBody } from '../../http/lifetime/linger.ts'
+import type { Admission } from '../exchange/admission.ts'
+import type { ResponseHead } from '../headers/response-headers.ts'
+import { judgeRefusal } from '../headers/step-up.ts'
+import type { ProxyRoute } from '../routes/proxy-route.ts'
+import { tlsOptions } from '../upstream/upstream-pool.ts'
+import { freshHeaders } from '../upstream/upstream-request.ts'
+
+const keyPattern = /^[+/0-9A-Za-z]{22}==$/
+
+/** What is wrong with a browser's handshake on this route (RFC 6455 section 4.2.1); `undefined`: nothing. */
+export function handshakeProblem(request: FastifyRequest, route: ProxyRoute): GatewayError | undefined {
+  const { headers } = request
+  if (!route.config.websocket) return invalid('This address takes no WebSocket.')
+  if (request.method !== 'GET' || hasBody(request.raw))
+    return invalid('A WebSocket begins with a GET without body.')
+  if (!keyPattern.test(headers['sec-websocket-key'] ?? '')) return invalid('The WebSocket key is malformed.')
+  if (headers['sec-websocket-version'] !== '13') {
+    return new GatewayError('request_invalid', {
+      detail: 'Only version 13 of WebSocket is spoken.',
+      headers: { 'sec-websocket-version': '13' },
+    })
+  }
+  return undefined
+}
+
+function invalid(detail: string): GatewayError {
+  return new GatewayError('request_invalid', { detail })
+}
+
+/**
+ * Begins the handshake with the upstream: the token attached, the gateway's cookie not, nothing compressed.
+ *
+ * @throws GatewayError `request_invalid` when the browser's subprotocols are malformed
+ */
+export function connectUpstream(route: ProxyRoute, request: FastifyRequest, admission: Admission): WebSocket {
+  const { raw } = request
+  const headers = toRecord(
+    route.handshakeHeaders(raw.rawHeaders, raw.headers.connection, freshHeaders(request, admission.token)),
+  )
+  try {
+    return new WebSocket(route.config.upstream.origin, subprotocols(raw), {
+      ...tlsOptions(route.config.tls),
+      headers,
+      perMessageDeflate: false,
+      followRedirects: false,
+      autoPong: false,
+      maxPayload: route.config.websocketMaxMessageBytes,
+      finishRequest: (handshake) => {
+        // The target as it was judged: a URL would be normalised on the way.
+        handshake.path = admission.target
+        handshake.end()
+      },
+    })
+  } catch (cause) {
+    throw new GatewayError('request_invalid', { detail: 'The WebSocket subprotocols are malformed.', cause })
+  }
+}
+
+function subprotocols({ headers }: IncomingMessage): string[] {
+  const offered = headers['sec-websocket-protocol']
+  return offered === undefined ? [] : offered.split(',').map((name) => name.trim())
+}
+
+/** Flat list to record, which is what `ws` takes; repeated names keep all their values. */
+function toRecord(flat: readonly string[]): Record<string, string | string[]> {
+  const record: Record<string, string | string[]> = Object.create(null)
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const name = (flat[at] ?? '').toLowerCase()
+    const value = flat[at + 1] ?? ''
+    const earlier = record[name]
+    record[name] = earlier === undefined ? value : [earlier, value].flat()
+  }
+  return record
+}
+
+/** An upstream's answer that refuses the handshake, ready for the browser. */
+export interface Refusal {
+  readonly status: number
+  readonly headers: readonly string[]
+  readonly body: Buffer
+}
+
+/** More of a refusal's body is cut off; it explains an error to a person, bytes. */
+const refusalBodyBytes = 64 * 1024
+
+/**
+ * Reads an upstream's refusal, under the same policy as any answer.
+ *
+ * @throws GatewayError `step_up_required`, `upstream_redirect_refused`, `upstream_unreachable`
+ */
+export async function readRefusal(
+  answer: IncomingMessage,
+  route: ProxyRoute,
+  target: string,
+  authPrefix: string,
+): Promise<Refusal> {
+  const rawHeaders = answer.rawHeaders.map((text) => Buffer.from(text, 'latin1'))
+  const status = answer.statusCode ?? 502
+  // A 101 that agrees to nothing: passed on, it would open a tunnel in proxies in front.
+  if (status < 200) throw new GatewayError('upstream_unreachable', { context: { reason: 'unasked 101' } })
+  const judgement = status === 401 ? judgeRefusal(rawHeaders, authPrefix) : 'final'
+  if (judgement instanceof GatewayError) throw judgement
+  const head = route.responseHeaders(status, rawHeaders, target)
+  if (head.redirectRefused) throw new GatewayError('upstream_redirect_refused')
+  const body = await readStart(answer)
+  return { status, headers: [...withoutLength(head), 'content-length', String(body.length)], body }
+}
+
+async function readStart(answer: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes >= refusalBodyBytes) break
+  }
+  return Buffer.concat(chunks).subarray(0, refusalBodyBytes)
+}
+
+function withoutLength({ headers }: ResponseHead): string[] {
+  const kept: string[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at] ?? ''
+    if (name.toLowerCase() !== 'content-length') kept.push(name, headers[at + 1] ?? '')
+  }
+  return kept
+}

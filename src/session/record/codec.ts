@@ -1,0 +1,144 @@
+import type { AccessToken, Identity, TokenSet } from '../../oidc/tokens/token-set.ts'
+import { packText, readTail, type TailReader } from './packed-text.ts'
+import type { SessionFacts, SessionRecord } from './session.ts'
+
+/** Length of the JSON part, unsigned, big-endian. */
+const lengthBytes = 4
+
+/**
+ * A record as bytes: the length of a JSON part, the JSON part, and the raw bytes of the tokens' segments (`packed-text.ts`).
+ */
+export function encodeRecord(record: SessionRecord): Buffer {
+  const tail: Buffer[] = []
+  const json = Buffer.from(JSON.stringify(toMembers(record, tail)))
+  const length = Buffer.alloc(lengthBytes)
+  length.writeUInt32BE(json.length)
+  return Buffer.concat([length, json, ...tail])
+}
+
+function toMembers(record: SessionRecord, tail: Buffer[]): Record<string, unknown> {
+  const { identity, tokens } = record
+  return {
+    created: record.createdAtMs,
+    ends: record.endsAtMs,
+    browser: record.browserFamily,
+    iss: identity.issuer,
+    sub: identity.subject,
+    sid: identity.providerSessionId,
+    iat: identity.loginIssuedAtSeconds,
+    auth: identity.authTimeSeconds,
+    acr: identity.acr,
+    claims: identity.claims,
+    id: packText(tokens.idToken, tail),
+    refresh: tokens.refreshToken === undefined ? undefined : packText(tokens.refreshToken, tail),
+    access: Object.entries(tokens.access).map(([key, token]) => [
+      key,
+      packText(token.value, tail),
+      token.obtainedAtMs,
+      token.expiresAtMs,
+    ]),
+  }
+}
+
+/** Reads a record strictly: `undefined` when anything is missing, of another type or left over. */
+export function decodeRecord(bytes: Buffer): SessionRecord | undefined {
+  if (bytes.length < lengthBytes) return undefined
+  const jsonEnd = lengthBytes + bytes.readUInt32BE(0)
+  if (jsonEnd > bytes.length) return undefined
+  const members = parseMembers(bytes.toString('utf8', lengthBytes, jsonEnd))
+  if (members === undefined) return undefined
+  const reader = readTail(bytes.subarray(jsonEnd))
+  const tokens = toTokens(members, reader)
+  const identity = toIdentity(members)
+  const { created, ends, browser } = members
+  if (!isTime(created) || !isTime(ends) || typeof browser !== 'string') return undefined
+  if (tokens === undefined || identity === undefined || !reader.isAtEnd()) return undefined
+  return { createdAtMs: created, endsAtMs: ends, browserFamily: browser, identity, tokens }
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function parseMembers(text: string): Members | undefined {
+  const value = parseJson(text)
+  return isMembers(value) ? value : undefined
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
+}
+
+function isOptional<T>(value: unknown, is: (value: unknown) => value is T): value is T | undefined {
+  return value === undefined || is(value)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function toIdentity({ iss, sub, sid, iat, auth, acr, claims }: Members): Identity | undefined {
+  if (!isText(iss) || !isText(sub) || !isOptional(sid, isText)) return undefined
+  if (!isTime(iat) || !isOptional(auth, isTime) || !isOptional(acr, isText)) return undefined
+  if (!isMembers(claims)) return undefined
+  return {
+    issuer: iss,
+    subject: sub,
+    providerSessionId: sid,
+    loginIssuedAtSeconds: iat,
+    authTimeSeconds: auth,
+    acr,
+    claims,
+  }
+}
+
+function toTokens({ id, refresh, access }: Members, reader: TailReader): TokenSet | undefined {
+  const idToken = reader.text(id)
+  const refreshToken = refresh === undefined ? undefined : reader.text(refresh)
+  if (idToken === undefined || (refresh !== undefined && refreshToken === undefined)) return undefined
+  if (!Array.isArray(access)) return undefined
+  const entries = access.map((entry) => toAccessEntry(entry, reader))
+  const complete = entries.filter((entry) => entry !== undefined)
+  if (complete.length < entries.length) return undefined
+  return { idToken, refreshToken, access: Object.fromEntries(complete) }
+}
+
+function toAccessEntry(
+  entry: unknown,
+  reader: TailReader,
+): readonly [key: string, token: AccessToken] | undefined {
+  if (!Array.isArray(entry) || entry.length !== 4) return undefined
+  const [key, packed, obtainedAtMs, expiresAtMs]: readonly unknown[] = entry
+  const value = reader.text(packed)
+  if (!isText(key) || value === undefined || !isTime(obtainedAtMs) || !isTime(expiresAtMs)) return undefined
+  return [key, { value, obtainedAtMs, expiresAtMs }]
+}
+
+/** Facts as bytes: a JSON array, because there are many of them and they are small. */
+export function encodeFacts(facts: SessionFacts): Buffer {
+  const { createdAtMs, endsAtMs, browserFamily, subjectIndex, providerSessionIndex } = facts
+  return Buffer.from(
+    JSON.stringify([createdAtMs, endsAtMs, browserFamily, subjectIndex, providerSessionIndex ?? null]),
+  )
+}
+
+/** Reads facts strictly. */
+export function decodeFacts(bytes: Buffer): SessionFacts | undefined {
+  const value = parseJson(bytes.toString())
+  if (!Array.isArray(value) || value.length !== 5) return undefined
+  const [createdAtMs, endsAtMs, browserFamily, subjectIndex, sidIndex]: readonly unknown[] = value
+  const providerSessionIndex = sidIndex ?? undefined
+  if (!isTime(createdAtMs) || !isTime(endsAtMs) || !isText(browserFamily)) return undefined
+  if (!isText(subjectIndex) || !isOptional(providerSessionIndex, isText)) return undefined
+  return { createdAtMs, endsAtMs, browserFamily, subjectIndex, providerSessionIndex }
+}

@@ -1,0 +1,79 @@
+import type { AccessToken, Identity, TokenSet } from '../../oidc/tokens/token-set.ts'
+
+/** Everything the gateway knows of a session; it exists in the clear only in memory. */
+export interface SessionRecord {
+  /** When the login was completed, epoch milliseconds. */
+  readonly createdAtMs: number
+  /** The absolute end: lifetime, `session_expiry`, or the access token's end when no refresh token is held. */
+  readonly endsAtMs: number
+  /** Browser family at login ("Firefox", "Chrome" …), for the user's own list. */
+  readonly browserFamily: string
+  readonly identity: Identity
+  readonly tokens: TokenSet
+}
+
+/** The few facts about a session that are readable without its cookie (field `m`). */
+export interface SessionFacts {
+  readonly createdAtMs: number
+  readonly endsAtMs: number
+  readonly browserFamily: string
+  /** Index keys of the session's user and provider session, HMACs. */
+  readonly subjectIndex: string
+  readonly providerSessionIndex: string | undefined
+}
+
+/** What the proxy needs of a session, and all that is ever cached: no ID token, no refresh token. */
+export interface SessionView {
+  /** base64url SHA-256 of the session id. */
+  readonly h: string
+  readonly writeId: string
+  readonly createdAtMs: number
+  /** Absolute end, epoch milliseconds. */
+  readonly endsAtMs: number
+  /** Last activity known here, epoch milliseconds. */
+  readonly lastSeenAtMs: number
+  readonly access: Readonly<Record<string, AccessToken>>
+  readonly canRefresh: boolean
+  /** Pseudonyms for logs: truncated HMACs of session and user. */
+  readonly sessionRef: string
+  readonly userRef: string
+}
+
+/** The limits that every session obeys (DESIGN section 3.2). */
+export interface SessionLimits {
+  readonly idleTimeoutMs: number
+  readonly maxLifetimeMs: number
+}
+
+/** How often activity is written at most: one touch per twentieth of the idle timeout, at least a second apart. */
+export function touchIntervalMs(limits: SessionLimits): number {
+  return Math.max(1_000, Math.floor(limits.idleTimeoutMs / 20))
+}
+
+/** When the session ends for want of activity, epoch milliseconds. */
+export function idleEndsAtMs(view: Pick<SessionView, 'lastSeenAtMs'>, limits: SessionLimits): number {
+  return view.lastSeenAtMs + limits.idleTimeoutMs
+}
+
+/** Whether the session is over at `nowMs`, by its absolute or its idle end. */
+export function isEnded(
+  view: Pick<SessionView, 'lastSeenAtMs' | 'endsAtMs'>,
+  limits: SessionLimits,
+  nowMs: number,
+): boolean {
+  return nowMs >= view.endsAtMs || nowMs >= idleEndsAtMs(view, limits)
+}
+
+/** Time to live in the store: what is left of the shorter of both ends, in milliseconds; 0 when over. */
+export function ttlMs(endsAtMs: number, limits: SessionLimits, nowMs: number): number {
+  return Math.max(0, Math.min(limits.idleTimeoutMs, endsAtMs - nowMs))
+}
+
+/** Whether activity at `nowMs` is worth a write. */
+export function isTouchDue(
+  view: Pick<SessionView, 'lastSeenAtMs'>,
+  limits: SessionLimits,
+  nowMs: number,
+): boolean {
+  return nowMs - view.lastSeenAtMs >= touchIntervalMs(limits)
+}

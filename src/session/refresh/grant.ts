@@ -1,0 +1,96 @@
+import type { GatewayError } from '../../errors/gateway-error.ts'
+import type { Provider, RefreshOutcome } from '../../oidc/provider/provider.ts'
+import type { AccessToken } from '../../oidc/tokens/token-set.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import { isSendable } from '../record/token-rules.ts'
+import type { StoredSession } from '../record/writes.ts'
+import type { Breaker } from './breaker.ts'
+import { noRefreshToken, takesTooLong } from './errors.ts'
+import type { Lease } from './lease.ts'
+import { applyOutcome, type Granted, type OutcomeDependencies } from './outcome.ts'
+import { outagePausesMs, setbackKey } from './setbacks.ts'
+import type { Want } from './want.ts'
+
+/** Rounds of read and grant for one want; more than one only when another node wrote in between. */
+const mostRounds = 3
+
+/** What a grant needs. */
+export interface GrantDependencies extends OutcomeDependencies {
+  readonly provider: Pick<Provider, 'refresh' | 'revoke'>
+  readonly breaker: Breaker
+  readonly telemetry: Telemetry
+}
+
+/** One want of one session, and the lease under which it is served. */
+export interface Serving {
+  readonly id: string
+  readonly h: string
+  readonly want: Want
+  readonly lease: Lease
+  readonly unsettled: () => void
+}
+
+/**
+ * Gets the token that a want is for, inside the lease (DESIGN section 3.3): reads again, and only asks the provider when nobody
+ * else has done so in the meantime.
+ *
+ * @throws GatewayError of the codes of `AccessTokens.get`
+ */
+export async function serveWant(dependencies: GrantDependencies, serving: Serving): Promise<AccessToken> {
+  const { id, h, want, lease } = serving
+  const { records, endings, now } = dependencies
+  for (let round = 0; round < mostRounds; round += 1) {
+    if (!(await lease.confirm())) throw takesTooLong()
+    const session = await records.open(id)
+    if (session === undefined) throw endings.errorOf(h)
+    const token = session.record.tokens.access[want.audience.key]
+    if (token !== undefined && want.isFulfilledBy(token, now())) return token
+    const granted = await grant(dependencies, serving, session)
+    if (granted !== undefined) return granted
+  }
+  throw takesTooLong()
+}
+
+async function grant(
+  dependencies: GrantDependencies,
+  { h, want: { audience }, lease, unsettled }: Serving,
+  session: StoredSession,
+): Promise<AccessToken | undefined> {
+  const { setbacks, breaker } = dependencies
+  const { refreshToken } = session.record.tokens
+  if (refreshToken === undefined) throw await withoutRefreshToken(dependencies, session, audience.key)
+  const standing = setbacks.standing(h) ?? setbacks.standing(setbackKey(h, audience.key))
+  if (standing !== undefined) throw standing
+  if (!breaker.allows()) throw setbacks.note(h, { code: 'provider_unavailable' }, outagePausesMs.slice(0, 1))
+  const granted: Granted = { session, audience, lease, unsettled }
+  return applyOutcome(dependencies, granted, await ask(dependencies, granted, refreshToken))
+}
+
+/** The session ends with its access token; an API for which there never was one ends nothing. */
+async function withoutRefreshToken(
+  { endings, now }: GrantDependencies,
+  session: StoredSession,
+  audienceKey: string,
+): Promise<GatewayError> {
+  const token = session.record.tokens.access[audienceKey]
+  if (token === undefined || isSendable(token, now())) return noRefreshToken()
+  return endings.endWithToken(session)
+}
+
+async function ask(
+  { provider, breaker, telemetry }: GrantDependencies,
+  { session, audience }: Granted,
+  refreshToken: string,
+): Promise<RefreshOutcome> {
+  const startedAtMs = performance.now()
+  const { identity } = session.record
+  const outcome = await provider.refresh({ refreshToken, identity, audience }).catch(unexpected)
+  breaker.record(session.view.h, outcome.kind === 'unavailable' && outcome.cause === 'transport')
+  telemetry.metrics.refresh(outcome.kind, (performance.now() - startedAtMs) / 1_000)
+  return outcome
+}
+
+/** By its contract refresh() does not throw; if it ever does, no session may be lost by it. */
+function unexpected(): RefreshOutcome {
+  return { kind: 'unavailable', error: 'internal', retryAfterSeconds: undefined, cause: 'busy' }
+}

@@ -1,0 +1,155 @@
+import type { GatewayError } from '../../errors/gateway-error.ts'
+import type { Provider, RefreshOutcome } from '../../oidc/provider/provider.ts'
+import type { AccessToken, ApiAudience } from '../../oidc/tokens/token-set.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import type { Endings } from '../lifecycle/endings.ts'
+import { describeFault } from '../lifecycle/sessions.ts'
+import type { SessionRecords } from '../record/records.ts'
+import type { StoredSession } from '../record/writes.ts'
+import { takesTooLong } from './errors.ts'
+import type { Lease } from './lease.ts'
+import { type Obtained, refreshedRecord } from './refreshed-record.ts'
+import { configurationPausesMs, outagePausesMs, type Setbacks, setbackKey } from './setbacks.ts'
+import { settleWrite } from './write.ts'
+
+/** What an outcome acts on. */
+export interface OutcomeDependencies {
+  readonly records: SessionRecords
+  readonly provider: Pick<Provider, 'revoke'>
+  readonly endings: Endings
+  readonly setbacks: Setbacks
+  readonly telemetry: Pick<Telemetry, 'log' | 'audit'>
+  readonly now: () => number
+}
+
+/** A grant whose answer has come. */
+export interface Granted {
+  /** As it was read before the grant. */
+  readonly session: StoredSession
+  readonly audience: ApiAudience
+  readonly lease: Lease
+  /** Told when the result of a write is not known yet; those who wait are answered then. */
+  readonly unsettled: () => void
+}
+
+type Of<Kind extends RefreshOutcome['kind']> = Extract<RefreshOutcome, { readonly kind: Kind }>
+
+/**
+ * Does what an answer of the provider means for the session: the table of DESIGN section 3.3.
+ *
+ * @returns the new token; `undefined`: another node wrote in between, look again
+ * @throws GatewayError for everything else
+ */
+export async function applyOutcome(
+  dependencies: OutcomeDependencies,
+  granted: Granted,
+  outcome: RefreshOutcome,
+): Promise<AccessToken | undefined> {
+  if (outcome.kind !== 'refreshed') reportFailure(dependencies, granted, outcome)
+  switch (outcome.kind) {
+    case 'refreshed':
+      return refreshed(dependencies, granted, outcome)
+    case 'unusable':
+      return unusable(dependencies, granted, outcome)
+    case 'refused':
+      return refused(dependencies, granted)
+    case 'rejected':
+      throw rejected(dependencies, granted, outcome)
+    case 'unavailable':
+      throw unavailable(dependencies, granted, outcome)
+    case 'invalid':
+      await revoke(dependencies, outcome.obtainedRefreshToken)
+      throw await dependencies.endings.endRefused(granted.session)
+  }
+}
+
+function reportFailure(
+  { telemetry }: OutcomeDependencies,
+  { session: { view } }: Granted,
+  outcome: Exclude<RefreshOutcome, { readonly kind: 'refreshed' }>,
+): void {
+  const reason = outcome.kind === 'unusable' ? outcome.fault.kind : outcome.error
+  const { sessionRef, userRef } = view
+  telemetry.audit.event('session.refresh_failed', { sessionRef, userRef, outcome: outcome.kind, reason })
+}
+
+async function refreshed(
+  dependencies: OutcomeDependencies,
+  granted: Granted,
+  outcome: Of<'refreshed'>,
+): Promise<AccessToken | undefined> {
+  if (!(await write(dependencies, granted, outcome))) return undefined
+  const { h, sessionRef, userRef } = granted.session.view
+  dependencies.setbacks.clear(h)
+  dependencies.setbacks.clear(setbackKey(h, granted.audience.key))
+  dependencies.telemetry.audit.event('session.refreshed', { sessionRef, userRef })
+  return outcome.accessToken
+}
+
+/** The refresh token in the answer is the only one that still works, whatever else is wrong with the answer. */
+async function unusable(
+  dependencies: OutcomeDependencies,
+  granted: Granted,
+  outcome: Of<'unusable'>,
+): Promise<undefined> {
+  const { fault, refreshToken, idToken } = outcome
+  const hasNews = refreshToken !== undefined || idToken !== undefined
+  if (hasNews && !(await write(dependencies, granted, outcome))) return undefined
+  dependencies.telemetry.log.warn({ ...fault, audience: granted.audience.key }, 'access token unusable')
+  const key = setbackKey(granted.session.view.h, granted.audience.key)
+  const problem = { code: 'access_token_unusable', detail: describeFault(fault) } as const
+  throw dependencies.setbacks.note(key, problem, configurationPausesMs)
+}
+
+/** Another node may have refreshed while we believed that we held the lease: then its result counts, not this refusal. */
+async function refused(
+  { records, endings }: OutcomeDependencies,
+  { session, lease }: Granted,
+): Promise<undefined> {
+  if (!(await lease.confirm())) throw takesTooLong()
+  const current = await records.open(session.id)
+  if (current === undefined) throw endings.errorOf(session.view.h)
+  if (current.view.writeId !== session.view.writeId) return undefined
+  throw await endings.endRefused(session)
+}
+
+function rejected(
+  { telemetry, setbacks }: OutcomeDependencies,
+  { session, audience }: Granted,
+  { error }: Of<'rejected'>,
+): GatewayError {
+  telemetry.log.error(
+    { reason: error, audience: audience.key },
+    'the provider refuses our client or its configuration: sessions are kept but get no new tokens',
+  )
+  const key = setbackKey(session.view.h, audience.key)
+  return setbacks.note(key, { code: 'provider_rejected' }, configurationPausesMs)
+}
+
+function unavailable(
+  { setbacks }: OutcomeDependencies,
+  { session }: Granted,
+  { retryAfterSeconds }: Of<'unavailable'>,
+): GatewayError {
+  const atLeastMs = (retryAfterSeconds ?? 0) * 1_000
+  return setbacks.note(session.view.h, { code: 'provider_unavailable' }, outagePausesMs, atLeastMs)
+}
+
+/** False: another node's write won; ours is discarded, and nothing revoked, because that could end the winner's grant. */
+async function write(
+  dependencies: OutcomeDependencies,
+  { session, audience, unsettled }: Granted,
+  obtained: Obtained,
+): Promise<boolean> {
+  const { records, endings, now } = dependencies
+  const next = refreshedRecord(session.record, audience.key, obtained)
+  const isOver = (): boolean => now() >= next.endsAtMs
+  const result = await settleWrite(records.prepareReplace(session, next), unsettled, isOver)
+  if (result !== 'gone' && !isOver()) return result === 'replaced'
+  await revoke(dependencies, obtained.refreshToken)
+  throw endings.errorOf(session.view.h)
+}
+
+async function revoke({ provider }: OutcomeDependencies, refreshToken: string | undefined): Promise<void> {
+  if (refreshToken !== undefined) await provider.revoke(refreshToken)
+}

@@ -1,0 +1,70 @@
+import { GatewayError } from '../../../errors/gateway-error.ts'
+import type { Metrics } from '../../../telemetry/metrics.ts'
+import type { RedisHealth } from './connection/health.ts'
+
+/** The operations of the store, as metrics and logs name them. */
+export const storeOperations = [
+  'read',
+  'exist',
+  'read_facts',
+  'scan',
+  'create',
+  'replace',
+  'touch',
+  'delete',
+  'lease_acquire',
+  'lease_renew',
+  'lease_release',
+  'index_add',
+  'index_remove',
+  'index_read',
+  'redeem_state',
+  'tombstone_write',
+  'tombstone_read',
+  'token_read',
+  'token_write',
+  'count',
+  'ping',
+] as const
+
+/** One of {@link storeOperations}. */
+export type StoreOperation = (typeof storeOperations)[number]
+
+/** Carries out one operation of the store: measured, and with every failure turned into `session_store_unavailable`. */
+export type RunOperation = <Result>(
+  operation: StoreOperation,
+  key: string | undefined,
+  work: () => Promise<Result>,
+) => Promise<Result>
+
+/**
+ * Makes the frame of all operations.
+ *
+ * @param metrics hears of each operation, its outcome and its duration
+ * @param health hears of each failure
+ * @param batch is told before each operation; see `redis-batch.ts`
+ */
+export function createRunner(
+  metrics: Pick<Metrics, 'store'>,
+  health: Pick<RedisHealth, 'failed'>,
+  batch: () => void,
+): RunOperation {
+  return async (operation, key, work) => {
+    const startedMs = performance.now()
+    const measure = (ok: boolean): void =>
+      metrics.store(operation, ok, (performance.now() - startedMs) / 1_000)
+    try {
+      batch()
+      const result = await work()
+      measure(true)
+      return result
+    } catch (error) {
+      measure(false)
+      // The library's errors hold the arguments of their command, so they end here.
+      const { reason, cause } = health.failed(error, key)
+      throw new GatewayError('session_store_unavailable', {
+        context: { operation, reason: `Redis ${reason}`, cause },
+      })
+    }
+  }
+}

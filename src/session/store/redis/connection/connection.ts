@@ -1,0 +1,162 @@
+import type { ConnectionOptions } from 'node:tls'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { HostAndPort } from '../../../../config/settings/kinds/address.ts'
+
+/** Where Redis is and how to enter; the fields are those of the settings. Exactly one way is set. */
+export interface RedisAddress {
+  readonly redisUrl?: string | undefined
+  readonly redisSentinels?: readonly HostAndPort[] | undefined
+  readonly redisSentinelMaster?: string
+  readonly redisSentinelPassword?: string | undefined
+  readonly redisClusterNodes?: readonly HostAndPort[] | undefined
+  readonly redisUsername?: string | undefined
+  readonly redisPassword?: string | undefined
+  /** For Sentinels and Cluster nodes; a URL says so by its scheme. */
+  readonly redisTls?: boolean
+  /** PEM; the system's authorities when absent. */
+  readonly redisTlsCa?: string | undefined
+}
+
+/** The library's options, but for the one whose presence changes the types of all replies. */
+export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>
+
+/** A connection to one server, to the master of a Sentinel group, or to a Cluster. */
+export type RedisClient = Redis | Cluster
+
+/** A command that has no answer by then is given up: four of them in a row still answer the browser within two seconds. */
+const commandTimeoutMs = 500
+/** A socket on which commands wait for so long without any answer is closed. */
+const socketTimeoutMs = 2_000
+const connectTimeoutMs = 2_000
+/** A frozen server does not take part in closing a connection; after this the socket is destroyed. */
+const disconnectTimeoutMs = 200
+/** Reconnecting is cheap and an outage is not: never wait longer than this. */
+const longestRetryDelayMs = 1_000
+/** A read-only answer means that the master moved, and a new connection may find it; but not for every refused write. */
+const readOnlyReconnectIntervalMs = 5_000
+/** Retries of one command on a Cluster, each at most 100 ms later. */
+const clusterRedirections = 5
+const clusterRefreshIntervalMs = 10_000
+
+function retryDelayMs(attempt: number): number {
+  const jitterMs = Math.random() * 50
+  return Math.min(25 * 2 ** Math.min(attempt, 10), longestRetryDelayMs - 50) + jitterMs
+}
+
+function reconnectWhenReadOnly(): (error: Error) => boolean {
+  let lastMs = Number.NEGATIVE_INFINITY
+  return (error) => {
+    const nowMs = performance.now()
+    if (!error.message.includes('READONLY') || nowMs - lastMs < readOnlyReconnectIntervalMs) return false
+    lastMs = nowMs
+    return true
+  }
+}
+
+/**
+ * What every connection has in common. Nothing is queued and nothing sent again after a lost connection: a caller hears at once
+ * that the store does not answer. RESP2, because the library drops invalidation messages of RESP3.
+ */
+function commonOptions(address: RedisAddress): ConnectionSettings {
+  return {
+    protocol: 2,
+    commandTimeout: commandTimeoutMs,
+    socketTimeout: socketTimeoutMs,
+    connectTimeout: connectTimeoutMs,
+    disconnectTimeout: disconnectTimeoutMs,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    disableClientInfo: true,
+    connectionName: 'coatcheck',
+    retryStrategy: retryDelayMs,
+    reconnectOnError: reconnectWhenReadOnly(),
+    ...(address.redisUsername === undefined ? {} : { username: address.redisUsername }),
+    ...(address.redisPassword === undefined ? {} : { password: address.redisPassword }),
+  }
+}
+
+function tlsOptions({ redisTlsCa }: RedisAddress): ConnectionOptions {
+  return redisTlsCa === undefined ? {} : { ca: redisTlsCa }
+}
+
+function urlOptions(address: RedisAddress, redisUrl: string): ConnectionSettings {
+  const url = new URL(redisUrl)
+  const username = decodeURIComponent(url.username)
+  const password = decodeURIComponent(url.password)
+  return {
+    // IPv6 addresses stand in brackets in a URL and without them in a socket address.
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || 6379),
+    db: Number(url.pathname.slice(1) || 0),
+    ...(username === '' ? {} : { username }),
+    ...(password === '' ? {} : { password }),
+    ...(url.protocol === 'rediss:' ? { tls: tlsOptions(address) } : {}),
+  }
+}
+
+function sentinelOptions(address: RedisAddress, sentinels: readonly HostAndPort[]): ConnectionSettings {
+  const tls = address.redisTls === true ? tlsOptions(address) : undefined
+  return {
+    sentinels: [...sentinels],
+    name: address.redisSentinelMaster ?? 'mymaster',
+    sentinelCommandTimeout: commandTimeoutMs,
+    sentinelRetryStrategy: retryDelayMs,
+    ...(address.redisSentinelPassword === undefined
+      ? {}
+      : { sentinelPassword: address.redisSentinelPassword }),
+    ...(tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+  }
+}
+
+function nodeOptions(address: RedisAddress): ConnectionSettings {
+  return { ...commonOptions(address), ...(address.redisTls === true ? { tls: tlsOptions(address) } : {}) }
+}
+
+function createCluster(address: RedisAddress, nodes: readonly HostAndPort[]): Cluster {
+  return new Cluster([...nodes], {
+    redisOptions: nodeOptions(address),
+    enableOfflineQueue: false,
+    maxRedirections: clusterRedirections,
+    slotsRefreshInterval: clusterRefreshIntervalMs,
+    clusterRetryStrategy: retryDelayMs,
+    // Names stay names, so that certificates can be checked against them.
+    dnsLookup: (name, done) => done(null, name),
+  })
+}
+
+/** Opens the connection that carries the commands. It connects, and reconnects, by itself. */
+export function connectRedis(address: RedisAddress): RedisClient {
+  if (address.redisClusterNodes === undefined) return connectSingle(address)
+  const cluster = createCluster(address, address.redisClusterNodes)
+  cluster.on('+node', surviveSecondErrors)
+  return cluster
+}
+
+/**
+ * Opens a connection to one server: the only one, the Sentinels' master, or the given node of a Cluster.
+ *
+ * @param overrides options that this connection has otherwise
+ */
+export function connectSingle(address: RedisAddress, overrides: ConnectionSettings = {}): Redis {
+  const client = new Redis({ ...commonOptions(address), ...placeOptions(address), ...overrides })
+  surviveSecondErrors(client)
+  return client
+}
+
+/**
+ * The library listens for one error of each socket. A TLS socket that is closed within its handshake has two when the certificate is
+ * refused as well, and the second, which nobody hears, would end the process.
+ */
+function surviveSecondErrors(client: Redis): void {
+  client.on('connecting', () => {
+    // By then the socket of this attempt is there, and not before.
+    setImmediate(() => client.stream?.on('error', () => undefined))
+  })
+}
+
+function placeOptions(address: RedisAddress): ConnectionSettings {
+  if (address.redisUrl !== undefined) return urlOptions(address, address.redisUrl)
+  if (address.redisSentinels !== undefined) return sentinelOptions(address, address.redisSentinels)
+  return nodeOptions(address)
+}

@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster, type Redis } from 'ioredis'
+import { connectRedis, type RedisAddress, type RedisClient } from '../connection/connection.ts'
+import { type RedisFault, toRedisFault } from '../fault.ts'
+import { type DeniedCommand, findDeniedCommands } from './rights.ts'
+
+/** What one server says about itself. A part that our user may not ask for is empty or `undefined`. */
+export interface RedisServerFacts {
+  /** `INFO server`. */
+  readonly server: string
+  /** `INFO memory`. */
+  readonly memory: string
+  /** `INFO persistence`. */
+  readonly persistence: string
+  /** `CONFIG GET save`: when snapshots are written; an empty text for never. */
+  readonly savePoints: string | undefined
+}
+
+/** What `coatcheck doctor` finds out about Redis. */
+export interface RedisDiagnosis {
+  /** Each master. */
+  readonly servers: readonly RedisServerFacts[]
+  /** Median round trip, milliseconds. */
+  readonly latencyMs: number
+  /** Redis' clock ahead of ours, milliseconds; `undefined` when it does not tell. */
+  readonly aheadMs: number | undefined
+  /** What our user may not do although the gateway needs it. */
+  readonly denied: readonly DeniedCommand[]
+}
+
+/** A connection that is not there by then is not coming, milliseconds. */
+const patienceMs = 2_500
+const pings = 5
+
+/**
+ * Asks a Redis how it is. Writes only under a random key of its own, which it removes again.
+ *
+ * @param now the clock, epoch milliseconds
+ */
+export async function diagnoseRedis(
+  address: RedisAddress,
+  now: () => number,
+): Promise<RedisDiagnosis | { readonly fault: RedisFault }> {
+  const client = connectRedis(address)
+  try {
+    await whenReady(client)
+    const latencyMs = await measureLatency(client)
+    const masters = mastersOf(client)
+    const servers = await Promise.all(masters.map(askServer))
+    const aheadMs = await measureClock(masters[0], now)
+    const denied = masters[0] === undefined ? [] : await findDeniedCommands(masters[0])
+    return { servers, latencyMs, aheadMs, denied }
+  } catch (error) {
+    return { fault: toRedisFault(error) }
+  } finally {
+    client.disconnect()
+  }
+}
+
+/** Resolves once commands are carried out; rejects with the last thing that went wrong. */
+async function whenReady(client: RedisClient): Promise<void> {
+  let last: unknown
+  const ready = new Promise<'ready'>((resolve) => client.once('ready', () => resolve('ready')))
+  const failed = new Promise<'failed'>((resolve) => {
+    client.on('error', (error: unknown) => {
+      last = error
+      // Sentinels and nodes of a Cluster are tried in turn, so that only a single server's first word is final.
+      if (!(client instanceof Cluster) && !isBehindSentinels(client)) resolve('failed')
+    })
+  })
+  const outcome = await Promise.race([ready, failed, sleep(patienceMs, 'late' as const, { ref: false })])
+  if (outcome !== 'ready') throw last ?? new Error('timeout')
+}
+
+function isBehindSentinels(client: Redis): boolean {
+  return (client.options.sentinels ?? []).length > 0
+}
+
+function mastersOf(client: RedisClient): readonly Redis[] {
+  return client instanceof Cluster ? client.nodes('master') : [client]
+}
+
+async function measureLatency(client: RedisClient): Promise<number> {
+  const times: number[] = []
+  for (let count = 0; count < pings; count += 1) {
+    const startedMs = performance.now()
+    await client.ping()
+    times.push(performance.now() - startedMs)
+  }
+  return times.toSorted((left, right) => left - right)[Math.floor(pings / 2)] ?? 0
+}
+
+async function askServer(server: Redis): Promise<RedisServerFacts> {
+  const info = (section: string): Promise<string> => server.info(section).catch(() => '')
+  return {
+    server: await info('server'),
+    memory: await info('memory'),
+    persistence: await info('persistence'),
+    savePoints: await askSavePoints(server),
+  }
+}
+
+/** Managed servers often keep CONFIG to themselves. */
+async function askSavePoints(server: Redis): Promise<string | undefined> {
+  const reply: unknown = await server.config('GET', 'save').catch(() => undefined)
+  const [, value]: readonly unknown[] = Array.isArray(reply) ? reply : []
+  return typeof value === 'string' ? value : undefined
+}
+
+async function measureClock(server: Redis | undefined, now: () => number): Promise<number | undefined> {
+  const startedMs = now()
+  const [seconds, microseconds] = (await server?.time().catch(() => undefined)) ?? []
+  if (seconds === undefined) return undefined
+  const theirsMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000
+  return theirsMs - (startedMs + now()) / 2
+}

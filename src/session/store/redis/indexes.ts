@@ -1,0 +1,50 @@
+import { sessionKey } from '../../record/keys.ts'
+import type { SessionStore } from '../contract.ts'
+import type { RunOperation } from './commands.ts'
+import type { ScriptedClient } from './scripts.ts'
+
+/** Old members looked at when one is added: enough to keep up, little enough not to be felt. */
+const pruneLimit = 32
+
+/**
+ * Indexes in Redis: sorted sets of session hashes by their login's `iat`.
+ *
+ * @param maxLifetimeSeconds only members older than this are looked at for pruning. They go only when their session is gone,
+ *   because sessions may have been made under a longer lifetime.
+ */
+export function redisIndexes(
+  client: ScriptedClient,
+  run: RunOperation,
+  maxLifetimeSeconds: number,
+): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'readIndex'> {
+  const prune = async (indexKey: string, candidates: readonly string[]): Promise<void> => {
+    const found = await Promise.all(candidates.map((h) => client.exists(sessionKey(h))))
+    const dead = candidates.filter((_h, position) => found[position] === 0)
+    if (dead.length > 0) await client.zrem(indexKey, ...dead)
+  }
+  return {
+    addToIndex: (indexKey, { h, issuedAtSeconds }, ttlMs) =>
+      run('index_add', indexKey, async () => {
+        const args = [h, issuedAtSeconds, Math.ceil(ttlMs), maxLifetimeSeconds, pruneLimit]
+        const old = textsOf(await client.coatcheckAddToIndex(indexKey, ...args))
+        await prune(
+          indexKey,
+          old.filter((one) => one !== h),
+        )
+      }),
+    removeFromIndex: (indexKey, hs) =>
+      run('index_remove', indexKey, async () => {
+        if (hs.length > 0) await client.zrem(indexKey, ...hs)
+      }),
+    readIndex: (indexKey) =>
+      run('index_read', indexKey, async () => {
+        const flat = await client.zrange(indexKey, 0, '-1', 'WITHSCORES')
+        const members = flat.filter((_text, position) => position % 2 === 0)
+        return members.map((h, position) => ({ h, issuedAtSeconds: Number(flat[2 * position + 1]) }))
+      }),
+  }
+}
+
+function textsOf(reply: unknown): readonly string[] {
+  return Array.isArray(reply) ? reply.filter((one) => typeof one === 'string') : []
+}

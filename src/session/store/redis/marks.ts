@@ -1,0 +1,67 @@
+import { leaseKey, newWriteId } from '../../record/keys.ts'
+import type { SessionStore } from '../contract.ts'
+import type { RunOperation } from './commands.ts'
+import type { ScriptedClient } from './scripts.ts'
+
+type Leases = Pick<SessionStore, 'acquireLease' | 'renewLease' | 'releaseLease'>
+
+/** Refresh leases in Redis. */
+export function redisLeases(client: ScriptedClient, run: RunOperation): Leases {
+  return {
+    acquireLease(h, owner, ttlMs) {
+      const key = leaseKey(h)
+      return run('lease_acquire', key, async () => (await client.coatcheckAcquire(key, owner, ttlMs)) === 1)
+    },
+    renewLease(h, owner, ttlMs) {
+      const key = leaseKey(h)
+      return run('lease_renew', key, async () => (await client.coatcheckRenew(key, owner, ttlMs)) === 1)
+    },
+    releaseLease(h, owner) {
+      const key = leaseKey(h)
+      return run('lease_release', key, async () => void (await client.coatcheckRelease(key, owner)))
+    },
+  }
+}
+
+type Marks = Pick<
+  SessionStore,
+  'redeemState' | 'writeTombstone' | 'readTombstones' | 'isTokenUsed' | 'recordTokenUse' | 'count'
+>
+
+const stateKey = (stateHash: string): string => `coatcheck:used-state:${stateHash}`
+const tokenKey = (jtiHash: string): string => `coatcheck:used-jti:${jtiHash}`
+const countKey = (counterKey: string): string => `coatcheck:count:${counterKey}`
+
+/** Redeemed states, tombstones, executed logout tokens and counters in Redis; times are those of Redis' own clock. */
+export function redisMarks(client: ScriptedClient, run: RunOperation): Marks {
+  const readTombstone = async (key: string): Promise<number | undefined> => {
+    const writtenAtMs = await client.get(key)
+    return writtenAtMs === null ? undefined : Number(writtenAtMs)
+  }
+  return {
+    redeemState(stateHash, ttlMs) {
+      const key = stateKey(stateHash)
+      const nonce = newWriteId()
+      return run('redeem_state', key, async () => {
+        const reply = await client.coatcheckRedeem(key, nonce, ttlMs)
+        const [redeemed, timeMs]: readonly unknown[] = Array.isArray(reply) ? reply : []
+        return { redeemed: redeemed === 1, timeMs: Number(timeMs) }
+      })
+    },
+    writeTombstone: (key, ttlMs) =>
+      run('tombstone_write', key, async () => void (await client.coatcheckEntomb(key, ttlMs))),
+    readTombstones: (keys) => run('tombstone_read', undefined, () => Promise.all(keys.map(readTombstone))),
+    isTokenUsed(jtiHash) {
+      const key = tokenKey(jtiHash)
+      return run('token_read', key, async () => (await client.exists(key)) === 1)
+    },
+    recordTokenUse(jtiHash, ttlMs) {
+      const key = tokenKey(jtiHash)
+      return run('token_write', key, async () => void (await client.set(key, '1', 'PX', ttlMs)))
+    },
+    count(counterKey, windowMs) {
+      const key = countKey(counterKey)
+      return run('count', key, async () => Number(await client.coatcheckCount(key, windowMs)))
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import type { RedisClient } from './connection/connection.ts'
+
+/**
+ * Everything that must happen at once, in Lua; each touches one key, hence one slot of a Cluster. Each may run twice (a Cluster
+ * client repeats what a lost connection left unanswered) and then answers like the first time.
+ */
+const scripts = {
+  /** KEYS session; ARGV d, v, m, t, ttl. 1: created, now or by the same write before. 0: exists. */
+  coatcheckCreate: `
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  return redis.pcall('HGET', KEYS[1], 'v') == ARGV[2] and 1 or 0
+end
+redis.call('HSET', KEYS[1], 'd', ARGV[1], 'v', ARGV[2], 'm', ARGV[3], 't', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1`,
+
+  /** KEYS session; ARGV expected v, new v, d, longest ttl or '', [m]. 1: replaced. 0: another write id. -1: gone. */
+  coatcheckReplace: `
+local v = redis.call('HGET', KEYS[1], 'v')
+if not v then return -1 end
+if v == ARGV[2] then return 1 end
+if v ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'd', ARGV[3], 'v', ARGV[2])
+if ARGV[5] then redis.call('HSET', KEYS[1], 'm', ARGV[5]) end
+if ARGV[4] ~= '' and redis.call('PTTL', KEYS[1]) > tonumber(ARGV[4]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+end
+return 1`,
+
+  /** KEYS session; ARGV t, ttl. 1: done. 0: absent, nothing written. */
+  coatcheckTouch: `
+local last = redis.call('HGET', KEYS[1], 't')
+if not last then return 0 end
+if tonumber(ARGV[1]) > (tonumber(last) or 0) then redis.call('HSET', KEYS[1], 't', ARGV[1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1`,
+
+  /** KEYS lease; ARGV owner, ttl. 1: ours. 0: somebody else's. */
+  coatcheckAcquire: `
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`,
+
+  /** KEYS lease; ARGV owner, ttl. 1: extended. 0: no longer ours. */
+  coatcheckRenew: `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
+
+  /** KEYS lease; ARGV owner. */
+  coatcheckRelease: `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`,
+
+  /** KEYS index; ARGV h, score, ttl, longest session in seconds, most candidates. Members that may be pruned. */
+  coatcheckAddToIndex: `
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+local oldest = tonumber(redis.call('TIME')[1]) - tonumber(ARGV[4])
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. oldest, 'LIMIT', 0, ARGV[5])`,
+
+  /** KEYS state; ARGV nonce of this attempt, ttl. {1 or 0, store's clock in ms when it was redeemed}. */
+  coatcheckRedeem: `
+local time = redis.call('TIME')
+local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local mark = redis.call('GET', KEYS[1])
+if not mark then
+  redis.call('SET', KEYS[1], string.format('%s %.0f', ARGV[1], ms), 'PX', ARGV[2])
+  return {1, ms}
+end
+local nonce, first = string.match(mark, '^(%S+) (%d+)$')
+return {nonce == ARGV[1] and 1 or 0, tonumber(first) or ms}`,
+
+  /** KEYS tombstone; ARGV ttl. */
+  coatcheckEntomb: `
+local time = redis.call('TIME')
+local ms = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('SET', KEYS[1], ms, 'PX', ARGV[1])
+return 1`,
+
+  /** KEYS counter; ARGV window in ms. The count. */
+  coatcheckCount: `
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count`,
+} as const
+
+type Argument = string | number | Buffer
+
+/** A client that knows the scripts; each takes its one key and its arguments. */
+export type ScriptedClient = RedisClient & {
+  readonly [Name in keyof typeof scripts]: (key: string, ...args: readonly Argument[]) => Promise<unknown>
+}
+
+/** Teaches a client the scripts: sent whole once a connection, by their hash afterwards. */
+export function defineScripts(client: RedisClient): ScriptedClient {
+  for (const [name, lua] of Object.entries(scripts)) client.defineCommand(name, { numberOfKeys: 1, lua })
+  return client as ScriptedClient
+}

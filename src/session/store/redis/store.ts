@@ -1,0 +1,75 @@
+import type { Telemetry } from '../../../telemetry/telemetry.ts'
+import type { SessionStore } from '../contract.ts'
+import { createBatch } from './batch.ts'
+import { createRunner } from './commands.ts'
+import { connectRedis, type RedisAddress, type RedisClient } from './connection/connection.ts'
+import { type RedisHealth, watchRedis } from './connection/health.ts'
+import { createRedisChanges, type RedisChanges } from './connection/invalidation.ts'
+import { checkEviction, evictionNote } from './diagnosis/eviction.ts'
+import { redisIndexes } from './indexes.ts'
+import { redisLeases, redisMarks } from './marks.ts'
+import { defineScripts } from './scripts.ts'
+import { redisReads, redisWrites } from './sessions.ts'
+
+/** Settings of the Redis store; the configuration fits as it is. */
+export interface RedisStoreOptions extends RedisAddress {
+  /** `SESSION_MAX_LIFETIME`, seconds: index members older than this are pruned when their session is gone. */
+  readonly sessionMaxLifetime: number
+}
+
+/** What the Redis store is handed. */
+export interface RedisStoreDependencies {
+  readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>
+}
+
+/**
+ * Keeps sessions in Redis. Returns at once and connects, waits and reconnects by itself; until then everything rejects with
+ * `session_store_unavailable`.
+ */
+export function createRedisStore(
+  options: RedisStoreOptions,
+  { telemetry: { log, metrics } }: RedisStoreDependencies,
+): SessionStore {
+  const client = defineScripts(connectRedis(options))
+  const health = watchRedis(client, log)
+  const changes = createRedisChanges(options, client, log)
+  const run = createRunner(metrics, health, createBatch(client))
+  let evicts = false
+  client.once('ready', () => {
+    checkEviction(client, log).then(
+      (found) => {
+        evicts = found
+      },
+      () => undefined,
+    )
+  })
+  return {
+    kind: 'redis',
+    ...redisReads(client, run),
+    ...redisWrites(client, run),
+    ...redisLeases(client, run),
+    ...redisIndexes(client, run, options.sessionMaxLifetime),
+    ...redisMarks(client, run),
+    ping: () => run('ping', undefined, async () => void (await client.ping())),
+    status: () => statusOf(health, evicts),
+    changes,
+    close: () => close(client, health, changes),
+  }
+}
+
+function statusOf(health: RedisHealth, evicts: boolean): ReturnType<SessionStore['status']> {
+  const reason = health.reason()
+  return {
+    ready: reason === undefined,
+    reason: reason === undefined ? undefined : `Redis ${reason}.`,
+    note: evicts ? evictionNote : undefined,
+  }
+}
+
+/** QUIT is answered after everything that was sent before it; a Redis that does not answer is left at once. */
+async function close(client: RedisClient, health: RedisHealth, changes: RedisChanges): Promise<void> {
+  changes.stop()
+  health.stop()
+  if (client.status === 'ready') await client.quit().catch(() => undefined)
+  client.disconnect()
+}

@@ -1,0 +1,186 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildGateway, fetchHeaders, navigationHeaders, type TestGateway } from '../support/gateway.ts'
+
+const files = {
+  'index.html': '<!doctype html><title>App</title>',
+  'favicon.ico': 'icon',
+  'robots.txt': 'robots',
+  'assets/index-D1wrgTda.js': 'hashed',
+  'assets/main.3f2a1b9c.css': 'hashed',
+  'assets/component.js': 'plain',
+  'assets/photo-20240101.png': 'plain',
+  '.env': 'SECRET=1',
+  '.git/config': 'secret',
+  'assets/.hidden.js': 'secret',
+  '.well-known/security.txt': 'contact',
+}
+
+let folder: string
+let outside: string
+let gateway: TestGateway
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'coatcheck-spa-'))
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true })
+    await writeFile(join(folder, name), content)
+  }
+  outside = await mkdtemp(join(tmpdir(), 'coatcheck-outside-'))
+  await writeFile(join(outside, 'secret.txt'), 'secret')
+  await symlink(join(outside, 'secret.txt'), join(folder, 'leak.txt'))
+  await symlink(outside, join(folder, 'leak'))
+  await symlink('assets', join(folder, 'current'))
+  gateway = await buildGateway({ spaDir: folder })
+})
+afterAll(async () => {
+  await gateway.app.close()
+  await rm(folder, { recursive: true })
+  await rm(outside, { recursive: true })
+})
+
+const get = (url: string, headers: Record<string, string> = {}) => gateway.app.inject({ url, headers })
+
+describe('the built app', () => {
+  it.each(['/', '/index.html', '/orders', '/orders/17?tab=2', '/users/john.doe', '/apiary'])(
+    'answers a navigation to %s with its start page, which is never cached unseen',
+    async (url) => {
+      const answer = await get(url, navigationHeaders)
+      expect([answer.statusCode, answer.body]).toEqual([200, files['index.html']])
+      expect(answer.headers['cache-control']).toBe('no-cache')
+      expect(answer.headers['referrer-policy']).toBe('same-origin')
+      expect(answer.headers['x-content-type-options']).toBe('nosniff')
+      expect(answer.headers['content-security-policy']).toBe(
+        "object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+      )
+    },
+  )
+
+  it('answers a navigation of a browser without Fetch metadata as well', async () => {
+    expect((await get('/orders', { accept: 'text/html,*/*;q=0.8' })).body).toBe(files['index.html'])
+  })
+
+  it.each(['/assets/index-D1wrgTda.js', '/assets/main.3f2a1b9c.css'])(
+    'lets %s be kept for ever',
+    async (url) => {
+      const answer = await get(url)
+      expect(answer.statusCode).toBe(200)
+      expect(answer.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+    },
+  )
+
+  it.each(['/assets/component.js', '/assets/photo-20240101.png', '/favicon.ico'])(
+    'has %s revalidated',
+    async (url) => {
+      const answer = await get(url)
+      expect(answer.headers['cache-control']).toBe('no-cache')
+      const again = await get(url, { 'if-none-match': `${answer.headers.etag}` })
+      expect(again.statusCode).toBe(304)
+    },
+  )
+
+  it.each([
+    '/api',
+    '/api/x',
+    '/API/x',
+    '/%61pi/x',
+    '/%2561pi/x',
+    '/x/..%2fapi',
+    '/Login',
+    '/login/',
+    '/LOGOUT',
+    '/session/other',
+    '/SESSION',
+    '/livez/x',
+    '/backchannel-logout/',
+  ])('never stands in for %s', async (url) => {
+    const answer = await get(url, navigationHeaders)
+    expect(answer.statusCode).toBe(404)
+    expect(answer.body).not.toContain('<title>App')
+  })
+
+  it.each(['/assets/gone-D1wrgTda.js', '/gone.css', '/assets/gone.map', '/gone.PNG', '/manifest.json'])(
+    'never stands in for the missing file %s',
+    async (url) => {
+      expect((await get(url, navigationHeaders)).statusCode).toBe(404)
+      expect((await get(url)).json()).toMatchObject({ code: 'not_found' })
+    },
+  )
+
+  it('never answers a fetch of an unknown address', async () => {
+    expect((await get('/orders', fetchHeaders)).statusCode).toBe(404)
+    expect((await get('/orders', { accept: '*/*' })).statusCode).toBe(404)
+    const post = await gateway.app.inject({ method: 'POST', url: '/orders', headers: navigationHeaders })
+    expect(post.statusCode).toBe(404)
+  })
+
+  it.each([
+    '/.env',
+    '/%2eenv',
+    '/.git/config',
+    '/.git/',
+    '/assets/.hidden.js',
+    '/assets/%2Ehidden.js',
+    '/../package.json',
+    '/..%2fpackage.json',
+    '/%2e%2e/package.json',
+    '/assets/..%5c.env',
+    '/.well-known/../.env',
+    '/x/.well-known/y',
+    '/leak.txt',
+    '/leak/secret.txt',
+  ])('never shows %s', async (url) => {
+    for (const headers of [{}, navigationHeaders]) {
+      const answer = await get(url, headers)
+      expect(answer.statusCode).toBeGreaterThanOrEqual(400)
+      expect(answer.statusCode).toBeLessThan(500)
+      expect(answer.body).not.toMatch(/secret|SECRET|"name"/)
+    }
+  })
+
+  it('shows what .well-known is for', async () => {
+    expect((await get('/.well-known/security.txt')).body).toBe('contact')
+  })
+
+  it('follows symbolic links within its folder, as of mounted files', async () => {
+    expect((await get('/current/index-D1wrgTda.js')).body).toBe('hashed')
+  })
+
+  it.each([
+    ['bytes=0-2', 206, 'has', 'bytes 0-2/6'],
+    ['bytes=-2', 206, 'ed', 'bytes 4-5/6'],
+    ['bytes=99-', 416, '', 'bytes */6'],
+    ['bytes=0-1,3-4', 200, 'hashed', undefined],
+    ['lines=1-2', 200, 'hashed', undefined],
+  ])('answers the range %s with %i', async (range, status, body, contentRange) => {
+    const answer = await get('/assets/index-D1wrgTda.js', { range })
+    expect([answer.statusCode, answer.body, answer.headers['content-range']]).toEqual([
+      status,
+      body,
+      contentRange,
+    ])
+  })
+
+  it('answers HEAD like GET, without the body', async () => {
+    const answer = await gateway.app.inject({ method: 'HEAD', url: '/orders', headers: navigationHeaders })
+    expect([answer.statusCode, answer.body]).toEqual([200, ''])
+  })
+
+  it('can have a policy of its own', async () => {
+    const own = await buildGateway({ spaDir: folder, spaCsp: "default-src 'self'" })
+    const answer = await own.app.inject({ url: '/orders', headers: navigationHeaders })
+    await own.app.close()
+    expect(answer.headers['content-security-policy']).toBe("default-src 'self'")
+  })
+
+  it('moves aside for endpoints under AUTH_PREFIX only', async () => {
+    const moved = await buildGateway({ spaDir: folder, authPrefix: '/auth' })
+    const [app, own] = await Promise.all(
+      ['/login', '/auth/login'].map((url) => moved.app.inject({ url, headers: navigationHeaders })),
+    )
+    await moved.app.close()
+    expect(app?.body).toBe(files['index.html'])
+    expect(own?.statusCode).toBe(303)
+  })
+})

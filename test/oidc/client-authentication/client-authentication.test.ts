@@ -1,0 +1,124 @@
+import type { CustomFetch } from 'openid-client'
+import { beforeEach, describe, expect, it } from 'vitest'
+import {
+  type ClientAuthentication,
+  type ClientAuthenticationOptions,
+  createClientAuthentication,
+} from '../../../src/oidc/client-authentication/client-authentication.ts'
+import { silentLogger } from '../../../src/telemetry/logger.ts'
+
+/** What a request showed. */
+interface Shown {
+  readonly basic: string | null
+  readonly form: Readonly<Record<string, string>>
+}
+
+let requests: Shown[]
+let answer: (shown: Shown) => Response
+
+const provider: CustomFetch = async (_url, { headers, body }) => {
+  const shown = {
+    basic: new Headers(headers).get('authorization'),
+    form: Object.fromEntries(new URLSearchParams(String(body))),
+  }
+  requests.push(shown)
+  return answer(shown)
+}
+
+beforeEach(() => {
+  requests = []
+  answer = () => Response.json({ access_token: 'x' })
+})
+
+const open = (clientAuthentication: ClientAuthenticationOptions['clientAuthentication'] = 'auto') =>
+  createClientAuthentication(
+    { clientId: 'my:client', clientSecret: 'my&secret', clientAuthentication },
+    silentLogger(),
+  )
+
+/** A token request as the OpenID library makes it. */
+async function ask({ apply, attempting }: ClientAuthentication, announced?: readonly string[]) {
+  const metadata = {
+    issuer: 'x',
+    ...(announced && { token_endpoint_auth_methods_supported: [...announced] }),
+  }
+  const body = new URLSearchParams({ grant_type: 'authorization_code', code: 'the code' })
+  const headers = new Headers()
+  apply(metadata, { client_id: 'my:client' }, body, headers)
+  const init = {
+    method: 'POST',
+    body,
+    headers: Object.fromEntries(headers.entries()),
+    redirect: 'manual',
+  } as const
+  return attempting(provider)('http://127.0.0.1/token', init)
+}
+
+const inBody = {
+  basic: null,
+  form: {
+    grant_type: 'authorization_code',
+    code: 'the code',
+    client_id: 'my:client',
+    client_secret: 'my&secret',
+  },
+}
+const inHeader = {
+  basic: `Basic ${btoa('my%3Aclient:my%26secret')}`,
+  form: { grant_type: 'authorization_code', code: 'the code' },
+}
+const refused = (status: number, error: string) => Response.json({ error }, { status })
+
+describe('a client secret', () => {
+  it.each([
+    [undefined, inBody],
+    [['client_secret_basic', 'client_secret_post'], inBody],
+    [['client_secret_post'], inBody],
+    [['client_secret_basic', 'private_key_jwt'], inHeader],
+    [['private_key_jwt'], inBody],
+  ])('goes first as the provider announces: %j', async (announced, shown) => {
+    expect((await ask(open(), announced)).status).toBe(200)
+    expect(requests).toEqual([shown])
+  })
+
+  it.each([
+    [401, 'invalid_client'],
+    [400, 'invalid_client'],
+    [401, 'access_denied'],
+  ])('goes the other way after %i %s, and from then on at once', async (status, error) => {
+    answer = ({ basic }) => (basic === null ? refused(status, error) : Response.json({}))
+    const authentication = open()
+    expect((await ask(authentication)).status).toBe(200)
+    expect((await ask(authentication)).status).toBe(200)
+    expect(requests).toEqual([inBody, inHeader, inHeader])
+  })
+
+  it('that is wrong is answered with the first refusal', async () => {
+    answer = ({ basic }) => refused(401, basic === null ? 'invalid_client' : 'other')
+    expect(await (await ask(open())).json()).toEqual({ error: 'invalid_client' })
+    expect(requests).toEqual([inBody, inHeader])
+  })
+
+  it('that was accepted once is not shown the other way when it is refused later', async () => {
+    const authentication = open()
+    await ask(authentication)
+    answer = () => refused(401, 'invalid_client')
+    expect((await ask(authentication)).status).toBe(401)
+    expect(requests).toEqual([inBody, inBody])
+  })
+
+  it.each([
+    [400, 'invalid_grant'],
+    [500, 'server_error'],
+  ])('is not shown twice because of %i %s', async (status, error) => {
+    answer = () => refused(status, error)
+    expect((await ask(open())).status).toBe(status)
+    expect(requests).toEqual([inBody])
+  })
+
+  it('goes one way only when the settings say which', async () => {
+    answer = () => refused(401, 'invalid_client')
+    expect((await ask(open('client_secret_basic'))).status).toBe(401)
+    expect(requests).toEqual([inHeader])
+  })
+})
