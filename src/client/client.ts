@@ -4,7 +4,8 @@
  */
 
 import { fetchApi } from './api-fetch.ts'
-import { type LoginOptions, logIn, withQuery } from './login.ts'
+import { type LoginOptions, logIn } from './login.ts'
+import { withQuery } from './own-address.ts'
 import { GatewayProblem, saysSessionEnded } from './problems.ts'
 import { fetchSession, type Session, type TimeLeft } from './session.ts'
 import { SessionState } from './session-state.ts'
@@ -45,13 +46,19 @@ export interface Coatcheck {
   close(): void
 }
 
-/** Creates the helper; one per page, in a browser. */
+/**
+ * Creates the helper; one per page, in a browser.
+ *
+ * @throws TypeError when `authPrefix` leads to another origin
+ */
 export function createCoatcheck({ authPrefix = '' }: CoatcheckOptions = {}): Coatcheck {
-  const loginUrl = `${authPrefix}/login`
+  const endpoint = (path: string): string => withQuery(authPrefix + path, {})
+  const [loginUrl, logoutUrl] = [endpoint('/login'), endpoint('/logout')]
+  const [sessionUrl, refreshUrl] = [endpoint('/session'), endpoint('/session/refresh')]
   const state = new SessionState((method) =>
     method === 'GET'
-      ? fetchSession(`${authPrefix}/session`, method)
-      : fetchSession(`${authPrefix}/session/refresh`, method).catch((error) => signedOutOr(error, loginUrl)),
+      ? fetchSession(sessionUrl, method)
+      : fetchSession(refreshUrl, method).catch((error) => signedOutOr(error, loginUrl)),
   )
   return {
     getSession: () => state.ask(),
@@ -59,7 +66,7 @@ export function createCoatcheck({ authPrefix = '' }: CoatcheckOptions = {}): Coa
     login: (options = {}) => logIn(state, loginUrl, options),
     logout({ returnTo } = {}) {
       state.announce('signing-out')
-      postForm(withQuery(`${authPrefix}/logout`, returnTo === undefined ? {} : { returnTo }))
+      postForm(withQuery(logoutUrl, returnTo === undefined ? {} : { returnTo }))
     },
     apiFetch: (input, init) => fetchApi(state, input, init),
     onSessionEnded(listener) {

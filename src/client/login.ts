@@ -1,4 +1,5 @@
 import { isLoginLoop } from './login-loop.ts'
+import { withQuery } from './own-address.ts'
 import { LoginLoopError } from './problems.ts'
 import type { Session } from './session.ts'
 import type { SessionState } from './session-state.ts'
@@ -34,13 +35,6 @@ function here(): string {
 }
 
 const isShort = (path: string): boolean => new TextEncoder().encode(path).length <= maxReturnToBytes
-
-/** The path with these parameters; never of another origin, whatever the path says. */
-export function withQuery(path: string, parameters: Readonly<Record<string, string>>): string {
-  const url = new URL(path, location.origin)
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
-  return url.pathname + url.search
-}
 
 function leaveFor(state: SessionState, loginUrl: string, options: LoginOptions): void {
   state.announce('signing-in')

@@ -1,3 +1,5 @@
+import { ownPath } from './own-address.ts'
+
 /** A refusal of the gateway, from its problem document (RFC 9457). */
 export class GatewayProblem extends Error {
   override readonly name: string = 'GatewayProblem'
@@ -50,7 +52,10 @@ export async function readProblem(response: Response): Promise<Problem | undefin
   }
   const code = read('code')
   if (code === undefined || read('type') !== typePrefix + code) return undefined
-  return { code, detail: read('detail'), loginUrl: read('loginUrl') }
+  const loginUrl = read('loginUrl')
+  // The gateway names addresses of this origin only, so whoever names another is not the gateway.
+  if (loginUrl !== undefined && ownPath(loginUrl) === undefined) return undefined
+  return { code, detail: read('detail'), loginUrl }
 }
 
 const endedCodes: ReadonlySet<string> = new Set(['session_missing', 'session_expired', 'refresh_refused'])

@@ -5,7 +5,7 @@ import {
   LoginLoopError,
   SessionEndedError,
 } from '../../src/client/client.ts'
-import { openPage, type Page, problem, reply, signedIn, signedOut } from './page.ts'
+import { openPage, origin, type Page, problem, reply, signedIn, signedOut } from './page.ts'
 
 let page: Page
 let coatcheck: Coatcheck
@@ -169,12 +169,36 @@ describe('a step-up', () => {
     expect(ended).not.toHaveBeenCalled()
   })
 
-  it('stays on this origin whatever the problem says', async () => {
-    page.answer('/api/pay', problem('step_up_required', 401, { loginUrl: 'https://evil.example/login?x=1' }))
-    void coatcheck.apiFetch('/api/pay')
-    await vi.advanceTimersByTimeAsync(0)
-    expect(page.left[0]).toMatch(/^\/login\?x=1&returnTo=/)
-  })
+  it.each([
+    'https://evil.example/login?x=1',
+    '//evil.example/login',
+    '/\\evil.example/login',
+    'http://app.example.test/login',
+    'https://app.example.test:8443/login',
+    'https://someone@app.example.test/login',
+    'blob:https://app.example.test/1',
+    'javascript:alert(1)',
+    'https://',
+  ])(
+    'at %s is not the word of the gateway: the page stays, and the answer is handed on',
+    async (loginUrl) => {
+      page.answer('/api/pay', problem('step_up_required', 401, { loginUrl }))
+      const response = await coatcheck.apiFetch('/api/pay')
+      expect(page.left).toEqual([])
+      expect(await response.json()).toMatchObject({ loginUrl })
+    },
+  )
+
+  it.each(['/.//evil.example', '/x/..//evil.example/login', '/%2e//evil.example'])(
+    'at %s stays on this origin wherever it is resolved',
+    async (loginUrl) => {
+      page.answer('/api/pay', problem('step_up_required', 401, { loginUrl }))
+      void coatcheck.apiFetch('/api/pay')
+      await vi.advanceTimersByTimeAsync(0)
+      expect(page.left.map((address) => new URL(address, origin).origin)).toEqual([origin])
+      expect(page.left[0]).toMatch(/^\/\.\/\/evil\.example/)
+    },
+  )
 
   it('that does not satisfy the API is given up at the third time within a minute', async () => {
     page.answer('/api/pay', stepUp)

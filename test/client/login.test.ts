@@ -153,3 +153,22 @@ describe('a logout', () => {
     expect(page.requests).toEqual([])
   })
 })
+
+describe('a helper', () => {
+  it.each([
+    'https://evil.example',
+    '//evil.example',
+    '/\\evil.example',
+    'javascript:',
+    'https://app.example.test:1',
+  ])('is not made for the gateway of another origin: %s', (authPrefix) => {
+    expect(() => open('/', authPrefix)).toThrow(TypeError)
+  })
+
+  it('goes to no other origin, though the gateway itself named it', async () => {
+    const tab = open()
+    page.answer('/session', () => Response.json({ authenticated: false, loginUrl: '//evil.example/login' }))
+    await expect(tab.login()).rejects.toThrow(TypeError)
+    expect(page.left).toEqual([])
+  })
+})
