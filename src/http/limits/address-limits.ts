@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hashSessionId } from '../../session/record/keys.ts'
@@ -20,26 +20,34 @@ const mostLiveSessions = 50_000
 /** A line about limited requests at most this often, milliseconds. */
 const reportEveryMs = 60_000
 
+/** What limits read of a request: the addresses that it came from. One of Fastify's is such a one. */
+export interface LimitedRequest {
+  readonly headers: IncomingHttpHeaders
+  /** The peer's own address first, then those that trusted proxies vouch for; `undefined` without `TRUST_PROXY`. */
+  readonly ips?: string[] | undefined
+  readonly raw: { readonly socket: { readonly remoteAddress?: string | undefined } }
+}
+
 /** Limits by address. They count only what has no session: nobody who is signed in pays for a neighbour behind the same address. */
 export interface AddressLimits {
   /** Takes a token for the beginning of a login. @throws GatewayError `rate_limited` */
-  admitLogin(request: FastifyRequest): void
+  admitLogin(request: LimitedRequest): void
   /**
    * Before the store is asked for a session: refuses while the address has used up its misses, unless this process knows the session.
    * Next to free while no address has. @throws GatewayError `rate_limited`
    */
-  admitLookup(request: FastifyRequest, untrustedSessionId: string): void
+  admitLookup(request: LimitedRequest, untrustedSessionId: string): void
   /** A session was found. */
   noteLive(h: string): void
   /** Counts a request that has no session. Returns the error to answer with when they are too many. */
-  countMiss(request: FastifyRequest): GatewayError | undefined
+  countMiss(request: LimitedRequest): GatewayError | undefined
   /** Before the store is asked about something that only its holder should know: refuses while too much of that was unknown. @throws GatewayError `rate_limited` */
-  admitStray(request: FastifyRequest): void
+  admitStray(request: LimitedRequest): void
   /**
    * Counts what leads nowhere: callbacks that nobody began here, unknown session ids of the provider, invalid logout tokens. Apart from
    * misses, because pages of other sites can make browsers send these. Returns the error to answer with when they are too many.
    */
-  countStray(request: FastifyRequest): GatewayError | undefined
+  countStray(request: LimitedRequest): GatewayError | undefined
 }
 
 /** What limits by address need. */
@@ -61,7 +69,7 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
   const warnOf = createWarnings(log)
   const report = createReport(log, now)
 
-  const keyOf = (request: FastifyRequest): string | undefined => {
+  const keyOf = (request: LimitedRequest): string | undefined => {
     const client = findClient(originOf(request), trusted)
     if ('key' in client) return client.key
     warnOf(client.unknown)
@@ -71,13 +79,13 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
     report(key)
     return rateLimited(waitMs)
   }
-  const take = (buckets: TokenBuckets, request: FastifyRequest): GatewayError | undefined => {
+  const take = (buckets: TokenBuckets, request: LimitedRequest): GatewayError | undefined => {
     const key = keyOf(request)
     if (key === undefined) return undefined
     const waitMs = buckets.take(key)
     return waitMs > 0 ? refuse(key, waitMs) : undefined
   }
-  const expectRest = (buckets: TokenBuckets, request: FastifyRequest): void => {
+  const expectRest = (buckets: TokenBuckets, request: LimitedRequest): void => {
     const key = keyOf(request)
     const waitMs = key === undefined ? 0 : buckets.wait(key)
     if (key !== undefined && waitMs > 0) throw refuse(key, waitMs)
@@ -101,7 +109,7 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
   }
 }
 
-function originOf({ ips, raw, headers }: FastifyRequest) {
+function originOf({ ips, raw, headers }: LimitedRequest) {
   const forwardedFor = headers['x-forwarded-for']
   return {
     addresses: ips ?? [raw.socket.remoteAddress ?? ''],

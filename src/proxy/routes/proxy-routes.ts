@@ -1,12 +1,14 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type AccessServices, createAccess } from '../../access/decide.ts'
+import { answeredMethods } from '../../access/rules.ts'
 import type { RouteConfig } from '../../config/routes/route.ts'
 import { inviteBody } from '../../http/lifetime/expectations.ts'
 import type { SessionLimits } from '../../session/record/session.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
-import { createGuard, type GuardServices } from '../exchange/guard.ts'
+import { createGuard } from '../exchange/guard.ts'
 import {
   createOpenStreams,
   type OpenStreams,
@@ -14,13 +16,13 @@ import {
 } from '../exchange/open-streams.ts'
 import { isUpgrade } from '../websocket/upgrade.ts'
 import { bridgeWebSocket, type WebSocketContext } from '../websocket/websocket.ts'
-import { answeredMethods, createProxyRoute, type ProxyOptions, type ProxyRoute } from './proxy-route.ts'
+import { createProxyRoute, type ProxyOptions, type ProxyRoute } from './proxy-route.ts'
 import { createSpaDevRoute, type SpaDevOptions } from './spa-dev.ts'
 
 /** What the proxy is built from. */
-export interface ProxyServices extends GuardServices {
-  readonly sessions: GuardServices['sessions'] & OpenStreamsDependencies['sessions']
-  readonly accessTokens: GuardServices['accessTokens'] & ExchangeContext['accessTokens']
+export interface ProxyServices extends AccessServices {
+  readonly sessions: AccessServices['sessions'] & OpenStreamsDependencies['sessions']
+  readonly accessTokens: AccessServices['accessTokens'] & ExchangeContext['accessTokens']
   readonly telemetry: Telemetry
   readonly now: () => number
 }
@@ -85,7 +87,7 @@ function registerRoute(
   app.register((scope, _options, done) => {
     scope.decorateRequest('admission', null)
     scope.removeAllContentTypeParsers()
-    scope.addHook('onRequest', createGuard(route, services))
+    scope.addHook('onRequest', createGuard(createAccess(route, services)))
     scope.addHook('onClose', () => route.pool.close(closeGraceMs))
     scope.register(httpProxy, {
       prefix: route.config.prefix === '' ? '/' : route.config.prefix,

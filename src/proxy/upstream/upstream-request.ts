@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
-import { forwardedFor } from '../exchange/admission.ts'
 import type { Upload } from '../exchange/upload.ts'
+import { forwardedFor } from '../headers/forwarded-for.ts'
 import type { FreshHeaders, RequestHeaderPolicy } from '../headers/request-headers.ts'
 
 /** What is written fresh into the request that goes upstream. */

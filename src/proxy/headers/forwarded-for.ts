@@ -1,23 +1,4 @@
 import type { FastifyRequest } from 'fastify'
-import type { AccessToken } from '../../oidc/tokens/token-set.ts'
-import type { SessionView } from '../../session/record/session.ts'
-
-/** What the guard found out about a request that it let in. */
-export interface Admission {
-  /** The target to ask the upstream for. */
-  readonly target: string
-  readonly sessionId: string | undefined
-  /** `undefined` on routes without a session, and for anonymous requests of optional ones. */
-  readonly session: SessionView | undefined
-  readonly token: AccessToken | undefined
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Set by the guard of a proxied route; `null` everywhere else. */
-    admission: Admission | null
-  }
-}
 
 /**
  * The addresses that a request came from, the client's first: those that trusted proxies vouch for (`TRUST_PROXY`), and the
