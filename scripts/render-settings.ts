@@ -40,8 +40,8 @@ export function renderConfigurationPage(schema: Readonly<Record<string, unknown>
     `## ${title}`,
     '',
     ...(intro === undefined ? [] : [intro, '']),
-    '| Setting | Default | What it decides |',
-    '|---|---|---|',
+    '| Setting | Default | Of | What it decides |',
+    '|---|---|---|---|',
     ...Object.entries(rows).map(([name, setting]) => settingRow(name, setting)),
     '',
   ])
@@ -61,6 +61,8 @@ const introduction = [
   'instead be given as `NAME_FILE`, the path of a file that holds the value. `coatcheck config` shows what is in effect, secrets',
   'masked; `coatcheck secret` makes a `SESSION_SECRET`.',
   '',
+  'The third column says whose a setting is: there is one value of it in a process, or each frontend has its own where a process has several.',
+  '',
 ]
 
 function settingRow(name: string, setting: Setting<unknown>): string {
@@ -68,7 +70,7 @@ function settingRow(name: string, setting: Setting<unknown>): string {
   const unit = setting.unit === undefined ? '' : ` In ${setting.unit}.`
   const example =
     setting.secret === true && setting.mask === undefined ? '' : ` Example: \`${exampleOf(name, setting)}\``
-  return `| \`${name}\`${mark} | ${presence(setting)} | ${cell(`${setting.doc}${unit}${example}`)} |`
+  return `| \`${name}\`${mark} | ${presence(setting)} | ${setting.scope} | ${cell(`${setting.doc}${unit}${example}`)} |`
 }
 
 function exampleOf(name: string, setting: Setting<unknown>): string {

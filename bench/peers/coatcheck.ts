@@ -9,7 +9,6 @@ import type { Gateway, StartGateway, World } from './gateway.ts'
 const audience = 'https://bench.example'
 const clientId = 'bench'
 const cliPath = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
-const cookieName = 'coatcheck'
 const randomSecret = (): string => randomBytes(32).toString('base64url')
 
 /** Settings beyond those of every run. */
@@ -65,7 +64,7 @@ async function startWith(
     await running.stop()
     await provider.stop()
   }
-  const cookies = sessions.map(({ id }) => `${cookieName}=${id}`)
+  const cookies = sessions.map(({ id }) => `coatcheck-${port}=${id}`)
   return { name, pid: running.pid, origin: env.BASE_URL, cookies, checksOrigin: true, stop }
 }
 

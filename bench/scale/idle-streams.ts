@@ -100,7 +100,7 @@ const api = { name: 'upstream', file: process.execPath, args, port, core: cores.
 const upstream = await start({ ...api, env: { PORT: `${port}` } })
 const provider = await startStormProvider()
 const sessions = makeSessions()
-const cookies = sessions.map(({ id }) => `coatcheck=${id}`)
+const cookies = sessions.map(({ id }) => `coatcheck-${new URL(origin).port}=${id}`)
 const settings = {
   ISSUER_URL: provider.issuer,
   CLIENT_ID: deployment.clientId,

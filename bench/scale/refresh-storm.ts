@@ -47,7 +47,7 @@ interface Answers {
 
 async function ask(node: Pool, id: string, { outcomes, waitsMs }: Answers): Promise<void> {
   const startedMs = performance.now()
-  const headers = { cookie: `coatcheck=${id}`, 'sec-fetch-site': 'same-origin' }
+  const headers = { cookie: `coatcheck-${new URL(origin).port}=${id}`, 'sec-fetch-site': 'same-origin' }
   const { statusCode, body } = await node.request({ path: '/api/x', method: 'GET', headers })
   const code = /"code":"(\w+)"/.exec(await body.text())?.[1] ?? ''
   const outcome = `${statusCode} ${code}`.trim()

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeAudience } from './audience.ts'
 import { ConfigError, type ConfigFault } from './config-error.ts'
+import { cookieWordOf } from './cookie-names.ts'
 import { prefixProblem } from './endpoints.ts'
 import {
   type ConfigFiles,
@@ -22,6 +23,8 @@ import { type SettingValues, settingRows, settings } from './settings/settings.t
 
 /** The whole configuration: all settings by camelCase name, and what follows from several of them. Frozen. */
 export interface Config extends SettingValues {
+  /** What the names of all cookies begin with, behind the prefix of browsers. */
+  readonly cookieWord: string
   /** The API whose audience the login asks for. */
   readonly audience: RouteAudience
   /** All proxied prefixes, in the order in which they were written. */
@@ -60,7 +63,7 @@ export function loadConfig(env: Environment, files: ConfigFiles = diskFiles): Co
   const { pages, faults: pageFaults } = loadPages(values, files)
   faults.push(...routes.faults, ...pageFaults)
   if (faults.length > 0) throw new ConfigError(faults)
-  return deepFreeze({ ...values, audience, routes: routes.routes, pages })
+  return deepFreeze({ ...values, cookieWord: cookieWordOf(values), audience, routes: routes.routes, pages })
 }
 
 /** Every setting as it is in effect, for `coatcheck config`; those that are missing or cannot be read are left out. */

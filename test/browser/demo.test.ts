@@ -63,7 +63,7 @@ describe('the demo', () => {
     expect((await Promise.all(bodies)).join('\n')).not.toMatch(/eyJ[\w-]{8,}\./)
     const cookies = await context.cookies(demo.url)
     expect(cookies.map(({ name, httpOnly, sameSite }) => ({ name, httpOnly, sameSite }))).toEqual([
-      { name: 'coatcheck', httpOnly: true, sameSite: 'Strict' },
+      { name: `coatcheck-${new URL(demo.url).port}`, httpOnly: true, sameSite: 'Strict' },
     ])
     expect(complaints).toEqual([])
   })

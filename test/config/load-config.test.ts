@@ -195,3 +195,10 @@ describe('the rules across settings', () => {
     expect(faultsOf(env, spa)).toEqual([])
   })
 })
+
+it("says of each setting whose it is: these are the process's, all others a frontend's", () => {
+  const ofProcess = settingRows.flatMap(([name, { scope }]) => (scope === 'process' ? [name] : []))
+  const exactly =
+    /^(?:PORT|HOST|ADMIN_.*|FORWARD_AUTH_.*|KEEP_ALIVE_TIMEOUT|HTTPS?_PROXY|NO_PROXY|ALL_PROXY|TRUST_PROXY|WORKERS|DRAIN_DELAY|SHUTDOWN_GRACE|LOG_.*|REDIS_.*|SESSION_STORE|SESSION_CACHE.*|OTEL_.*|FRONTENDS_FILE)$/
+  expect(settingRows.map(([name]) => name).filter((name) => exactly.test(name))).toEqual(ofProcess)
+})

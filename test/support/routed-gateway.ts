@@ -142,7 +142,7 @@ async function signIn(origin: string, provider: ScriptedProvider): Promise<strin
       redirect: 'manual',
       headers: { cookie: transaction },
     })
-    const session = done.headers.getSetCookie().find((each) => /^coatcheck=[^;]/.test(each))
+    const session = done.headers.getSetCookie().find((each) => /^coatcheck-\d+=[^;]/.test(each))
     if (session === undefined) throw new Error(`the sign-in ended with ${done.status}`)
     return session.split(';', 1)[0] ?? ''
   }

@@ -162,7 +162,7 @@ async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<Worl
     get secrets() {
       return [...secrets]
     },
-    sessionCookieName: baseUrl.protocol === 'https:' ? '__Host-Http-coatcheck' : 'coatcheck',
+    sessionCookieName: baseUrl.protocol === 'https:' ? '__Host-Http-coatcheck' : `coatcheck-${baseUrl.port}`,
     redisContent: watch.content,
     async restartRedis() {
       await redis.restart()

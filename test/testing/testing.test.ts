@@ -70,7 +70,12 @@ describe('a session of the test kit', () => {
       authenticated: true,
       user: { sub: 'ada', name: 'Ada Okafor' },
     })
-    expect(cookie).toMatchObject({ name: 'coatcheck', domain: '127.0.0.1', httpOnly: true, secure: false })
+    expect(cookie).toMatchObject({
+      name: `coatcheck-${new URL(env.BASE_URL ?? '').port}`,
+      domain: '127.0.0.1',
+      httpOnly: true,
+      secure: false,
+    })
     expect(expiresAt.getTime() - Date.now()).toBeGreaterThan(3_500_000)
     expect((await call('/api/orders', { cookie: headers.cookie })).status).toBe(403)
   })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { gatewayCookieNames } from '../cookie-names.ts'
 import { hostAndPort, pathPrefix, upstreamUrl } from '../settings/kinds/address.ts'
 import { bytes, scope } from '../settings/kinds/values.ts'
 import { type Parser, ValueFault } from '../settings/setting.ts'
@@ -33,13 +34,13 @@ const longestWaitSeconds = 86_400
 const wait = z.number().positive().max(longestWaitSeconds)
 const waitOrNone = z.number().min(0).max(longestWaitSeconds)
 
+/** Names that `COOKIE_NAME` changes are refused by the cookie policy, whatever the file says. */
+const usualCookies = gatewayCookieNames([])
+
 const cookieName = z
   .string()
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a cookie name')
-  .refine(
-    (name) => !/^(__Host-Http-)?coatcheck($|-login-|-logout-)/i.test(name),
-    "must not be one of the gateway's cookies",
-  )
+  .refine((name) => !usualCookies.has(name), "must not be one of the gateway's cookies")
 
 const tls = z
   .strictObject({

@@ -6,8 +6,13 @@ export class ValueFault extends Error {
   override readonly name = 'ValueFault'
 }
 
+/** Whose a setting is: one value for the whole process, or one for each of its frontends (DESIGN-2 section 3). */
+export type SettingScope = 'process' | 'frontend'
+
 /** What is said about a setting, besides how it is parsed. */
-export interface SettingFacts {
+export interface SettingFacts<Scope extends SettingScope = SettingScope> {
+  /** Said of what belongs to the process; everything else is a frontend's. */
+  readonly scope?: Scope
   /** One sentence for a person: what it decides. Markdown code spans are allowed. */
   readonly doc: string
   /** A value that works, as it would stand in `.env`. */
@@ -24,7 +29,8 @@ export interface SettingFacts {
 }
 
 /** A row of the settings table. `Value` includes `undefined` when the setting may be left out. */
-export interface Setting<Value> extends SettingFacts {
+export interface Setting<Value, Scope extends SettingScope = SettingScope> extends SettingFacts {
+  readonly scope: Scope
   readonly parse: Parser<Value>
   readonly required: boolean
   /** The text that is parsed when the setting is left out. */
@@ -39,22 +45,33 @@ export interface SettingGroup<Rows extends Readonly<Record<string, Setting<unkno
 }
 
 /** A setting without which the gateway does not start. */
-export function required<Value>(parse: Parser<Value>, facts: SettingFacts): Setting<Value> {
-  return { ...facts, parse, required: true, defaultText: undefined }
+export function required<Value, Scope extends SettingScope = 'frontend'>(
+  parse: Parser<Value>,
+  facts: SettingFacts<Scope>,
+): Setting<Value, Scope> {
+  return { ...facts, scope: scopeOf(facts), parse, required: true, defaultText: undefined }
 }
 
 /** A setting that may be left out: `undefined` then. */
-export function optional<Value>(parse: Parser<Value>, facts: SettingFacts): Setting<Value | undefined> {
-  return { ...facts, parse, required: false, defaultText: undefined }
+export function optional<Value, Scope extends SettingScope = 'frontend'>(
+  parse: Parser<Value>,
+  facts: SettingFacts<Scope>,
+): Setting<Value | undefined, Scope> {
+  return { ...facts, scope: scopeOf(facts), parse, required: false, defaultText: undefined }
 }
 
 /** A setting with a default, written as text so that documentation and program can never disagree. */
-export function withDefault<Value>(
+export function withDefault<Value, Scope extends SettingScope = 'frontend'>(
   parse: Parser<Value>,
   defaultText: string,
-  facts: SettingFacts,
-): Setting<Value> {
-  return { ...facts, parse, required: false, defaultText }
+  facts: SettingFacts<Scope>,
+): Setting<Value, Scope> {
+  return { ...facts, scope: scopeOf(facts), parse, required: false, defaultText }
+}
+
+/** The type parameter is `frontend` exactly where the fact is left out, which the compiler cannot know. */
+function scopeOf<Scope extends SettingScope>({ scope = 'frontend' as Scope }: SettingFacts<Scope>): Scope {
+  return scope
 }
 
 /** `SESSION_IDLE_TIMEOUT` → `sessionIdleTimeout`. */
@@ -67,6 +84,11 @@ export type ValuesOf<Rows> = {
   readonly [Name in keyof Rows & string as CamelCase<Name>]: Rows[Name] extends Setting<infer Value>
     ? Value
     : never
+}
+
+/** The rows that belong to the process, or to a frontend. */
+export type RowsOf<Rows, Scope extends SettingScope> = {
+  readonly [Name in keyof Rows as Rows[Name] extends Setting<infer _Value, Scope> ? Name : never]: Rows[Name]
 }
 
 /** The camelCase field of a setting; the value-level twin of {@link CamelCase}. */

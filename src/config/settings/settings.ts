@@ -1,4 +1,4 @@
-import type { Setting, SettingGroup, ValuesOf } from './setting.ts'
+import type { RowsOf, Setting, SettingGroup, ValuesOf } from './setting.ts'
 import { browserSettings } from './tables/browser.ts'
 import { mainSettings } from './tables/main.ts'
 import { providerSettings } from './tables/provider.ts'
@@ -33,6 +33,12 @@ export const settings = {
 
 /** The values of all settings, by camelCase name. */
 export type SettingValues = ValuesOf<typeof settings>
+
+/** The values that there are once in a process. */
+export type ProcessSettings = ValuesOf<RowsOf<typeof settings, 'process'>>
+
+/** The values that each frontend has for itself. */
+export type FrontendSettings = ValuesOf<RowsOf<typeof settings, 'frontend'>>
 
 /** The rows as a list of name and setting. */
 export const settingRows: readonly (readonly [string, Setting<unknown>])[] = Object.entries(settings)

@@ -1,6 +1,14 @@
+import {
+  type GatewayCookieNames,
+  gatewayCookieNames,
+  type transactionKinds,
+} from '../../config/cookie-names.ts'
+
 /** What the settings say about cookies. */
 export interface CookieOptions {
-  /** Decides scheme and names; nothing of a request does. */
+  /** What every name begins with, behind the prefix of browsers. */
+  readonly cookieWord: string
+  /** Decides scheme and prefix; nothing of a request does. */
   readonly baseUrl: URL
   readonly sessionCookiePersistent: boolean
   /** Absolute lifetime of a session, seconds: the `Max-Age` of a persistent session cookie. */
@@ -8,7 +16,7 @@ export interface CookieOptions {
 }
 
 /** A login or logout that is under way, each in a cookie of its own. */
-export type TransactionKind = 'login' | 'logout'
+export type TransactionKind = (typeof transactionKinds)[number]
 
 /** A transaction cookie as a browser sent it. */
 export interface TransactionCookie {
@@ -22,6 +30,8 @@ export interface TransactionCookie {
  */
 export interface Cookies {
   readonly sessionName: string
+  /** Whether a cookie is a gateway's own, under any of its names; see {@link GatewayCookieNames}. */
+  isGatewayCookie(untrustedName: string): boolean
   /** `Set-Cookie` that hands out a session. */
   setSession(id: string): string
   /** `Set-Cookie` that takes the session cookie away. */
@@ -43,23 +53,20 @@ export const transactionMaxAgeSeconds = 600
 const stateCharactersInName = 8
 
 const sessionIdPattern = /^[A-Za-z0-9_-]{43}$/
-const baseName = 'coatcheck'
 /** Browsers accept the prefix only with Secure and HttpOnly, from this very host, for all its paths. */
 const securePrefix = '__Host-Http-'
-const gatewayCookie = /^(?:__host-http-)?coatcheck(?:$|-login-|-logout-)/i
 
 /**
- * Whether a cookie is one of the gateway's own, under any of its names and in any case: such a one never reaches an API, and no API may
- * set it.
+ * Creates the cookies' rules for one frontend.
+ *
+ * @param ownNames the cookies of every gateway in this process
  */
-export function isGatewayCookieName(untrustedName: string): boolean {
-  return gatewayCookie.test(untrustedName)
-}
-
-/** Creates the cookies' rules for one origin. */
-export function createCookies(options: CookieOptions): Cookies {
+export function createCookies(
+  options: CookieOptions,
+  ownNames: GatewayCookieNames = gatewayCookieNames([options.cookieWord]),
+): Cookies {
   const isSecure = options.baseUrl.protocol === 'https:'
-  const sessionName = `${isSecure ? securePrefix : ''}${baseName}`
+  const sessionName = `${isSecure ? securePrefix : ''}${options.cookieWord}`
   const common = `Path=/; HttpOnly${isSecure ? '; Secure' : ''}`
   const session = `${common}; SameSite=Strict`
   // The callback is a cross-site navigation, which carries Lax cookies but not Strict ones.
@@ -68,6 +75,7 @@ export function createCookies(options: CookieOptions): Cookies {
   const prefixOf = (kind: TransactionKind) => `${sessionName}-${kind}-`
   return {
     sessionName,
+    isGatewayCookie: ownNames.has,
     setSession: (id) => `${sessionName}=${id}; ${session}${lifetime}`,
     clearSession: () => `${sessionName}=; ${session}; ${cleared}`,
     readSession: (untrustedHeader) => readSessionId(untrustedHeader, sessionName),

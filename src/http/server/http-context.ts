@@ -37,7 +37,7 @@ export function createHttpContext(options: HttpOptions, services: GatewayService
     ...services,
     options,
     paths,
-    cookies: createCookies(options),
+    cookies: createCookies(options, services.cookieNames),
     csrfPolicy: { origin: options.baseUrl.origin, headerRequired: options.csrfHeader === 'required' },
     errorAnswers: createErrorAnswers({
       loginUrl: paths.login,

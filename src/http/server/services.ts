@@ -1,3 +1,4 @@
+import type { GatewayCookieNames } from '../../config/cookie-names.ts'
 import type { OperatorPages } from '../../config/pages/folder.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
 import type { ApiAudience } from '../../oidc/tokens/token-set.ts'
@@ -18,6 +19,8 @@ export interface GatewayServices {
   readonly limits: Limits
   readonly telemetry: Telemetry
   readonly sealer: Sealer
+  /** The cookies of every gateway in this process; only those of this one unless told. */
+  readonly cookieNames?: GatewayCookieNames
   readonly now: () => number
 }
 

@@ -1,4 +1,4 @@
-import { isGatewayCookieName } from '../../http/cookies/cookies.ts'
+import type { Cookies } from '../../http/cookies/cookies.ts'
 
 /** Which cookies pass a route, either way. */
 export interface CookiePolicy {
@@ -17,9 +17,9 @@ export interface CookieRules {
 }
 
 /** Builds the cookie policy of a route. The gateway's own cookies never pass, whatever the lists say. */
-export function createCookiePolicy(rules: CookieRules): CookiePolicy {
-  const mayForward = allowList(rules.forwardCookies)
-  const maySetName = allowList(rules.allowSetCookies)
+export function createCookiePolicy(rules: CookieRules, own: Pick<Cookies, 'isGatewayCookie'>): CookiePolicy {
+  const mayForward = allowList(rules.forwardCookies, own)
+  const maySetName = allowList(rules.allowSetCookies, own)
   const forwardsNone = rules.forwardCookies.length === 0
   return {
     toUpstream(untrustedHeader) {
@@ -37,8 +37,11 @@ function nameOf(pair: string): string {
   return equalsAt === -1 ? '' : pair.slice(0, equalsAt).trim()
 }
 
-function allowList(names: readonly string[] | 'all'): (name: string) => boolean {
+function allowList(
+  names: readonly string[] | 'all',
+  own: Pick<Cookies, 'isGatewayCookie'>,
+): (name: string) => boolean {
   const listed = names === 'all' ? undefined : new Set(names)
   // An empty name is never let through: `=name=value` reaches servers as `name=value`.
-  return (name) => name !== '' && !isGatewayCookieName(name) && (listed === undefined || listed.has(name))
+  return (name) => name !== '' && !own.isGatewayCookie(name) && (listed === undefined || listed.has(name))
 }

@@ -6,6 +6,7 @@ import {
   type SecurityHeaderOptions,
   transportHeaders,
 } from '../../http/answers/security-headers.ts'
+import type { Cookies } from '../../http/cookies/cookies.ts'
 import { type CookieRules, createCookiePolicy } from '../headers/cookie-policy.ts'
 import { createLocationMapper } from '../headers/location.ts'
 import { createRequestHeaderPolicy, type RequestHeaderPolicy } from '../headers/request-headers.ts'
@@ -20,6 +21,12 @@ export interface ProxyOptions extends SecurityHeaderOptions {
   /** Seconds. */
   readonly sessionMaxLifetime: number
   readonly maxWebsocketsPerSession: number
+}
+
+/** What a route is derived with. */
+export interface RouteServices {
+  readonly cookies: Pick<Cookies, 'isGatewayCookie'>
+  readonly now: () => number
 }
 
 /** A route's configuration together with everything that is derived from it once. */
@@ -44,11 +51,11 @@ export interface SpecialRules {
 export function createProxyRoute(
   config: RouteConfig,
   options: ProxyOptions,
-  now: () => number,
+  { cookies: ownCookies, now }: RouteServices,
   special: SpecialRules = { cookies: config, documentHeaders: {}, isApp: false },
 ): ProxyRoute {
   const access = createAccessRules(config, special.isApp)
-  const cookies = createCookiePolicy(special.cookies)
+  const cookies = createCookiePolicy(special.cookies, ownCookies)
   const requestRules = { ...config, cookies, baseUrl: options.baseUrl }
   return {
     ...access,

@@ -16,13 +16,14 @@ import {
 } from '../exchange/open-streams.ts'
 import { isUpgrade } from '../websocket/upgrade.ts'
 import { bridgeWebSocket, type WebSocketContext } from '../websocket/websocket.ts'
-import { createProxyRoute, type ProxyOptions, type ProxyRoute } from './proxy-route.ts'
+import { createProxyRoute, type ProxyOptions, type ProxyRoute, type RouteServices } from './proxy-route.ts'
 import { createSpaDevRoute, type SpaDevOptions } from './spa-dev.ts'
 
 /** What the proxy is built from. */
 export interface ProxyServices extends AccessServices {
   readonly sessions: AccessServices['sessions'] & OpenStreamsDependencies['sessions']
   readonly accessTokens: AccessServices['accessTokens'] & ExchangeContext['accessTokens']
+  readonly cookies: AccessServices['cookies'] & RouteServices['cookies']
   readonly telemetry: Telemetry
   readonly now: () => number
 }
@@ -48,8 +49,8 @@ export function registerProxyScope(
     limits: limitsOf(options),
     now: services.now,
   })
-  const routes = options.routes.map((config) => createProxyRoute(config, options, services.now))
-  if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, options, services.now))
+  const routes = options.routes.map((config) => createProxyRoute(config, options, services))
+  if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, options, services))
   for (const route of routes) registerRoute(app, route, openStreams, options, services)
   app.addHook('preClose', () => openStreams.drain())
   return { drain: () => openStreams.drain() }

@@ -1,7 +1,7 @@
 import type { RouteConfig } from '../../config/routes/route.ts'
 import { defaultSpaCsp, type HeaderFields, htmlReferrerPolicy } from '../../http/answers/security-headers.ts'
 import type { CookieRules } from '../headers/cookie-policy.ts'
-import { createProxyRoute, type ProxyOptions, type ProxyRoute } from './proxy-route.ts'
+import { createProxyRoute, type ProxyOptions, type ProxyRoute, type RouteServices } from './proxy-route.ts'
 
 /** The development server of the app. The configuration satisfies it. */
 export interface SpaDevOptions {
@@ -29,7 +29,7 @@ const everyCookie: CookieRules = { forwardCookies: 'all', allowSetCookies: 'all'
 export function createSpaDevRoute(
   spaUrl: URL,
   options: ProxyOptions & SpaDevOptions,
-  now: () => number,
+  services: RouteServices,
 ): ProxyRoute {
   const config: RouteConfig = {
     prefix: '',
@@ -52,7 +52,7 @@ export function createSpaDevRoute(
     tls: undefined,
     maxInFlight,
   }
-  return createProxyRoute(config, options, now, {
+  return createProxyRoute(config, options, services, {
     cookies: everyCookie,
     documentHeaders: pageHeaders(options),
     isApp: true,

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createCookies, isGatewayCookieName } from '../../../src/http/cookies/cookies.ts'
+import { createCookies } from '../../../src/http/cookies/cookies.ts'
 
 const options = {
   baseUrl: new URL('https://app.example.com'),
+  cookieWord: 'coatcheck',
   sessionCookiePersistent: false,
   sessionMaxLifetime: 36_000,
 }
@@ -101,9 +102,17 @@ describe('transaction cookies', () => {
 
 it.each(['coatcheck', name, `${name}-login-x`, 'coatcheck-logout-12345678', '__HOST-HTTP-COATCHECK'])(
   '%s is a cookie of the gateway',
-  (own) => expect(isGatewayCookieName(own)).toBe(true),
+  (own) => expect(cookies.isGatewayCookie(own)).toBe(true),
 )
 
 it.each(['coatcheck2', 'my-coatcheck', 'coatcheck-theme', 'session'])('%s is not', (other) =>
-  expect(isGatewayCookieName(other)).toBe(false),
+  expect(cookies.isGatewayCookie(other)).toBe(false),
 )
+
+it('takes COOKIE_NAME in place of its word, and nothing else of the name changes', () => {
+  const named = createCookies({ ...options, cookieWord: 'shop' })
+  expect(named.setSession(id)).toBe(cookies.setSession(id).replace('coatcheck', 'shop'))
+  const transaction = named.transactionName('login', 'abcdefghi')
+  expect(transaction).toBe('__Host-Http-shop-login-abcdefgh')
+  expect([named.sessionName, transaction].every(named.isGatewayCookie)).toBe(true)
+})

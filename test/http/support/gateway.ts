@@ -65,6 +65,7 @@ const defaults: HttpOptions = {
   baseUrl: new URL('https://app.example.com'),
   hsts: 'max-age=31536000',
   authPrefix: '',
+  cookieWord: 'coatcheck',
   clientId: 'client-1',
   sessionCookiePersistent: false,
   sessionMaxLifetime: 36_000,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createTargetRule, upstreamTarget } from '../../../src/access/target.ts'
+import { gatewayCookieNames } from '../../../src/config/cookie-names.ts'
 import { splitChallenges, withoutPrompts } from '../../../src/proxy/headers/challenges.ts'
 import { createCookiePolicy } from '../../../src/proxy/headers/cookie-policy.ts'
 import { createLocationMapper } from '../../../src/proxy/headers/location.ts'
@@ -101,7 +102,10 @@ describe('a target that passes', () => {
   })
 })
 
-const cookies = createCookiePolicy({ forwardCookies: ['theme'], allowSetCookies: ['theme'] })
+const cookies = createCookiePolicy(
+  { forwardCookies: ['theme'], allowSetCookies: ['theme'] },
+  { isGatewayCookie: gatewayCookieNames([]).has },
+)
 const requestPolicy = createRequestHeaderPolicy({
   cookies,
   forwardAuthorization: false,

@@ -153,7 +153,12 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
   const services: ProxyServices = {
     sessions,
     accessTokens: tokens,
-    cookies: createCookies({ baseUrl, sessionCookiePersistent: false, sessionMaxLifetime: 36_000 }),
+    cookies: createCookies({
+      baseUrl,
+      cookieWord: 'coatcheck',
+      sessionCookiePersistent: false,
+      sessionMaxLifetime: 36_000,
+    }),
     csrf: { origin: baseUrl.origin, headerRequired: false },
     limits: noLimits,
     telemetry: {

@@ -1,3 +1,4 @@
+import { hasReservedEnding } from '../../cookie-names.ts'
 import { type Parser, ValueFault } from '../setting.ts'
 
 /** Any text of one line. */
@@ -110,6 +111,17 @@ export const hsts: Parser<string | undefined> = (untrusted) => {
   if (untrusted.toLowerCase() === 'off') return undefined
   if (!/^max-age=\d{1,10}(; ?includeSubDomains)?(; ?preload)?$/i.test(untrusted)) {
     throw new ValueFault('must be off, or max-age=… with includeSubDomains and preload after it')
+  }
+  return untrusted
+}
+
+/** The word of our own in the names of cookies, free of the endings that tell the cookies of one gateway apart. */
+export const cookieWord: Parser<string> = (untrusted) => {
+  if (!/^[A-Za-z0-9-]{1,32}$/.test(untrusted)) {
+    throw new ValueFault('must be letters, digits and -, at most 32 of them')
+  }
+  if (hasReservedEnding(untrusted)) {
+    throw new ValueFault('must not hold -login- or -logout-, or end in -device: those are made from it')
   }
   return untrusted
 }

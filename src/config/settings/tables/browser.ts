@@ -1,5 +1,5 @@
 import { filePath, pathPrefixOrNone, upstreamUrl } from '../kinds/address.ts'
-import { hsts, oneOf, text } from '../kinds/values.ts'
+import { cookieWord, hsts, oneOf, text } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** What browsers see besides the API. */
@@ -9,6 +9,10 @@ export const browserSettings = {
     AUTH_PREFIX: withDefault(pathPrefixOrNone, '', {
       doc: "A path in front of the gateway's own endpoints (`/login`, `/session` …), for an app whose router uses those itself.",
       example: '/auth',
+    }),
+    COOKIE_NAME: optional(cookieWord, {
+      doc: 'Takes the place of the word `coatcheck` (on loopback `coatcheck-<port>`) in the names of all cookies, never that of their prefix: for two gateways under one host name. Letters, digits and `-`, at most 32.',
+      example: 'shop',
     }),
     SPA_DIR: optional(filePath, {
       doc: 'The folder of the built single-page app, with its `index.html`. Not together with `SPA_URL`; without either everything else is 404.',

@@ -11,22 +11,27 @@ export const serverSettings = {
   title: 'The process',
   rows: {
     PORT: withDefault(port, '3000', {
+      scope: 'process',
       doc: 'The port that browsers, or the proxy in front, reach.',
       example: '8000',
     }),
     HOST: withDefault(listenHost, '127.0.0.1', {
+      scope: 'process',
       doc: 'The address to listen on. The container image sets `0.0.0.0`.',
       example: '0.0.0.0',
     }),
     ADMIN_PORT: optional(port, {
+      scope: 'process',
       doc: 'A second listener for `/metrics`, `/livez` and `/readyz`; none unless set.',
       example: '9464',
     }),
     ADMIN_HOST: withDefault(listenHost, '127.0.0.1', {
+      scope: 'process',
       doc: 'The address of that listener.',
       example: '0.0.0.0',
     }),
     TRUST_PROXY: withDefault(listOrNone(trustedNetwork), 'none', {
+      scope: 'process',
       doc: 'Addresses or CIDR networks of the proxies in front whose `X-Forwarded-For` is believed.',
       example: '10.0.0.0/8,192.168.1.7',
     }),
@@ -35,24 +40,29 @@ export const serverSettings = {
       example: 'off',
     }),
     WORKERS: withDefault(wholeNumber(1, mostWorkers), '1', {
+      scope: 'process',
       doc: 'Processes that share the port. More than one needs Redis.',
       example: '4',
     }),
     DRAIN_DELAY: withDefault(wholeNumber(0, longestShutdownSeconds), '5', {
+      scope: 'process',
       doc: 'After SIGTERM `/readyz` fails this long before anything is closed, so that the balancer notices.',
       example: '10',
       unit: 'seconds',
     }),
     SHUTDOWN_GRACE: withDefault(wholeNumber(1, longestShutdownSeconds), '25', {
+      scope: 'process',
       doc: 'How long requests and refreshes under way may take to finish after that.',
       example: '60',
       unit: 'seconds',
     }),
     LOG_LEVEL: withDefault(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
+      scope: 'process',
       doc: 'The least important lines that are written. Audit events are always written.',
       example: 'warn',
     }),
     LOG_FORMAT: withDefault(oneOf('json', 'pretty'), 'json', {
+      scope: 'process',
       doc: 'One JSON object a line, or lines for a person. The command chooses `pretty` by itself on a terminal.',
       example: 'pretty',
     }),

@@ -27,14 +27,17 @@ export const sessionSettings = {
       example: 'on',
     }),
     SESSION_STORE: withDefault(oneOf('auto', 'redis', 'memory'), 'auto', {
+      scope: 'process',
       doc: "Where sessions are kept. `auto`: in Redis when one is configured, otherwise in this process's memory, where a restart ends them. `redis` refuses to start without one.",
       example: 'redis',
     }),
     SESSION_CACHE: withDefault(onOff, 'on', {
+      scope: 'process',
       doc: 'Whether each process keeps what the proxy needs of a session for up to 10 s. Changes anywhere reach it at once; it is off by itself while they cannot.',
       example: 'off',
     }),
     SESSION_CACHE_SIZE: withDefault(wholeNumber(1, mostCachedSessions), '10000', {
+      scope: 'process',
       doc: 'How many sessions one process keeps in that cache, at about 3 KB each; fewer when their tokens are longer than 4 KB.',
       example: '50000',
     }),
@@ -47,6 +50,7 @@ export const redisSettings = {
   intro: 'One of `REDIS_URL`, `REDIS_SENTINELS` and `REDIS_CLUSTER_NODES`, or none.',
   rows: {
     REDIS_URL: optional(redisUrl, {
+      scope: 'process',
       doc: 'One Redis server; `rediss://` for TLS.',
       example: 'redis://localhost:6379',
       secret: true,
@@ -54,36 +58,44 @@ export const redisSettings = {
       mistakenFor: ['REDIS', 'REDIS_URI', 'REDIS_HOST'],
     }),
     REDIS_SENTINELS: optional(listOf(hostAndPort(26_379)), {
+      scope: 'process',
       doc: 'The Sentinels that know the master, separated by commas; port 26379 unless said otherwise.',
       example: 'sentinel-1:26379,sentinel-2:26379,sentinel-3:26379',
     }),
     REDIS_SENTINEL_MASTER: withDefault(text, 'mymaster', {
+      scope: 'process',
       doc: 'The name under which the Sentinels know the master.',
       example: 'sessions',
     }),
     REDIS_SENTINEL_PASSWORD: optional(secretText, {
+      scope: 'process',
       doc: 'The password of the Sentinels themselves.',
       example: 'the-password-of-the-sentinels',
       secret: true,
     }),
     REDIS_CLUSTER_NODES: optional(listOf(hostAndPort(6_379)), {
+      scope: 'process',
       doc: 'Some nodes of a Redis Cluster, separated by commas; the others are found through them.',
       example: 'node-1:6379,node-2:6379,node-3:6379',
     }),
     REDIS_USERNAME: optional(text, {
+      scope: 'process',
       doc: 'The ACL user; `docs/operations.md` has the least rights it needs.',
       example: 'coatcheck',
     }),
     REDIS_PASSWORD: optional(secretText, {
+      scope: 'process',
       doc: 'The password, when `REDIS_URL` holds none.',
       example: 'the-password-of-redis',
       secret: true,
     }),
     REDIS_TLS: withDefault(onOff, 'off', {
+      scope: 'process',
       doc: 'Whether Sentinels and Cluster nodes are reached by TLS. With `REDIS_URL` its scheme decides.',
       example: 'on',
     }),
     REDIS_TLS_CA: optional(certificatePem, {
+      scope: 'process',
       doc: "Certificate authorities trusted for Redis, instead of the system's.",
       example: '/etc/coatcheck/redis-ca.pem',
       unit: 'PEM text',

@@ -1,0 +1,59 @@
+import { isLoopback } from './settings/kinds/address.ts'
+
+/** What a frontend's cookies are named by. */
+export interface CookieNaming {
+  /** `BASE_URL`. */
+  readonly baseUrl: URL
+  /** `COOKIE_NAME`. */
+  readonly cookieName: string | undefined
+}
+
+/** The kinds of transactions; each cookie of one is named `<word>-<kind>-<part of its state>`. */
+export const transactionKinds = ['login', 'logout'] as const
+
+/** Which cookies are the gateway's own: such a one never reaches an API, and no API may set it. */
+export interface GatewayCookieNames {
+  /** Under any prefix and in any case. */
+  has(untrustedCookieName: string): boolean
+}
+
+const defaultWord = 'coatcheck'
+const defaultPorts: ReadonlySet<string> = new Set(['', '80', '443'])
+
+/** What a prefix of browsers promises: `__Host-Http-` is ours, `__Host-` that of the cookie that is bound to a device. */
+const browserPrefix = /^__(?:host-http-|host-|http-|secure-)/
+
+/** Whichever gateway they belong to, ours or another under the same host name. */
+const usualWord = /^coatcheck(?:-\d{1,5})?$/
+
+/** Whether a word has what is put behind it in the names of transactions and of the device's cookie. */
+export function hasReservedEnding(word: string): boolean {
+  return /-log(?:in|out)-|-device$/i.test(word)
+}
+
+/**
+ * The word that all cookies of a gateway share: `COOKIE_NAME`, else `coatcheck`; on loopback with the port, because browsers do not tell the
+ * ports of one host apart.
+ */
+export function cookieWordOf({ baseUrl, cookieName }: CookieNaming): string {
+  if (cookieName !== undefined) return cookieName
+  return isLoopback(baseUrl) && !defaultPorts.has(baseUrl.port)
+    ? `${defaultWord}-${baseUrl.port}`
+    : defaultWord
+}
+
+/** Knows the cookies of gateways whose words are these, and those of every gateway that has none of its own. */
+export function gatewayCookieNames(words: Iterable<string>): GatewayCookieNames {
+  const known = new Set([...words].map((word) => word.toLowerCase()))
+  return {
+    has(untrustedCookieName) {
+      const word = wordOf(untrustedCookieName.toLowerCase())
+      return usualWord.test(word) || known.has(word)
+    },
+  }
+}
+
+/** Words hold neither ending, so the first one that is found ends the word. */
+function wordOf(lowerCaseName: string): string {
+  return lowerCaseName.replace(browserPrefix, '').replace(/(?:-log(?:in|out)-.*|-device)$/s, '')
+}
