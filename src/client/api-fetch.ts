@@ -2,6 +2,9 @@ import { stepUp } from './login.ts'
 import { type Problem, readProblem, repeatAfterMs, SessionEndedError, saysSessionEnded } from './problems.ts'
 import type { SessionState } from './session-state.ts'
 
+/** What a call needs of the page's knowledge. */
+type CallWatch = Pick<SessionState<object>, 'announce' | 'ask' | 'noteActivity'>
+
 const maxRepeats = 2
 
 /** Methods of which two requests do the same as one (RFC 9110 section 9.2.2). */
@@ -13,31 +16,38 @@ const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'
  * @throws SessionEndedError, LoginLoopError, and what `fetch` throws
  */
 export async function fetchApi(
-  state: SessionState,
+  state: CallWatch,
   input: string | URL | Request,
   init: RequestInit = {},
 ): Promise<Response> {
   const request = new Request(input instanceof Request ? input : new URL(input, location.href), init)
   if (new URL(request.url).origin !== location.origin) return fetch(request)
   request.headers.set('X-CSRF', '1')
-  const isRepeatable = idempotentMethods.has(request.method) && !(init.body instanceof ReadableStream)
-  for (let repeatsLeft = isRepeatable ? maxRepeats : 0; ; repeatsLeft -= 1) {
-    const response = await fetch(repeatsLeft > 0 ? request.clone() : request)
+  const isStream = init.body instanceof ReadableStream
+  for (let repeats = 0; ; repeats += 1) {
+    const mayRepeat = !isStream && repeats < maxRepeats
+    const response = await fetch(mayRepeat ? request.clone() : request)
     const problem = await readProblem(response)
     if (problem === undefined) {
       state.noteActivity()
       return response
     }
-    const waitMs = await waitFor(state, problem, response, repeatsLeft > 0)
-    if (waitMs === undefined || repeatsLeft === 0) return response
+    const isSafe = mayRepeat && isSafeToRepeat(problem, request.method, repeats)
+    const waitMs = await waitFor(state, problem, response, isSafe)
+    if (waitMs === undefined || !isSafe) return response
     void response.body?.cancel()
     await pause(waitMs, request.signal)
   }
 }
 
+/** Where the API asked for a new nonce it did not act, whatever the method; once is enough, because then the nonce is known. */
+function isSafeToRepeat({ code }: Problem, method: string, repeats: number): boolean {
+  return code === 'upstream_nonce' ? repeats === 0 : idempotentMethods.has(method)
+}
+
 /** How long to wait before the request is repeated, milliseconds; `undefined`: the answer is the caller's. */
 async function waitFor(
-  state: SessionState,
+  state: CallWatch,
   problem: Problem,
   response: Response,
   mayRepeat: boolean,

@@ -21,7 +21,7 @@ const loginLock = 'coatcheck:login'
 const leaveWithinMs = 10_000
 
 /** The gateway returns to no longer address, bytes. */
-const maxReturnToBytes = 512
+const maxReturnToBytes = 2_048
 
 /** For a page that is leaving: nothing that waits for this goes on. */
 const forever = (): Promise<never> => new Promise(() => undefined)
@@ -36,7 +36,7 @@ function here(): string {
 
 const isShort = (path: string): boolean => new TextEncoder().encode(path).length <= maxReturnToBytes
 
-function leaveFor(state: SessionState, loginUrl: string, options: LoginOptions): void {
+function leaveFor(state: Pick<SessionState, 'announce'>, loginUrl: string, options: LoginOptions): void {
   state.announce('signing-in')
   location.assign(withQuery(loginUrl, { ...options.parameters, returnTo: options.returnTo ?? here() }))
 }
@@ -51,7 +51,11 @@ function stopLoop(text: string): void {
  * @param loginUrl the path of `/login`
  * @throws LoginLoopError, and what asking for the session throws
  */
-export async function logIn(state: SessionState, loginUrl: string, options: LoginOptions): Promise<Session> {
+export async function logIn<Claims extends object>(
+  state: SessionState<Claims>,
+  loginUrl: string,
+  options: LoginOptions,
+): Promise<Session<Claims>> {
   if (options.byUser === true) {
     leaveFor(state, loginUrl, options)
     return forever()
@@ -64,10 +68,10 @@ export async function logIn(state: SessionState, loginUrl: string, options: Logi
   }
 }
 
-async function leaveUnlessSignedIn(
-  state: SessionState,
+async function leaveUnlessSignedIn<Claims extends object>(
+  state: SessionState<Claims>,
   options: LoginOptions,
-): Promise<Session | 'left' | 'not our turn'> {
+): Promise<Session<Claims> | 'left' | 'not our turn'> {
   const session = await state.ask()
   if (session.authenticated) return session
   if (!state.turn.isOurs()) return 'not our turn'
@@ -89,7 +93,7 @@ async function locked<Result>(work: () => Promise<Result>): Promise<Result> {
  *
  * @throws LoginLoopError
  */
-export async function stepUp(state: SessionState, loginUrl: string): Promise<never> {
+export async function stepUp(state: Pick<SessionState, 'announce'>, loginUrl: string): Promise<never> {
   stopLoop('The stronger sign-in does not satisfy the API.')
   leaveFor(state, loginUrl, {})
   return forever()

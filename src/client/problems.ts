@@ -71,6 +71,7 @@ const passingCodes: ReadonlySet<string> = new Set([
   'provider_unavailable',
   'overloaded',
   'draining',
+  'upstream_nonce',
 ])
 
 /** A longer wait is the caller's business, seconds. */

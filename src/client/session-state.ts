@@ -1,8 +1,16 @@
 import { LoginTurn } from './login-turn.ts'
 import type { Session, TimeLeft } from './session.ts'
+import { SessionChanges } from './session-changes.ts'
 
-type Message =
-  | { readonly type: 'session'; readonly session: Session }
+type Message<Claims extends object> =
+  | {
+      readonly type: 'session'
+      readonly session: Session<Claims>
+      /** When the gateway was asked, epoch milliseconds; all tabs have one clock. */
+      readonly askedMs: number
+      /** Asked only because another tab said something. */
+      readonly isHearsay: boolean
+    }
   | { readonly type: 'signing-in' }
   | { readonly type: 'signing-out' }
 
@@ -32,42 +40,42 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
  * What this page knows of the session, shared with the other tabs of the origin. Only answers of the gateway to this very tab begin or
  * end a session here; what other tabs say is a reason to ask. It has timers and a channel, so it is closed.
  */
-export class SessionState {
+export class SessionState<Claims extends object = object> {
   readonly turn = new LoginTurn()
   readonly endedListeners = new Set<() => void>()
+  readonly changes = new SessionChanges<Claims>()
   readonly countdownListeners = new Set<(left: TimeLeft) => void>()
   readonly #channel = new BroadcastChannel(channelName)
-  readonly #fetch: (method: 'GET' | 'POST') => Promise<Session>
+  readonly #fetch: (method: 'GET' | 'POST') => Promise<Session<Claims>>
   readonly #closing = new AbortController()
   /** One request at a time: answers can never overtake each other. */
   #last: Promise<unknown> = Promise.resolve()
   /** The next question, not yet sent: whoever asks before it is sent shares its answer. */
-  #next: Promise<Session> | undefined
+  #next: Promise<Session<Claims>> | undefined
+  /** Whether the next question is asked for want of knowledge, not only on another tab's word. */
+  #nextIsOurs = false
   #known: Known | undefined
   #askedMs = 0
   #ticker: ReturnType<typeof setInterval> | undefined
 
   /** @param fetchSession gets the session: `GET` looks, `POST` counts as activity */
-  constructor(fetchSession: (method: 'GET' | 'POST') => Promise<Session>) {
+  constructor(fetchSession: (method: 'GET' | 'POST') => Promise<Session<Claims>>) {
     this.#fetch = fetchSession
-    this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data)
+    this.#channel.onmessage = ({ data }: MessageEvent<Message<Claims>>) => this.#hear(data)
     const { signal } = this.#closing
     document.addEventListener('visibilitychange', () => this.#onVisible(), { signal })
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#onVisible(), { signal })
   }
 
   /** Asks the gateway who is signed in; the answer is younger than the call. */
-  ask(): Promise<Session> {
-    this.#next ??= this.#inTurn(() => {
-      this.#next = undefined
-      this.#askedMs = Date.now()
-      return this.#fetch('GET')
-    })
-    return this.#next
+  ask(): Promise<Session<Claims>> {
+    this.#nextIsOurs = true
+    return this.#ask()
   }
 
   /** Counts as activity; answers like {@link SessionState.ask}. */
-  keepAlive(): Promise<Session> {
-    return this.#inTurn(() => this.#fetch('POST'))
+  keepAlive(): Promise<Session<Claims>> {
+    return this.#inTurn(() => [this.#fetch('POST'), false])
   }
 
   /** Call after activity: learns the new idle end now and then. */
@@ -77,7 +85,7 @@ export class SessionState {
 
   /** Tells the other tabs that this one is about to leave for the login page, or to sign out. */
   announce(type: 'signing-in' | 'signing-out'): void {
-    this.#channel.postMessage({ type } satisfies Message)
+    this.#channel.postMessage({ type } satisfies Message<Claims>)
   }
 
   /** Starts watching the session's end, once. */
@@ -93,10 +101,24 @@ export class SessionState {
     this.#known = undefined
   }
 
-  #inTurn(get: () => Promise<Session>): Promise<Session> {
-    const answer = this.#last.then(get).then((session) => {
+  #ask(): Promise<Session<Claims>> {
+    this.#next ??= this.#inTurn(() => {
+      this.#next = undefined
+      const isHearsay = !this.#nextIsOurs
+      this.#nextIsOurs = false
+      return [this.#fetch('GET'), isHearsay]
+    })
+    return this.#next
+  }
+
+  #inTurn(get: () => [Promise<Session<Claims>>, boolean]): Promise<Session<Claims>> {
+    const answer = this.#last.then(async () => {
+      const askedMs = Date.now()
+      this.#askedMs = askedMs
+      const [answered, isHearsay] = get()
+      const session = await answered
       if (!this.#closing.signal.aborted) {
-        this.#channel.postMessage({ type: 'session', session } satisfies Message)
+        this.#channel.postMessage({ type: 'session', session, askedMs, isHearsay } satisfies Message<Claims>)
         this.#take(session)
       }
       return session
@@ -110,12 +132,12 @@ export class SessionState {
     this.ask().catch(() => undefined)
   }
 
-  #take(session: Session): void {
+  #take(session: Session<Claims>): void {
     const before = this.#known
     const nowMs = Date.now()
     this.#known = session.authenticated
       ? {
-          subject: session.user.sub,
+          subject: Reflect.get(session.user, 'sub'),
           absoluteMs: nowMs + session.expiresIn * 1000,
           idleMs: nowMs + Math.min(session.idleExpiresIn, session.expiresIn) * 1000,
           learnedMs: nowMs,
@@ -124,6 +146,7 @@ export class SessionState {
     // Somebody else's session is the end of this one: the page still shows the former user's data.
     if (before !== undefined && before.subject !== this.#known?.subject) this.#tellEnded()
     else if (before !== undefined && this.#known === undefined) this.#tellEnded()
+    this.changes.see(session)
   }
 
   /** A listener that throws spoils nothing for the others. */
@@ -131,15 +154,22 @@ export class SessionState {
     for (const listener of this.endedListeners) queueMicrotask(listener)
   }
 
-  #hear(message: Message): void {
+  #hear(message: Message<Claims>): void {
     if (message.type === 'signing-in') this.turn.otherLeft()
     else if (message.type === 'signing-out') void this.#recheck()
     else if (!message.session.authenticated) {
-      if (this.#known !== undefined) this.#look()
+      if (this.#known !== undefined) this.#lookOnHearsay()
     } else {
       this.turn.otherSignedIn()
       if (this.#known !== undefined) this.#take(message.session)
+      // Two tabs that are told different things do not ask each other for ever.
+      else if (this.changes.hasSeen && !message.isHearsay && message.askedMs > this.#askedMs)
+        this.#lookOnHearsay()
     }
+  }
+
+  #lookOnHearsay(): void {
+    this.#ask().catch(() => undefined)
   }
 
   async #recheck(): Promise<void> {
@@ -152,7 +182,7 @@ export class SessionState {
 
   /** Timers of a hidden tab hardly run, and those of a sleeping machine not at all. */
   #onVisible(): void {
-    if (document.visibilityState === 'visible' && this.#known !== undefined) this.#look()
+    if (document.visibilityState === 'visible' && this.changes.hasSeen) this.#look()
   }
 
   #tick(): void {

@@ -1,10 +1,12 @@
 import { GatewayProblem, readProblem } from './problems.ts'
 
+/** What is known of the user where no type was given: the claims that the gateway's `USER_CLAIMS` lets through. */
+export type UserClaims = Readonly<Record<string, unknown>>
+
 /** The signed-in answer of `GET /session`. */
-export interface SignedIn {
+export interface SignedIn<Claims extends object = UserClaims> {
   readonly authenticated: true
-  /** The claims that the gateway's `USER_CLAIMS` lets through. */
-  readonly user: Readonly<Record<string, unknown>>
+  readonly user: Claims
   /** Whole seconds until the session ends whatever happens. */
   readonly expiresIn: number
   /** Whole seconds until it ends for want of activity. */
@@ -20,7 +22,7 @@ export interface SignedOut {
 }
 
 /** The answer of `GET /session`. */
-export type Session = SignedIn | SignedOut
+export type Session<Claims extends object = UserClaims> = SignedIn<Claims> | SignedOut
 
 /** What is left of a session, whole seconds. */
 export interface TimeLeft {
@@ -36,7 +38,10 @@ const answerWithinMs = 10_000
  *
  * @throws GatewayProblem for every answer but a session
  */
-export async function fetchSession(url: string, method: 'GET' | 'POST'): Promise<Session> {
+export async function fetchSession<Claims extends object>(
+  url: string,
+  method: 'GET' | 'POST',
+): Promise<Session<Claims>> {
   const response = await fetch(url, {
     method,
     headers: { 'X-CSRF': '1' },
@@ -48,5 +53,5 @@ export async function fetchSession(url: string, method: 'GET' | 'POST'): Promise
     const detail = problem?.detail ?? `${url} did not answer with a session. Does it reach the gateway?`
     throw new GatewayProblem(problem?.code ?? 'unknown', response.status, detail)
   }
-  return (await response.json()) as Session
+  return (await response.json()) as Session<Claims>
 }

@@ -29,6 +29,34 @@ const sentTo = (path: string) => page.requests.filter((request) => request.path 
 const unavailable = problem('session_store_unavailable', 503, {}, { 'retry-after': '2' })
 const problemType = 'application/problem+json'
 
+describe('a nonce that the API asks for', () => {
+  const nonce = problem('upstream_nonce', 503, {}, { 'retry-after': '1' })
+
+  it.each(['GET', 'POST'])(
+    'is answered by one more %s, after the second that the gateway names',
+    async (method) => {
+      page.answer('/api/orders', nonce, reply(200))
+      const call = coatcheck.apiFetch('/api/orders', { method })
+      await vi.advanceTimersByTimeAsync(999)
+      expect(sentTo('/api/orders')).toHaveLength(1)
+      await vi.advanceTimersByTimeAsync(1)
+      expect((await call).status).toBe(200)
+      expect(sentTo('/api/orders')).toHaveLength(2)
+    },
+  )
+
+  it("is the caller's to deal with the second time, and where the body was a stream", async () => {
+    page.answer('/api/orders', nonce)
+    const call = coatcheck.apiFetch('/api/orders', { method: 'PUT', body: 'x' })
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect((await call).status).toBe(503)
+    expect(sentTo('/api/orders').map(({ body }) => body)).toEqual(['x', 'x'])
+    const streamed = { method: 'POST', body: new Blob(['y']).stream(), duplex: 'half' } as RequestInit
+    expect((await coatcheck.apiFetch('/api/orders', streamed)).status).toBe(503)
+    expect(sentTo('/api/orders')).toHaveLength(3)
+  })
+})
+
 describe('an ended session', () => {
   it.each(['session_missing', 'session_expired', 'refresh_refused'])(
     'is what the problem code %s says, once /session says so too',

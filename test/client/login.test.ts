@@ -48,9 +48,9 @@ describe('a login', () => {
   })
 
   it.each([
-    ['the fragment', `/orders?page=2#${'x'.repeat(600)}`, '/orders?page=2'],
-    ['the query', `/orders?${'x'.repeat(600)}`, '/orders'],
-    ['all of it', `/${'x'.repeat(600)}`, '/'],
+    ['the fragment', `/orders?page=2#${'x'.repeat(2_100)}`, '/orders?page=2'],
+    ['the query', `/orders?${'x'.repeat(2_100)}`, '/orders'],
+    ['all of it', `/${'x'.repeat(2_100)}`, '/'],
   ])(
     'leaves out %s where the address is longer than the gateway returns to',
     async (_what, address, kept) => {

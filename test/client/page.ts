@@ -25,6 +25,8 @@ export interface Page {
   show(isVisible: boolean): void
   /** The person turns to the window. */
   focus(): void
+  /** The page comes back from the back/forward cache. */
+  comeBack(): void
   /** The page that holds a lock goes: the next one in the queue gets it. */
   dropLock(): void
 }
@@ -126,6 +128,7 @@ export function openPage(address = '/orders?page=2#top'): Page {
       fakeDocument.visibilityState = isVisible ? 'visible' : 'hidden'
       fakeDocument.dispatchEvent(new Event('visibilitychange'))
     },
+    comeBack: () => void fakeWindow.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true })),
     focus: () => void fakeWindow.dispatchEvent(new Event('focus')),
     dropLock: locks.drop,
   }
