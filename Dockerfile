@@ -24,7 +24,7 @@ FROM build AS demo
 COPY demo demo
 RUN mkdir /demo-data && chown node:node /demo-data
 USER 1000:1000
-ENTRYPOINT ["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "demo/serve.ts"]
+ENTRYPOINT ["/usr/local/bin/node", "demo/serve.ts"]
 
 # --- coatcheck: the image ---
 FROM node:${NODE_VERSION}-alpine AS coatcheck

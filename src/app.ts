@@ -5,6 +5,7 @@ import { registerFetchScope } from './http/account/fetch-scope.ts'
 import { createFrameworkErrorHandler, installErrorHandling } from './http/answers/error-handler.ts'
 import { registerHealthRoutes } from './http/health/health-routes.ts'
 import { type CheckReadiness, createReadiness } from './http/health/readiness.ts'
+import { registerHelperRoute } from './http/helper/helper-route.ts'
 import { trackConnections } from './http/lifetime/connections.ts'
 import { installExpectations } from './http/lifetime/expectations.ts'
 import { createLimits, noLimits } from './http/limits/limits.ts'
@@ -80,6 +81,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   installLoopbackRedirect(app, config.baseUrl)
   await installAnswers(app, config, context)
   knowAllMethods(app)
+  registerHelperRoute(app, context.paths.client, { spaDir: config.spaDir, log: telemetry.log })
   registerMethodGuards(app, context.paths)
   registerHealthRoutes(app, context.paths, checkReadiness)
   registerNavigationScope(app, context)

@@ -2,7 +2,7 @@ import { announce, find } from './dom.js'
 
 /**
  * The buttons that call the API, and the answer.
- * @param {DocumentFragment} view @param {import('/coatcheck/client.js').Coatcheck} coatcheck @returns {() => void}
+ * @param {DocumentFragment} view @param {import('/client.js').Coatcheck} coatcheck @returns {() => void}
  */
 export function showApi(view, coatcheck) {
   const answer = find(view, '[data-answer]')
@@ -14,7 +14,7 @@ export function showApi(view, coatcheck) {
   return () => abort.abort()
 }
 
-/** @param {import('/coatcheck/client.js').Coatcheck} coatcheck @param {string} path @param {HTMLElement} answer */
+/** @param {import('/client.js').Coatcheck} coatcheck @param {string} path @param {HTMLElement} answer */
 async function call(coatcheck, path, answer) {
   const startedAt = performance.now()
   try {

@@ -1,4 +1,4 @@
-import { createCoatcheck } from '/coatcheck/client.js'
+import { createCoatcheck } from '/client.js'
 import { showApi } from './api-panel.js'
 import { announce, fill, find, formatTime } from './dom.js'
 import { showEvidence } from './evidence.js'
@@ -53,7 +53,7 @@ function showWithoutAudience() {
   show(view, 'This gateway asks for no audience.')
 }
 
-/** @param {import('/coatcheck/client.js').SignedIn} session */
+/** @param {import('/client.js').SignedIn} session */
 function showSignedIn(session) {
   leave()
   const view = fill('#signed-in')

@@ -5,7 +5,7 @@ const tokenPattern = /eyJ[\w-]{8,}\.[\w-]*\.[\w.-]+/
 
 /**
  * Looks into every place where a script can find a token.
- * @param {DocumentFragment} view @param {import('/coatcheck/client.js').Coatcheck} coatcheck
+ * @param {DocumentFragment} view @param {import('/client.js').Coatcheck} coatcheck
  */
 export function showEvidence(view, coatcheck) {
   const rows = find(view, '[data-evidence]')
@@ -23,7 +23,7 @@ export function showEvidence(view, coatcheck) {
 }
 
 /**
- * @param {import('/coatcheck/client.js').Coatcheck} coatcheck
+ * @param {import('/client.js').Coatcheck} coatcheck
  * @returns {Promise<readonly { readonly place: string, readonly found: string }[]>}
  */
 async function lookEverywhere(coatcheck) {

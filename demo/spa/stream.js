@@ -5,7 +5,7 @@ const shownEvents = 20
 
 /**
  * The live stream, on demand.
- * @param {DocumentFragment} view @param {import('/coatcheck/client.js').Coatcheck} coatcheck @returns {() => void}
+ * @param {DocumentFragment} view @param {import('/client.js').Coatcheck} coatcheck @returns {() => void}
  */
 export function showStream(view, coatcheck) {
   const button = find(view, '[data-action=listen]')

@@ -7,6 +7,7 @@ export const gatewayEndpoints = [
   '/logout',
   '/backchannel-logout',
   '/frontchannel-logout',
+  '/client.js',
 ] as const
 
 /** Endpoints of the orchestrator: never moved by `AUTH_PREFIX`, because probes know nothing of the app. */

@@ -37,7 +37,7 @@ async function signIn(tab: Page, name = 'Ada Okafor'): Promise<void> {
 /** Calls the helper in a page beside the demo's own; text, because the tests are compiled without the DOM. */
 const inPage = <Result>(tab: Page, script: string): Promise<Result> =>
   tab.evaluate<Result>(
-    `import('/coatcheck/client.js').then((client) => { globalThis.helper ??= client.createCoatcheck(); return (${script})(globalThis.helper) })`,
+    `import('/client.js').then((client) => { globalThis.helper ??= client.createCoatcheck(); return (${script})(globalThis.helper) })`,
   )
 
 /** Begins a login that nobody asked for, and does not wait for it. */

@@ -185,6 +185,12 @@ const scenarios: Readonly<Record<string, Scenario | Readonly<Record<string, Scen
   'POST /backchannel-logout 415': logoutToken('{}', { 'content-type': 'application/json' }),
   'POST /backchannel-logout 429': logoutToken('logout_token=bad'),
   'POST /backchannel-logout 503': logoutToken('logout_token=keys'),
+  'GET /client.js 200': () => ({}),
+  'GET /client.js 304': async (gateway) => {
+    const { headers } = await gateway.app.inject('/client.js')
+    return { headers: { 'if-none-match': String(headers.etag) } }
+  },
+  'HEAD /client.js 200': () => ({}),
   'GET /frontchannel-logout 200': () => ({ query: framed }),
   'GET /frontchannel-logout 400': { request_invalid: () => ({}) },
   'GET /frontchannel-logout 429': { rate_limited: () => ({ query: framed }) },

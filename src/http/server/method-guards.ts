@@ -16,6 +16,7 @@ function allowedMethods(paths: GatewayPaths): readonly (readonly [string, readon
     [paths.logoutCallback, page],
     [paths.backchannelLogout, ['POST']],
     [paths.frontchannelLogout, ['GET']],
+    [paths.client, page],
     [paths.livez, page],
     [paths.readyz, page],
   ]

@@ -9,6 +9,8 @@ export interface GatewayPaths {
   readonly logoutCallback: string
   readonly backchannelLogout: string
   readonly frontchannelLogout: string
+  /** The browser helper. */
+  readonly client: string
   /** Probes know nothing of the app, so `AUTH_PREFIX` never moves them. */
   readonly livez: string
   readonly readyz: string
@@ -30,6 +32,7 @@ export function gatewayPaths(authPrefix: string): GatewayPaths {
     logoutCallback: `${authPrefix}/logout/callback`,
     backchannelLogout: `${authPrefix}/backchannel-logout`,
     frontchannelLogout: `${authPrefix}/frontchannel-logout`,
+    client: `${authPrefix}/client.js`,
     livez: '/livez',
     readyz: '/readyz',
   }

@@ -3,6 +3,7 @@ import { registerFetchScope } from '../../../src/http/account/fetch-scope.ts'
 import { createFrameworkErrorHandler, installErrorHandling } from '../../../src/http/answers/error-handler.ts'
 import { registerHealthRoutes } from '../../../src/http/health/health-routes.ts'
 import { createReadiness } from '../../../src/http/health/readiness.ts'
+import { registerHelperRoute } from '../../../src/http/helper/helper-route.ts'
 import { type Limits, noLimits } from '../../../src/http/limits/limits.ts'
 import { registerNavigationScope } from '../../../src/http/login/navigation-scope.ts'
 import { registerProviderScope } from '../../../src/http/logout/provider-scope.ts'
@@ -149,6 +150,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     context.paths,
     createReadiness({ ...context, isDraining: () => process.isDraining }),
   )
+  registerHelperRoute(app, context.paths.client, { spaDir: options.spaDir, log })
   registerMethodGuards(app, context.paths)
   if (options.spaDir !== undefined) await registerSpaFiles(app, spa)
   await app.ready()
