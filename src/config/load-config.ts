@@ -14,6 +14,7 @@ import {
 } from './environment.ts'
 import { deepFreeze } from './freeze.ts'
 import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
+import { toAccess } from './routes/build-access.ts'
 import { defaultRoute } from './routes/default-route.ts'
 import { readRoutesFile } from './routes/file.ts'
 import type { RouteAudience, RouteConfig } from './routes/route.ts'
@@ -138,6 +139,19 @@ function loadRoutes(
   if (values.apiUrl === undefined) return { routes: [], faults: [] }
   const problem = prefixProblem(values.apiPrefix, values.authPrefix, [])
   const faults = problem === undefined ? [] : [settingFault('API_PREFIX', settings.API_PREFIX, problem)]
-  const route = { ...defaultRoute(values, audience), prefix: values.apiPrefix, upstream: values.apiUrl }
-  return { routes: [route], faults }
+  return { routes: [singleRoute(values, values.apiUrl, audience)], faults }
+}
+
+/** The one API of `API_URL`, with the settings that say in its place what a routes file says for a route. */
+function singleRoute(values: SettingValues, upstream: URL, audience: RouteAudience): RouteConfig {
+  const { apiToken: token, apiCallers: callers, apiRequire: require } = values
+  const access = toAccess({ token, callers, require }, audience)
+  const base = defaultRoute(values, audience)
+  return {
+    ...base,
+    prefix: values.apiPrefix,
+    upstream,
+    audience: token === 'user' ? audience : undefined,
+    access,
+  }
 }

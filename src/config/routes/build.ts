@@ -1,4 +1,5 @@
 import { describeAudience } from '../audience.ts'
+import { toAccess } from './build-access.ts'
 import { defaultRoute, type RouteDefaults, toMs } from './default-route.ts'
 import type { RouteAudience, RouteConfig, RouteTls } from './route.ts'
 import { toBytes, type WrittenRoute } from './schema.ts'
@@ -17,14 +18,17 @@ export function toRoute(
 ): RouteConfig {
   const base = defaultRoute(defaults, audience)
   const auth = written.auth ?? base.auth
+  const isKnown = auth !== 'none' || written.token === 'client'
+  const access = toAccess(written, isKnown ? audienceOf(written, audience) : undefined)
   return {
     ...base,
     ...limitsOf(written, base),
     prefix: written.prefix,
     upstream: new URL(written.upstream),
     auth,
-    audience: auth === 'none' ? undefined : audienceOf(written, audience),
-    methods: written.methods,
+    audience: auth !== 'none' && access.token === 'user' ? access.api : undefined,
+    access,
+    methods: written.methods ?? methodsOf(auth, access),
     websocket: written.websocket ?? auth !== 'none',
     forwardCookies: written.forwardCookies ?? base.forwardCookies,
     forwardAuthorization: written.forwardAuthorization ?? base.forwardAuthorization,
@@ -34,6 +38,11 @@ export function toRoute(
     activeContent: written.activeContent ?? base.activeContent,
     tls: tls ?? base.tls,
   }
+}
+
+/** With our own rights nobody does more than read, unless the route says so. */
+function methodsOf(auth: RouteConfig['auth'], { token }: RouteConfig['access']) {
+  return auth === 'none' && token === 'client' ? ['GET', 'HEAD'] : undefined
 }
 
 type Limits =

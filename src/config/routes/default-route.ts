@@ -1,4 +1,5 @@
 import type { SettingValues } from '../settings/settings.ts'
+import { plainAccess } from './access.ts'
 import type { RouteAudience, RouteConfig, RouteTls } from './route.ts'
 
 /** The settings that are defaults of every route. */
@@ -30,6 +31,7 @@ export function defaultRoute(
   return {
     auth: 'required',
     audience,
+    access: { ...plainAccess, api: audience },
     methods: undefined,
     connectTimeoutMs: toMs(defaults.upstreamConnectTimeout),
     firstByteTimeoutMs: toMs(defaults.upstreamFirstByteTimeout),

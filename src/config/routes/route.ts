@@ -1,3 +1,5 @@
+import type { RouteAccess } from './access.ts'
+
 /** How a route treats sessions: demand one, use one when there is one, or never look (DESIGN section 2.3). */
 export type RouteAuth = 'required' | 'optional' | 'none'
 
@@ -33,8 +35,10 @@ export interface RouteConfig {
   /** http(s); its path replaces the prefix. Without credentials, query or fragment. */
   readonly upstream: URL
   readonly auth: RouteAuth
-  /** `undefined` if and only if `auth` is `none`. */
+  /** The API whose token of the session is sent; `undefined` where the session's tokens do not go upstream. */
   readonly audience: RouteAudience | undefined
+  /** Who may call, with what token, and what they must have proved. */
+  readonly access: RouteAccess
   /** Upper-case methods that are let through; `undefined`: every one the gateway forwards. */
   readonly methods: readonly string[] | undefined
   readonly connectTimeoutMs: number

@@ -3,6 +3,7 @@ import { gatewayCookieNames } from '../cookie-names.ts'
 import { hostAndPort, pathPrefix, upstreamUrl } from '../settings/kinds/address.ts'
 import { bytes, scope } from '../settings/kinds/values.ts'
 import { type Parser, ValueFault } from '../settings/setting.ts'
+import { accessKeys, accessProblems } from './access-keys.ts'
 
 /** Text that one of the settings' parsers reads; its complaint becomes the issue. */
 function checked<Value>(schema: z.ZodString, parse: Parser<Value>) {
@@ -86,6 +87,7 @@ const route = z
     scope: checked(z.string(), scope)
       .describe('Scope of its own to ask for on refresh. Default: that of the login.')
       .optional(),
+    ...accessKeys,
     methods: z
       .array(z.string().regex(/^[A-Z]{1,20}$/, 'must be a method in capitals'))
       .min(1)
@@ -142,7 +144,8 @@ const route = z
         'is possible only with auth: none; elsewhere the token is ours',
       )
     }
-    if (value.auth !== 'none') return
+    for (const [name, problem] of accessProblems(value)) addIssue(context, name, problem)
+    if (value.auth !== 'none' || value.token === 'client') return
     for (const name of ['audience', 'audienceParameter', 'scope'] as const) {
       if (value[name] !== undefined)
         addIssue(context, name, 'has no meaning with auth: none, where no token is sent')

@@ -1,3 +1,4 @@
+import { plainAccess } from '../../config/routes/access.ts'
 import type { RouteConfig } from '../../config/routes/route.ts'
 import { defaultSpaCsp, type HeaderFields, htmlReferrerPolicy } from '../../http/answers/security-headers.ts'
 import type { CookieRules } from '../headers/cookie-policy.ts'
@@ -36,6 +37,7 @@ export function createSpaDevRoute(
     upstream: spaUrl,
     auth: 'none',
     audience: undefined,
+    access: plainAccess,
     methods: undefined,
     connectTimeoutMs,
     firstByteTimeoutMs,

@@ -2,6 +2,7 @@ import { type IncomingMessage, request as sendRequest } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { plainAccess } from '../../../src/config/routes/access.ts'
 import type { RouteConfig } from '../../../src/config/routes/route.ts'
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
 import { problemRules, retryAfterSeconds, toProblemDocument } from '../../../src/errors/problem.ts'
@@ -38,6 +39,7 @@ export function routeTo(upstream: string, more: Partial<RouteConfig> = {}): Rout
       more.auth === 'none'
         ? undefined
         : { key: 'api', value: 'api', parameter: 'audience', accepted: [], scope: undefined },
+    access: plainAccess,
     methods: undefined,
     connectTimeoutMs: 1_000,
     firstByteTimeoutMs: 10_000,

@@ -1,6 +1,7 @@
 import { filePath, pathPrefix } from '../kinds/address.ts'
+import { apiRequirement } from '../kinds/requirement.ts'
 import { certificatePem, privateKeyPem } from '../kinds/secret.ts'
-import { bytes, wholeNumber } from '../kinds/values.ts'
+import { bytes, listOf, oneOf, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** A day: nothing that waits longer than this waits for an answer. */
@@ -23,6 +24,18 @@ export const proxySettings = {
     ROUTES_FILE: optional(filePath, {
       doc: 'A YAML or JSON file that describes several APIs (see below); instead of `API_URL`.',
       example: './routes.yaml',
+    }),
+    API_TOKEN: withDefault(oneOf('user', 'exchange', 'client', 'gateway', 'none'), 'user', {
+      doc: "What the API of `API_URL` gets: the session's access token, that token exchanged (RFC 8693), the gateway's own (client credentials), a JWT minted here, or nothing; see `docs/routes.md`. A routes file says `token` itself.",
+      example: 'gateway',
+    }),
+    API_CALLERS: withDefault(listOf(oneOf('session', 'bearer')), 'session', {
+      doc: "Who may call the API of `API_URL`: browsers with a session, bearers of the provider's access tokens, or both. A routes file says `callers` itself.",
+      example: 'session,bearer',
+    }),
+    API_REQUIRE: optional(apiRequirement, {
+      doc: 'What callers of the API of `API_URL` must have and have proved, as JSON; see `require` in `docs/routes.md`. A routes file says `require` itself.',
+      example: '{"permissions":["read:orders"],"maxAge":300}',
     }),
     UPSTREAM_CONNECT_TIMEOUT: withDefault(wholeNumber(1, 300), '5', {
       doc: 'How long connecting to an API may take, TLS included.',
