@@ -4,6 +4,7 @@ import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { ownedPaths } from '../config/endpoints.ts'
 import type { Config } from '../config/load-config.ts'
+import { flushLog } from '../telemetry/logger.ts'
 import { CommandError } from './command.ts'
 import { readSupervisorMessage, type StopSignal } from './worker-messages.ts'
 
@@ -80,7 +81,7 @@ function stopGracefully(gateway: RunnableGateway, config: ServeConfig): void {
       gateway.log.info({ reason: reason ?? 'fault' }, 'shutting down')
       gateway.beginDraining?.()
       if (reason === 'SIGTERM') await sleep(config.drainDelay * 1_000)
-      await closeWithin(gateway, config.shutdownGrace)
+      await closeWithin(gateway, config.shutdownGrace).finally(() => flushLog(gateway.log))
     },
   )
   if (cluster.isWorker) {

@@ -1,5 +1,6 @@
 import { type DestinationStream, pino } from 'pino'
 import pretty from 'pino-pretty'
+import { createBlockStream } from './log-stream.ts'
 import { redact } from './redaction.ts'
 import type { Logger } from './telemetry.ts'
 
@@ -32,7 +33,8 @@ function describeError(error: unknown): Record<string, unknown> {
  * @param destination where lines go; standard output unless told otherwise
  */
 export function createLogger(options: LoggerOptions, destination?: DestinationStream): Logger {
-  const stream = options.logFormat === 'pretty' ? prettyStream(destination) : destination
+  const stream =
+    options.logFormat === 'pretty' ? prettyStream(destination) : (destination ?? createBlockStream())
   const settings = {
     level: options.logLevel,
     base: null,
@@ -40,7 +42,7 @@ export function createLogger(options: LoggerOptions, destination?: DestinationSt
     formatters: { level: (label: string) => ({ level: label }), log: redact },
     serializers: { err: describeError, error: describeError },
   }
-  return stream === undefined ? pino(settings) : pino(settings, stream)
+  return pino(settings, stream)
 }
 
 function prettyStream(destination: DestinationStream | undefined): DestinationStream {
@@ -49,6 +51,11 @@ function prettyStream(destination: DestinationStream | undefined): DestinationSt
     translateTime: 'SYS:HH:MM:ss',
     ...(destination === undefined ? {} : { destination }),
   })
+}
+
+/** Writes the lines that still wait; to be called before the process is made to exit. */
+export function flushLog(log: Logger): void {
+  if ('flush' in log && typeof log.flush === 'function') log.flush()
 }
 
 /** A logger that writes nothing: for tests, and for commands that say themselves what is wrong. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { healthEndpoints } from '../../config/endpoints.ts'
 import { noMetrics } from '../../telemetry/metrics.ts'
+import { createRequestLine, type RequestOutcome } from '../../telemetry/request-line.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { RequestSpan, Tracing } from '../../telemetry/tracing.ts'
 import type { GatewayPaths } from './paths.ts'
@@ -52,6 +53,7 @@ export function createOutcomeWatch(
   labels: ReadonlyMap<string, string>,
 ): WatchOutcome | undefined {
   const isWritten = ['info', 'debug', 'trace'].includes(log.level)
+  const writeLine = createRequestLine(log)
   const isMeasured = metrics !== noMetrics
   if (!isWritten && !isMeasured && tracing === undefined) return undefined
   return (request, reply) => {
@@ -70,7 +72,7 @@ export function createOutcomeWatch(
         sessionRef: request.caller?.sessionRef,
         userRef: request.caller?.userRef,
       })
-      if (isWritten) log.info(describeOutcome(request, reply, milliseconds), 'request')
+      if (isWritten) writeLine(describeOutcome(request, reply, milliseconds))
     })
   }
 }
@@ -112,7 +114,7 @@ function beginSpan(tracing: Tracing, { id, method, headers, raw }: FastifyReques
   })
 }
 
-function describeOutcome(request: FastifyRequest, reply: FastifyReply, milliseconds: number) {
+function describeOutcome(request: FastifyRequest, reply: FastifyReply, milliseconds: number): RequestOutcome {
   const { raw } = reply
   const { caller } = request
   return {
@@ -121,7 +123,6 @@ function describeOutcome(request: FastifyRequest, reply: FastifyReply, milliseco
     path: pathOf(request.raw.url ?? ''),
     status: raw.statusCode,
     milliseconds: Math.round(milliseconds * 10) / 10,
-    // False: the browser left, or the answer broke off.
     complete: raw.writableFinished || raw.statusCode === switchingProtocols,
     sessionRef: caller?.sessionRef,
     userRef: caller?.userRef,
