@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto'
+import type { DpopKey } from './dpop-key.ts'
+import { encode, signatureOf } from './jws.ts'
+
+/** What a proof is for (RFC 9449 section 4.2). */
+export interface ProofTarget {
+  readonly method: string
+  /** The URL of the request without query and fragment, as the other side knows itself. */
+  readonly url: string
+  /** `ath`: `sha256(accessToken)`, at a resource; `undefined` at the authorization server. */
+  readonly accessTokenHash: string | undefined
+  /** The nonce that the other side has handed out last. */
+  readonly nonce: string | undefined
+}
+
+/**
+ * A DPoP proof, made synchronously with one ES256 signature.
+ *
+ * @param nowMs epoch milliseconds
+ */
+export function createDpopProof(key: DpopKey, target: ProofTarget, nowMs: number): string {
+  const payload = {
+    jti: randomUUID(),
+    htm: target.method,
+    htu: target.url,
+    iat: Math.floor(nowMs / 1_000),
+    ath: target.accessTokenHash,
+    nonce: target.nonce,
+  }
+  const input = `${key.proofHeader}.${encode(payload)}`
+  return `${input}.${signatureOf(input, { privateKey: key.privateKey, algorithm: 'ES256' })}`
+}
+
+/** `htu` of a URL: without query and fragment (RFC 9449 section 4.2). */
+export function proofUrl(url: URL): string {
+  return `${url.origin}${url.pathname}`
+}
