@@ -14,6 +14,7 @@ import {
 } from './environment.ts'
 import { deepFreeze } from './freeze.ts'
 import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
+import { accessFaults } from './routes/access-faults.ts'
 import { toAccess } from './routes/build-access.ts'
 import { defaultRoute } from './routes/default-route.ts'
 import { readRoutesFile } from './routes/file.ts'
@@ -62,7 +63,7 @@ export function loadConfig(env: Environment, files: ConfigFiles = diskFiles): Co
   const audience = describeAudience(values.apiAudience ?? [], values.audienceParameter, undefined)
   const routes = loadRoutes(values, audience, files)
   const { pages, faults: pageFaults } = loadPages(values, files)
-  faults.push(...routes.faults, ...pageFaults)
+  faults.push(...routes.faults, ...accessFaults(routes.routes, values), ...pageFaults)
   if (faults.length > 0) throw new ConfigError(faults)
   return deepFreeze({ ...values, cookieWord: cookieWordOf(values), audience, routes: routes.routes, pages })
 }

@@ -34,6 +34,26 @@ export const problemRules: Readonly<Record<ErrorCode, ProblemRule>> = {
     detail:
       'The request did not prove that it comes from this application. Send it from a page of the same origin, or with the header X-CSRF: 1. A service worker that re-issues requests is a usual cause.',
   },
+  forbidden: {
+    status: 403,
+    title: 'Not permitted',
+    detail: 'This address asks for rights that you do not have.',
+  },
+  token_refused: {
+    status: 403,
+    title: 'Access to this API refused',
+    detail: 'The identity provider grants no access to this API. Your session is kept.',
+  },
+  bearer_invalid: {
+    status: 401,
+    title: 'Access token missing or invalid',
+    detail: 'This address wants a valid access token for it.',
+  },
+  ambiguous_credentials: {
+    status: 400,
+    title: 'Two kinds of credentials',
+    detail: 'A request has a session cookie or an Authorization header, not both.',
+  },
   login_refused: {
     status: 400,
     title: 'Sign-in refused',

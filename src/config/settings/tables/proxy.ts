@@ -1,4 +1,5 @@
 import { filePath, pathPrefix } from '../kinds/address.ts'
+import { signingKeys } from '../kinds/private-keys.ts'
 import { apiRequirement } from '../kinds/requirement.ts'
 import { certificatePem, privateKeyPem } from '../kinds/secret.ts'
 import { bytes, listOf, oneOf, wholeNumber } from '../kinds/values.ts'
@@ -36,6 +37,12 @@ export const proxySettings = {
     API_REQUIRE: optional(apiRequirement, {
       doc: 'What callers of the API of `API_URL` must have and have proved, as JSON; see `require` in `docs/routes.md`. A routes file says `require` itself.',
       example: '{"permissions":["read:orders"],"maxAge":300}',
+    }),
+    GATEWAY_KEY: optional(signingKeys, {
+      doc: 'The private key that signs tokens of routes with `token: gateway`: P-256, as PEM (PKCS#8), JWK or JWK Set. Several: the first signs, the public halves of all are published at `/keys`.',
+      example: '/run/secrets/gateway-key',
+      unit: 'PEM text',
+      secret: true,
     }),
     UPSTREAM_CONNECT_TIMEOUT: withDefault(wholeNumber(1, 300), '5', {
       doc: 'How long connecting to an API may take, TLS included.',
