@@ -173,7 +173,8 @@ async function installAnswers(app: FastifyInstance, config: Config, context: Htt
     installErrorHandling(app, context)
     return
   }
-  const options = { spaDir: config.spaDir, spaCsp: config.spaCsp, reservedPaths }
+  const { spaDir, spaCsp, basePath } = config
+  const options = { spaDir, spaCsp, basePath, reservedPaths }
   installErrorHandling(app, context, createSpaFallback(options))
   await registerSpaFiles(app, options)
 }

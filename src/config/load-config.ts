@@ -19,12 +19,15 @@ import { toAccess } from './routes/build-access.ts'
 import { defaultRoute } from './routes/default-route.ts'
 import { readRoutesFile } from './routes/file.ts'
 import type { RouteAudience, RouteConfig } from './routes/route.ts'
+import { pathOf } from './settings/kinds/address.ts'
 import { configRules } from './settings/rules.ts'
 import { fieldName, type Setting, ValueFault } from './settings/setting.ts'
 import { type SettingValues, settingRows, settings } from './settings/settings.ts'
 
 /** The whole configuration: all settings by camelCase name, and what follows from several of them. Frozen. */
 export interface Config extends SettingValues {
+  /** The path of `BASE_URL`, `''` for none; `authPrefix` and the prefixes of `routes` begin with it. */
+  readonly basePath: string
   /** What the names of all cookies begin with, behind the prefix of browsers. */
   readonly cookieWord: string
   /** The API whose audience the login asks for. */
@@ -65,7 +68,19 @@ export function loadConfig(env: Environment, files: ConfigFiles = diskFiles): Co
   const { pages, faults: pageFaults } = loadPages(values, files)
   faults.push(...routes.faults, ...accessFaults(routes.routes, values), ...pageFaults)
   if (faults.length > 0) throw new ConfigError(faults)
-  return deepFreeze({ ...values, cookieWord: cookieWordOf(values), audience, routes: routes.routes, pages })
+  return deepFreeze({
+    ...beneathBasePath(values, routes.routes),
+    cookieWord: cookieWordOf(values),
+    audience,
+    pages,
+  })
+}
+
+/** Paths as browsers see them: everything lies beneath the path of `BASE_URL`. */
+function beneathBasePath(values: SettingValues, routes: readonly RouteConfig[]) {
+  const basePath = pathOf(values.baseUrl)
+  const placed = routes.map((route) => ({ ...route, prefix: `${basePath}${route.prefix}` }))
+  return { ...values, basePath, authPrefix: `${basePath}${values.authPrefix}`, routes: placed }
 }
 
 /** Every setting as it is in effect, for `coatcheck config`; those that are missing or cannot be read are left out. */

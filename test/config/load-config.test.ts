@@ -56,11 +56,21 @@ describe('loadConfig', () => {
     }
   })
 
+  it('places everything beneath the path of BASE_URL, and the probes not', () => {
+    const config = load({ BASE_URL: 'https://app.example.com/desk/', AUTH_PREFIX: '/auth' })
+    expect(config.baseUrl.href).toBe('https://app.example.com/desk')
+    expect(config).toMatchObject({ basePath: '/desk', authPrefix: '/desk/auth' })
+    expect(config.routes.map(({ prefix }) => prefix)).toEqual(['/desk/api'])
+    expect(load()).toMatchObject({ basePath: '', authPrefix: '' })
+    for (const path of ['/livez', '/readyz/x'])
+      expect(faultyNames({ BASE_URL: `https://app.example.com${path}` })).toEqual(['BASE_URL'])
+  })
+
   it('reports everything that is wrong at once, with name and example', () => {
     const faults = faultsOf({
       ISSUER_URL: undefined,
       PORT: 'eighty',
-      BASE_URL: 'https://app.example.com/sub',
+      BASE_URL: 'https://app.example.com/s%75b',
       SESSION_SECRET: 'short',
       API_PREFIX: '/login',
       WORKERS: '2',

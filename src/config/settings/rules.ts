@@ -1,3 +1,5 @@
+import { healthEndpoints } from '../endpoints.ts'
+import { pathOf } from './kinds/address.ts'
 import type { CamelCase } from './setting.ts'
 import type { SettingValues, settings } from './settings.ts'
 
@@ -40,6 +42,11 @@ export const configRules: readonly ConfigRule[] = [
       return 'is set, and so is ROUTES_FILE; keep one of them'
     return apiUrl === undefined && routesFile === undefined ? 'is missing (or set ROUTES_FILE)' : undefined
   }),
+  rule(['BASE_URL'], ({ baseUrl }) =>
+    healthEndpoints.some((path) => path === pathOf(baseUrl) || pathOf(baseUrl).startsWith(`${path}/`))
+      ? 'has a path of the probes, which are at the root whatever BASE_URL says'
+      : undefined,
+  ),
   rule(['API_AUDIENCE', 'AUDIENCE_PARAMETER', 'ACCESS_TOKEN_FORMAT'], (values) =>
     values.apiAudience === undefined &&
     (values.audienceParameter !== 'none' || values.accessTokenFormat === 'jwt')

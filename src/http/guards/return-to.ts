@@ -9,6 +9,8 @@ const maxDecodings = 4
 /** What a return address is judged by. */
 export interface ReturnToRules {
   readonly baseUrl: URL
+  /** The path of `BASE_URL`, which every return address lies beneath; `''` for none. */
+  readonly basePath: string
   /** Lower-case paths that no navigation may return to, nor anything beneath them: proxied prefixes and our own endpoints. */
   readonly reservedPaths: readonly string[]
 }
@@ -23,6 +25,7 @@ export function resolveReturnTo(untrusted: string, rules: ReturnToRules): string
   // The scheme too: a blob: address has the origin of the page that made it.
   if (url?.origin !== rules.baseUrl.origin || url.protocol !== rules.baseUrl.protocol) return undefined
   if (url.username !== '' || url.password !== '') return undefined
+  if (!isWithin(url.pathname, rules.basePath)) return undefined
   if (!isDecodable(url.pathname) || isReservedPath(url.pathname, rules.reservedPaths)) return undefined
   const returnTo = `${url.pathname.startsWith('//') ? '/.' : ''}${url.pathname}${url.search}${url.hash}`
   return Buffer.byteLength(returnTo) > maxReturnToBytes ? undefined : returnTo

@@ -20,7 +20,7 @@ export function createLogin(context: HttpContext) {
     // Only now: pages of other sites can make a browser ask for this in many ways, and would use up what its user needs.
     limits.admitLogin(request)
     const untrusted = readQuery(request.raw.url ?? '', rules)
-    const returnTo = context.resolveReturnTo(untrusted.get('returnTo') ?? '/')
+    const returnTo = context.resolveReturnTo(untrusted.get('returnTo') ?? context.startPath)
     if (returnTo === undefined) throw new GatewayError('return_to_invalid')
     const parameters = pickLoginParameters(untrusted, options.loginParameters)
     const seenId = context.cookies.readSession(request.headers.cookie)

@@ -44,7 +44,7 @@ export function createLogoutCallback(context: HttpContext) {
       untrustedState === null
         ? found[0]
         : found.find(({ transaction }) => transaction.state === untrustedState)
-    if (match === undefined) return reply.redirect('/', 303)
+    if (match === undefined) return reply.redirect(context.startPath, 303)
     return reply
       .header('set-cookie', context.cookies.clearTransaction(match.cookieName))
       .redirect(match.transaction.returnTo, 303)

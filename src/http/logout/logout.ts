@@ -11,7 +11,7 @@ const stateBytes = 32
 /** The `returnTo` of a logout; an invalid one is ignored, because nothing must stand between a user and the end of a session. */
 export function logoutReturnTo(context: HttpContext, request: FastifyRequest): string {
   const untrusted = readQuery(request.raw.url ?? '', { names: ['returnTo'], maxBytes: maxQueryBytes })
-  return context.resolveReturnTo(untrusted.get('returnTo') ?? '/') ?? '/'
+  return context.resolveReturnTo(untrusted.get('returnTo') ?? context.startPath) ?? context.startPath
 }
 
 /**

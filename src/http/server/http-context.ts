@@ -19,6 +19,8 @@ export interface HttpContext extends GatewayServices {
   readonly errorAnswers: ErrorAnswers
   readonly logoutProofs: LogoutProofs
   readonly pages: Pages
+  /** The app's start page: where nobody said otherwise. */
+  readonly startPath: string
   readonly returnToRules: ReturnToRules
   readonly transactions: Transactions
   readonly transportHeaders: HeaderFields
@@ -29,10 +31,18 @@ export interface HttpContext extends GatewayServices {
 /** Puts together what the endpoints share. */
 export function createHttpContext(options: HttpOptions, services: GatewayServices): HttpContext {
   const paths = gatewayPaths(options.authPrefix)
-  const pages = createPages({ app: '/', login: paths.login }, options.pages)
+  const pages = createPages({ app: `${options.basePath}/`, login: paths.login }, options.pages)
   const transport = transportHeaders(options)
-  const returnToRules = { baseUrl: options.baseUrl, reservedPaths: reservedPaths(options) }
-  const owner = JSON.stringify([services.provider.issuer, options.clientId, options.baseUrl.origin])
+  const returnToRules = {
+    baseUrl: options.baseUrl,
+    basePath: options.basePath,
+    reservedPaths: reservedPaths(options),
+  }
+  const owner = JSON.stringify([
+    services.provider.issuer,
+    options.clientId,
+    `${options.baseUrl.origin}${options.basePath}`,
+  ])
   return {
     ...services,
     options,
@@ -46,6 +56,7 @@ export function createHttpContext(options: HttpOptions, services: GatewayService
     }),
     logoutProofs: createLogoutProofs(services.sealer, services.now),
     pages,
+    startPath: `${options.basePath}/`,
     returnToRules,
     transactions: createTransactions(services.sealer, owner, services.now),
     transportHeaders: transport,

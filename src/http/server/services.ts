@@ -27,6 +27,8 @@ export interface GatewayServices {
 /** What the settings say to the endpoints; the configuration fits. */
 export interface HttpOptions extends CookieOptions, SecurityHeaderOptions {
   readonly authPrefix: string
+  /** The path of `BASE_URL`, `''` for none. */
+  readonly basePath: string
   readonly clientId: string
   /** Seconds. */
   readonly sessionIdleTimeout: number

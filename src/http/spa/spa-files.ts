@@ -6,11 +6,14 @@ import { isNavigation } from '../answers/error-answer.ts'
 import type { NotFoundFallback } from '../answers/error-handler.ts'
 import { defaultSpaCsp, htmlReferrerPolicy } from '../answers/security-headers.ts'
 import { isReservedPath } from '../guards/return-to.ts'
+import { queryOf } from '../server/query.ts'
 
 /** What the settings say about the built app. */
 export interface SpaFilesOptions {
   /** Absolute path of the folder with `index.html`. */
   readonly spaDir: string
+  /** The path of `BASE_URL`, which the app lies beneath; `''` for none. */
+  readonly basePath: string
   /** Replaces the default policy of the app's pages. */
   readonly spaCsp: string | undefined
   /** Lower-case paths that never answer with the app: proxied prefixes and our own endpoints. */
@@ -32,8 +35,10 @@ const assetEnding =
 /** Registers the built single-page app, on the root: everything else is matched before it. */
 export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOptions): Promise<void> {
   const csp = options.spaCsp ?? defaultSpaCsp
+  redirectToStart(app, options.basePath)
   await app.register(fastifyStatic, {
     root: options.spaDir,
+    prefix: `${options.basePath}/`,
     index: startPage,
     cacheControl: false,
     // `allowedPath` decides: unlike this switch it can let `.well-known` pass.
@@ -48,21 +53,40 @@ export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOp
   })
 }
 
+/** Leads from the bare path of `BASE_URL` to the start page, whose relative addresses begin at a slash. */
+function redirectToStart(app: FastifyInstance, basePath: string): void {
+  if (basePath === '') return
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: basePath,
+    handler(request, reply) {
+      const query = queryOf(request.raw.url ?? '')
+      return reply.redirect(`${basePath}/${query === '' ? '' : `?${query}`}`, 303)
+    },
+  })
+}
+
 /** The rule by which an address that nothing answered shows the app, whose router knows it. For `installErrorHandling`. */
-export function createSpaFallback(options: Pick<SpaFilesOptions, 'reservedPaths'>): NotFoundFallback {
+export function createSpaFallback(
+  options: Pick<SpaFilesOptions, 'reservedPaths' | 'basePath'>,
+): NotFoundFallback {
   return function showApp(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
-    if (!isClientRoute(request, options.reservedPaths)) return undefined
+    if (!isClientRoute(request, options)) return undefined
     return reply.code(200).sendFile(startPage)
   }
 }
 
-function isClientRoute(request: FastifyRequest, reservedPaths: readonly string[]): boolean {
+function isClientRoute(
+  request: FastifyRequest,
+  { basePath, reservedPaths }: Pick<SpaFilesOptions, 'reservedPaths' | 'basePath'>,
+): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false
   if (!isNavigation(request.headers)) return false
   const untrustedPath = (request.raw.url ?? '').split('?', 1)[0] ?? ''
   return (
+    untrustedPath.startsWith(`${basePath}/`) &&
     !isReservedPath(untrustedPath, reservedPaths) &&
-    !isHidden(untrustedPath) &&
+    !isHidden(untrustedPath.slice(basePath.length)) &&
     !assetEnding.test(untrustedPath)
   )
 }

@@ -10,6 +10,8 @@ export interface SpaDevOptions {
   readonly spaUrl: URL | undefined
   /** Replaces the default policy of the app's pages. */
   readonly spaCsp: string | undefined
+  /** The path of `BASE_URL`, `''` for none. */
+  readonly basePath: string
 }
 
 /** A development server compiles before it answers, milliseconds. */
@@ -33,8 +35,8 @@ export function createSpaDevRoute(
   services: RouteServices,
 ): ProxyRoute {
   const config: RouteConfig = {
-    prefix: '',
-    upstream: spaUrl,
+    prefix: options.basePath,
+    upstream: beneath(spaUrl, options.basePath),
     auth: 'none',
     audience: undefined,
     access: plainAccess,
@@ -59,6 +61,11 @@ export function createSpaDevRoute(
     documentHeaders: pageHeaders(options),
     isApp: true,
   })
+}
+
+/** A development server is told its base path itself and expects it in every address. */
+function beneath(spaUrl: URL, basePath: string): URL {
+  return basePath === '' ? spaUrl : new URL(`${spaUrl.pathname.replace(/\/$/, '')}${basePath}`, spaUrl)
 }
 
 /** What the app's pages get when they are served from files, so that a policy that breaks them is met in development. */

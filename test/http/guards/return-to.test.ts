@@ -4,6 +4,7 @@ import { resolveReturnTo } from '../../../src/http/guards/return-to.ts'
 
 const rules = {
   baseUrl: new URL('https://app.example.com'),
+  basePath: '',
   reservedPaths: ['/api', '/v2/data', '/login', '/logout', '/callback', '/session', '/sessions', '/livez'],
 }
 const resolve = (untrusted: string) => resolveReturnTo(untrusted, rules)

@@ -66,6 +66,7 @@ const defaults: HttpOptions = {
   baseUrl: new URL('https://app.example.com'),
   hsts: 'max-age=31536000',
   authPrefix: '',
+  basePath: '',
   cookieWord: 'coatcheck',
   clientId: 'client-1',
   sessionCookiePersistent: false,

@@ -185,6 +185,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
       routes: options.routes,
       baseUrl,
       authPrefix: '',
+      basePath: '',
       hsts: 'max-age=31536000',
       sessionIdleTimeout: options.idleTimeoutSeconds ?? 1_800,
       sessionMaxLifetime: 36_000,

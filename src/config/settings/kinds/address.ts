@@ -46,13 +46,24 @@ export const issuer: Parser<string> = (untrusted) => {
   return untrusted
 }
 
-/** An origin: scheme, host and port. */
-export const origin: Parser<URL> = (untrusted) => {
+/** Where browsers find a gateway: scheme, host, port, and perhaps a path, which is kept without a slash at its end. */
+export const publicUrl: Parser<URL> = (untrusted) => {
   const url = parseUrl(untrusted, ['https:', 'http:'])
   refuseExtras(url)
   refusePlainHttp(url)
-  if (url.pathname !== '/') throw new ValueFault('must be an origin only: scheme, host and port, no path')
+  const path = url.pathname.replace(/\/$/, '')
+  // As it is written too: the parser resolves dot segments, and takes a backslash for a slash.
+  const written = /^[^/]+\/\/[^/]*(.*)$/.exec(untrusted)?.[1]?.replace(/\/$/, '')
+  if (written !== path || (path !== '' && !isPlainPath(path))) {
+    throw new ValueFault('must have no path, or one of plain segments: letters, digits, - . _ and ~')
+  }
+  url.pathname = path
   return url
+}
+
+/** The path of {@link publicUrl}, `''` for none. */
+export function pathOf(url: URL): string {
+  return url.pathname.replace(/\/$/, '')
 }
 
 /** The base URL of an upstream; plain http is allowed, because it is the operator's own network. */
@@ -127,13 +138,17 @@ export const listenHost: Parser<string> = (untrusted) => {
 export const pathPrefix: Parser<string> = (untrusted) => {
   if (!untrusted.startsWith('/')) throw new ValueFault('must begin with a slash')
   if (untrusted.endsWith('/')) throw new ValueFault('must not end in a slash, and cannot be / alone')
-  const segments = untrusted.slice(1).split('/')
-  if (
-    segments.some((segment) => !/^[A-Za-z0-9._~-]+$/.test(segment) || segment === '.' || segment === '..')
-  ) {
+  if (!isPlainPath(untrusted)) {
     throw new ValueFault('must be plain segments of letters, digits, - . _ and ~; no wildcards, no escapes')
   }
   return untrusted
+}
+
+function isPlainPath(path: string): boolean {
+  const segments = path.slice(1).split('/')
+  return segments.every(
+    (segment) => /^[A-Za-z0-9._~-]+$/.test(segment) && segment !== '.' && segment !== '..',
+  )
 }
 
 /** A path prefix, or nothing, which may be written as `/`. */

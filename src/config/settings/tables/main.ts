@@ -1,4 +1,4 @@
-import { issuer, origin, upstreamUrl } from '../kinds/address.ts'
+import { issuer, publicUrl, upstreamUrl } from '../kinds/address.ts'
 import { secretText, sessionSecrets } from '../kinds/secret.ts'
 import { listOf, text } from '../kinds/values.ts'
 import { optional, required } from '../setting.ts'
@@ -33,8 +33,8 @@ export const mainSettings = {
       example: 'http://localhost:8080/v1',
       mistakenFor: ['UPSTREAM', 'UPSTREAM_URL', 'BACKEND_URL'],
     }),
-    BASE_URL: required(origin, {
-      doc: 'The origin under which browsers reach this gateway. It alone decides redirect URIs, cookie names and `Secure`; `Host` and `X-Forwarded-*` decide nothing. https, unless the host is loopback.',
+    BASE_URL: required(publicUrl, {
+      doc: 'Where browsers reach this gateway: an origin, or an origin and a path that everything then lies beneath. It alone decides redirect URIs, cookie names and `Secure`; `Host` and `X-Forwarded-*` decide nothing. https, unless the host is loopback.',
       example: 'https://app.example.com',
       mistakenFor: ['PUBLIC_URL', 'APP_URL', 'ORIGIN'],
     }),
