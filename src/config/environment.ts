@@ -40,7 +40,7 @@ export function readSetting(
   env: Environment,
   files: ConfigFiles,
 ): SettingText | ConfigFault {
-  const direct = textOf(env, name)
+  const direct = (setting.alsoAs === undefined ? undefined : textOf(env, setting.alsoAs)) ?? textOf(env, name)
   const path = hasFileForm(setting) ? textOf(env, `${name}_FILE`) : undefined
   if (direct !== undefined && path !== undefined) {
     return settingFault(name, setting, `is set, and so is ${name}_FILE; keep one of them`)

@@ -14,12 +14,17 @@ function nearlyMatches(name: string, settingName: string): boolean {
   return editDistance(name, settingName, limit) <= limit
 }
 
-const knownNames: readonly string[] = settingRows.flatMap(([name, setting]) =>
-  hasFileForm(setting) ? [name, `${name}_FILE`] : [name],
-)
+const knownNames: readonly string[] = settingRows.flatMap(([name, setting]) => [
+  name,
+  ...(hasFileForm(setting) ? [`${name}_FILE`] : []),
+  ...(setting.alsoAs === undefined ? [] : [setting.alsoAs]),
+])
+
+/** Variables of other programs that only look like ours. */
+const namesOfOthers: ReadonlySet<string> = new Set(['FTP_PROXY', 'ALL_PROXY'])
 
 function intendedName(name: string): string | undefined {
-  if (knownNames.includes(name)) return undefined
+  if (knownNames.includes(name) || namesOfOthers.has(name.toUpperCase())) return undefined
   const mistaken = settingRows.find(([, setting]) => setting.mistakenFor?.includes(name))
   return mistaken?.[0] ?? knownNames.find((known) => nearlyMatches(name, known))
 }

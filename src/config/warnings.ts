@@ -1,3 +1,4 @@
+import { isLoopback } from './settings/kinds/address.ts'
 import type { SettingValues } from './settings/settings.ts'
 
 /** Fewer different characters than this mean that nobody drew them at random: random hexadecimal has more. */
@@ -8,9 +9,18 @@ const leastDifferentCharacters = 8
  *
  * @param values a valid configuration
  */
-export function configWarnings({ sessionSecret }: Pick<SettingValues, 'sessionSecret'>): readonly string[] {
+export function configWarnings({
+  sessionSecret,
+  providerAddress,
+}: Pick<SettingValues, 'sessionSecret' | 'providerAddress'>): readonly string[] {
   const isWeak = sessionSecret.some((secret) => new Set(secret).size < leastDifferentCharacters)
-  return isWeak
-    ? ['SESSION_SECRET repeats too few characters to be random; make one with: coatcheck secret']
-    : []
+  const isPlain = providerAddress?.protocol === 'http:' && !isLoopback(providerAddress)
+  return [
+    ...(isWeak
+      ? ['SESSION_SECRET repeats too few characters to be random; make one with: coatcheck secret']
+      : []),
+    ...(isPlain
+      ? ['PROVIDER_ADDRESS is plain http: secrets and tokens cross that network in the clear']
+      : []),
+  ]
 }

@@ -83,7 +83,8 @@ export const gatewaySeries = {
     kind: 'histogram',
     help: 'Requests to the OpenID Provider.',
     labels: {
-      operation: '`discovery`, `keys`, `token`, `revocation`',
+      operation:
+        'the endpoint: `discovery`, `keys`, `token`, `revocation`, `userinfo`, `pushed_authorization`',
       outcome: '`2xx`, `3xx`, `4xx`, `5xx`, `error` (no answer)',
     },
   },

@@ -24,6 +24,8 @@ export interface SettingFacts<Scope extends SettingScope = SettingScope> {
   readonly fileForm?: true
   /** How a secret setting may be shown nevertheless. */
   readonly mask?: (text: string) => string
+  /** A second spelling that other programs read too; it wins where both are set. */
+  readonly alsoAs?: string
   /** Names that people write instead of ours; they are warned about. */
   readonly mistakenFor?: readonly string[]
 }

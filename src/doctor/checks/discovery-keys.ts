@@ -27,7 +27,7 @@ async function countKeys(metadata: Metadata, { config }: DoctorContext): Promise
   const url = URL.parse(textOf(metadata, 'jwks_uri') ?? '')
   if (url === null) return 'it announces no jwks_uri'
   try {
-    const { document } = await fetchJson(url, config.providerTimeout)
+    const { document } = await fetchJson(url, config)
     const keys: readonly unknown[] = Array.isArray(document?.keys) ? document.keys : []
     return keys.filter(isPublicKey).length
   } catch (error) {

@@ -1,7 +1,6 @@
-import type { Config } from '../../config/load-config.ts'
-import { createBoundedFetch } from '../../network/bounded-fetch.ts'
+import { createProviderNetwork, type ProviderNetworkOptions } from '../../network/provider-network.ts'
 import { describeTransportError } from '../../oidc/provider/provider-error.ts'
-import { noMetrics } from '../../telemetry/metrics.ts'
+import { quietTelemetry } from '../quiet-telemetry.ts'
 
 /** A discovery document as it came; nothing in it is what it should be before it was looked at. */
 export type Metadata = Readonly<Record<string, unknown>>
@@ -24,13 +23,10 @@ export function discoveryUrl(issuerUrl: string): URL {
 }
 
 /** Asks for the discovery document. */
-export async function discover(
-  { issuerUrl, providerTimeout }: Pick<Config, 'issuerUrl' | 'providerTimeout'>,
-  now: () => number,
-): Promise<Discovery> {
+export async function discover(options: ProviderNetworkOptions, now: () => number): Promise<Discovery> {
   const startedMs = now()
   try {
-    const response = await fetchJson(discoveryUrl(issuerUrl), providerTimeout)
+    const response = await fetchJson(discoveryUrl(options.issuerUrl), options)
     if (response.status !== 200) return { kind: 'not_found', status: response.status }
     const { document } = response
     if (document === undefined) return { kind: 'malformed' }
@@ -47,15 +43,17 @@ export async function discover(
  */
 export async function fetchJson(
   url: URL,
-  timeoutSeconds: number,
+  options: ProviderNetworkOptions,
 ): Promise<{
   readonly status: number
   readonly document: Metadata | undefined
   readonly headers: Headers
 }> {
-  const boundedFetch = createBoundedFetch({ metrics: noMetrics }, timeoutSeconds * 1_000)
+  const network = createProviderNetwork(options, quietTelemetry())
   const headers = { accept: 'application/json' }
-  const response = await boundedFetch(url.href, { method: 'GET', headers, body: null, redirect: 'manual' })
+  const get = network.fetch('discovery')
+  const response = await get(url.href, { method: 'GET', headers, body: null, redirect: 'manual' })
+  network.close()
   return {
     status: response.status,
     document: parseObject(await response.text()),

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { ServerMetadata } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import type { ProviderContext } from '../provider/context.ts'
 import { type ProviderHints, providerHints } from '../provider/hints.ts'
-import type { ProviderContext } from '../provider/options.ts'
 import type { LoginTransaction } from '../provider/provider.ts'
 
 const longestQuery = 8_192

@@ -5,7 +5,8 @@ import {
   randomPKCECodeVerifier,
   randomState,
 } from 'openid-client'
-import type { ProviderContext, ProviderOptions } from '../provider/options.ts'
+import type { ProviderContext } from '../provider/context.ts'
+import type { ProviderOptions } from '../provider/options.ts'
 import type { LoginRequest, LoginTransaction } from '../provider/provider.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
 

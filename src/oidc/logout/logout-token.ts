@@ -1,6 +1,7 @@
 import { decodeJwt, type JWTPayload } from 'jose'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { ProviderContext, ProviderOptions } from '../provider/options.ts'
+import type { ProviderContext } from '../provider/context.ts'
+import type { ProviderOptions } from '../provider/options.ts'
 import type { LogoutToken, NamesSession } from '../provider/provider.ts'
 import { tokenKind } from '../verification/key-set.ts'
 

@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { tokenRevocation } from 'openid-client'
+import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf, isAuth0 } from '../provider/endpoints.ts'
-import type { ProviderContext, ProviderOptions } from '../provider/options.ts'
+import type { ProviderOptions } from '../provider/options.ts'
 import type { Identity } from '../tokens/token-set.ts'
 
 /** Input of {@link endSessionUrl}. */
@@ -69,10 +70,13 @@ export async function revoke(
   if (configuration === undefined) return false
   if (endpointOf(configuration.serverMetadata(), 'revocation_endpoint', options.issuerUrl) === undefined)
     return false
-  const done = tokenRevocation(configuration, refreshToken, { token_type_hint: 'refresh_token' }).then(
-    () => true,
-    () => false,
-  )
+  const done = client
+    .endpointConfiguration('revocation')
+    .then((endpoint) => tokenRevocation(endpoint, refreshToken, { token_type_hint: 'refresh_token' }))
+    .then(
+      () => true,
+      () => false,
+    )
   const isDone = await within(done, revocationTimeoutMs)
   if (!isDone) telemetry.log.warn('a refresh token could not be revoked at the identity provider')
   return isDone

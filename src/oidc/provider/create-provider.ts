@@ -6,7 +6,8 @@ import { verifyLogoutToken } from '../logout/logout-token.ts'
 import { refresh } from '../tokens/refresh.ts'
 import { createProviderKeys } from '../verification/keys.ts'
 import { createOidcClient } from './client.ts'
-import type { ProviderContext, ProviderDependencies, ProviderOptions } from './options.ts'
+import type { ProviderContext } from './context.ts'
+import type { ProviderDependencies, ProviderOptions } from './options.ts'
 import type { Provider } from './provider.ts'
 
 /** Creates the OpenID Provider's face to the gateway, and starts discovering it in the background. */

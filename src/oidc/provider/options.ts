@@ -1,11 +1,10 @@
+import type { ProviderNetworkOptions } from '../../network/provider-network.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ClientAuthenticationOptions } from '../client-authentication/client-authentication.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
-import type { ProviderKeys } from '../verification/keys.ts'
-import type { OidcClient } from './client.ts'
 
 /** What the settings say about the provider. */
-export interface ProviderOptions extends ClientAuthenticationOptions {
+export interface ProviderOptions extends ClientAuthenticationOptions, ProviderNetworkOptions {
   /** Exactly as the provider writes it in `iss`, trailing slash included. */
   readonly issuerUrl: string
   readonly baseUrl: URL
@@ -20,8 +19,6 @@ export interface ProviderOptions extends ClientAuthenticationOptions {
   readonly tokenParameters: Readonly<Record<string, string>>
   readonly endSessionUrl: URL | undefined
   readonly userClaims: readonly string[]
-  /** Deadline of each request to the provider, seconds. */
-  readonly providerTimeout: number
 }
 
 /** What the provider's parts are handed. */
@@ -29,11 +26,4 @@ export interface ProviderDependencies {
   readonly telemetry: Telemetry
   /** The clock, epoch milliseconds. */
   readonly now: () => number
-}
-
-/** What every protocol step works with. */
-export interface ProviderContext extends ProviderDependencies {
-  readonly options: ProviderOptions
-  readonly client: OidcClient
-  readonly keys: ProviderKeys
 }

@@ -1,5 +1,5 @@
 import type { Configuration } from 'openid-client'
-import { AnswerMalformedError } from '../../network/bounded-fetch.ts'
+import { AnswerMalformedError } from '../../network/bounded-answer.ts'
 import type { OidcClient } from '../provider/client.ts'
 import type { UntrustedTokenResponse } from './token-response.ts'
 
@@ -25,8 +25,8 @@ const errorMembers = ['error', 'error_description']
  */
 export async function beginTokenExchange(client: OidcClient): Promise<TokenExchange> {
   let members: UntrustedTokenResponse = {}
-  const configuration = await client.exchangeConfiguration(async (url, init) => {
-    const response = await client.fetch(url, init)
+  const configuration = await client.endpointConfiguration('token', (fetch) => async (url, init) => {
+    const response = await fetch(url, init)
     const text = await response.text()
     const untrusted = parseObject(text)
     if (!response.ok) return refusal(untrusted, text, response)

@@ -3,7 +3,7 @@ import type { JWTPayload } from 'jose'
 import { refreshTokenGrant } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { audienceParameters } from '../login/login.ts'
-import type { ProviderContext } from '../provider/options.ts'
+import type { ProviderContext } from '../provider/context.ts'
 import type { RefreshOutcome } from '../provider/provider.ts'
 import { classifyFailure, type ProviderFailure } from '../provider/provider-error.ts'
 import {

@@ -1,5 +1,5 @@
+import type { ProviderContext } from '../provider/context.ts'
 import { providerHints } from '../provider/hints.ts'
-import type { ProviderContext } from '../provider/options.ts'
 import type { AccessTokenFault } from '../provider/provider.ts'
 import {
   type AccessTokenFacts,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { JWSHeaderParameters, JWTPayload } from 'jose'
-import type { ProviderContext } from '../provider/options.ts'
+import type { ProviderContext } from '../provider/context.ts'
 import type { Identity } from '../tokens/token-set.ts'
 import { tokenKind } from './key-set.ts'
 import type { KeyUse } from './keys.ts'

@@ -118,7 +118,7 @@ export async function loadKeys(client: OidcClient): Promise<KeySet> {
   const uri = (await client.configuration()).serverMetadata().jwks_uri
   if (uri === undefined) throw unavailable('no jwks_uri')
   try {
-    const response = await client.fetch(uri, {
+    const response = await client.fetch('keys')(uri, {
       method: 'GET',
       headers: { accept: 'application/json' },
       redirect: 'manual',

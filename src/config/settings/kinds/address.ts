@@ -73,6 +73,28 @@ export const upstreamUrl: Parser<URL> = (untrusted) => {
   return url
 }
 
+/** An origin that the operator's own network has: plain http is allowed. */
+export const internalOrigin: Parser<URL> = (untrusted) => {
+  const url = upstreamUrl(untrusted)
+  if (url.pathname !== '/') throw new ValueFault('must be an origin only: scheme, host and port, no path')
+  return url
+}
+
+/** A proxy on the way out: `http://` or `https://`, perhaps with user and password; without a scheme http is meant, as everywhere. */
+export const proxyUrl: Parser<string> = (untrusted) => {
+  const url = parseUrl(/^[a-z][a-z\d+.-]*:\/\//i.test(untrusted) ? untrusted : `http://${untrusted}`, [
+    'http:',
+    'https:',
+  ])
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    throw new ValueFault('must be scheme, host and port only')
+  return url.href
+}
+
+/** What is reached without a proxy: hosts, `.suffixes`, addresses, networks or `*`; commas or blanks between. */
+export const proxyExemptions: Parser<readonly string[]> = (untrusted) =>
+  untrusted.split(/[\s,]+/).filter((entry) => entry !== '')
+
 /** A page of the provider that the browser is sent to. */
 export const providerPageUrl: Parser<URL> = (untrusted) => {
   const url = parseUrl(untrusted, ['https:', 'http:'])
@@ -157,6 +179,12 @@ export const pathPrefixOrNone: Parser<string> = (untrusted) =>
 
 /** A path in the file system, made absolute. */
 export const filePath: Parser<string> = (untrusted) => resolve(untrusted)
+
+/** A proxy without what opens it. */
+export function maskProxyUrl(text: string): string {
+  const { protocol, username, password, host } = new URL(proxyUrl(text))
+  return `${protocol}//${username === '' && password === '' ? '' : '********@'}${host}`
+}
 
 /** A Redis URL without what opens it. Only for text that {@link redisUrl} accepts: in other text a password may stand anywhere. */
 export function maskRedisUrl(url: string): string {

@@ -1,5 +1,6 @@
-import { providerPageUrl } from '../kinds/address.ts'
+import { internalOrigin, providerPageUrl } from '../kinds/address.ts'
 import { loginParameter, queryParameters } from '../kinds/parameters.ts'
+import { certificatePem } from '../kinds/secret.ts'
 import { claimName, listOf, listOrNone, oneOf, openidScope, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
@@ -50,6 +51,16 @@ export const providerSettings = {
     USER_CLAIMS: withDefault(listOf(claimName), 'sub,name,email,picture', {
       doc: 'The claims of the ID token that `/session` shows to the page.',
       example: 'sub,name,email,picture,https://example.com/roles',
+    }),
+    PROVIDER_ADDRESS: optional(internalOrigin, {
+      doc: 'An origin under which the gateway, and only it, reaches the provider: metadata, keys, tokens and all else that no browser asks for are fetched there, with the public host in `X-Forwarded-Host` and `X-Forwarded-Proto`. Browsers go to `ISSUER_URL`, which the provider must call itself.',
+      example: 'http://keycloak:8080',
+    }),
+    PROVIDER_CA: optional(certificatePem, {
+      doc: "Certificate authorities trusted for the provider, instead of the system's. Certificates are always verified.",
+      example: '/etc/coatcheck/provider-ca.pem',
+      unit: 'PEM text',
+      fileForm: true,
     }),
     PROVIDER_TIMEOUT: withDefault(wholeNumber(1, longestProviderTimeoutSeconds), '5', {
       doc: 'How long one request to the provider may take.',

@@ -1,4 +1,4 @@
-import { listenHost, trustedNetwork } from '../kinds/address.ts'
+import { listenHost, maskProxyUrl, proxyExemptions, proxyUrl, trustedNetwork } from '../kinds/address.ts'
 import { listOrNone, oneOf, onOff, port, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
@@ -34,6 +34,25 @@ export const serverSettings = {
       scope: 'process',
       doc: 'Addresses or CIDR networks of the proxies in front whose `X-Forwarded-For` is believed.',
       example: '10.0.0.0/8,192.168.1.7',
+    }),
+    HTTPS_PROXY: optional(proxyUrl, {
+      doc: 'The proxy through which a provider with https is reached, always by a tunnel (CONNECT). Never used for loopback, nor for `PROVIDER_ADDRESS`. Also read as `https_proxy`.',
+      example: 'http://proxy.example.com:3128',
+      secret: true,
+      mask: maskProxyUrl,
+      alsoAs: 'https_proxy',
+    }),
+    HTTP_PROXY: optional(proxyUrl, {
+      doc: 'The same for plain http. Also read as `http_proxy`.',
+      example: 'http://proxy.example.com:3128',
+      secret: true,
+      mask: maskProxyUrl,
+      alsoAs: 'http_proxy',
+    }),
+    NO_PROXY: optional(proxyExemptions, {
+      doc: 'What is reached without a proxy: hosts with all beneath them, `host:port`, addresses, CIDR networks, or `*`; separated by commas. Also read as `no_proxy`.',
+      example: 'localhost,.internal.example.com,10.0.0.0/8',
+      alsoAs: 'no_proxy',
     }),
     RATE_LIMIT: withDefault(onOff, 'on', {
       doc: 'Whether requests are limited per address, session and user; `docs/operations.md` has the numbers. By address only where `TRUST_PROXY` lets addresses be told apart.',

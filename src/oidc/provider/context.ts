@@ -1,0 +1,10 @@
+import type { ProviderKeys } from '../verification/keys.ts'
+import type { OidcClient } from './client.ts'
+import type { ProviderDependencies, ProviderOptions } from './options.ts'
+
+/** What every protocol step works with. */
+export interface ProviderContext extends ProviderDependencies {
+  readonly options: ProviderOptions
+  readonly client: OidcClient
+  readonly keys: ProviderKeys
+}

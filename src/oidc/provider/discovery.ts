@@ -1,0 +1,95 @@
+import {
+  allowInsecureRequests,
+  type ClientAuth,
+  Configuration,
+  type CustomFetch,
+  customFetch,
+  discovery,
+  type ServerMetadata,
+} from 'openid-client'
+import { publicAddress } from '../../network/provider-address.ts'
+import { endpointOf } from './endpoints.ts'
+import type { ProviderOptions } from './options.ts'
+import { announcedIssuer } from './provider-error.ts'
+
+/** The metadata cannot be used. Its message is safe to show to the operator. */
+export class MetadataError extends Error {
+  override readonly name = 'MetadataError'
+}
+
+/**
+ * Asks for the provider's metadata (OpenID Connect Discovery 1.0 section 4), and looks at them before they are believed.
+ *
+ * @throws MetadataError, whatever the OpenID library throws
+ */
+export async function discoverOnce(
+  options: ProviderOptions,
+  apply: ClientAuth,
+  fetch: CustomFetch,
+): Promise<Configuration> {
+  const found = await discovery(
+    new URL(options.issuerUrl),
+    options.clientId,
+    { client_secret: options.clientSecret },
+    apply,
+    {
+      timeout: options.providerTimeout,
+      [customFetch]: fetch,
+      ...(isInsecure(options) ? { execute: [allowInsecureRequests] } : {}),
+    },
+  ).catch((error: unknown) => {
+    const announced = announcedIssuer(error)
+    throw announced === undefined ? error : issuerError(announced, options.issuerUrl)
+  })
+  const metadata = withPublicAddresses(found.serverMetadata(), options)
+  if (metadata.issuer !== options.issuerUrl) throw issuerError(metadata.issuer, options.issuerUrl)
+  expectSafeEndpoints(metadata, options)
+  return configurationOf(metadata, options, apply, fetch)
+}
+
+/** A configuration of the OpenID library that sends its requests through `fetch`. */
+export function configurationOf(
+  metadata: ServerMetadata,
+  options: ProviderOptions,
+  apply: ClientAuth,
+  fetch: CustomFetch,
+): Configuration {
+  const { clientId, clientSecret, providerTimeout } = options
+  const configuration = new Configuration(metadata, clientId, { client_secret: clientSecret }, apply)
+  configuration.timeout = providerTimeout
+  configuration[customFetch] = fetch
+  if (isInsecure(options)) allowInsecureRequests(configuration)
+  return configuration
+}
+
+/** The settings allow http for loopback only. */
+function isInsecure({ issuerUrl }: ProviderOptions): boolean {
+  return new URL(issuerUrl).protocol === 'http:'
+}
+
+/**
+ * What a provider announces at `PROVIDER_ADDRESS`, because it was asked there, becomes its public address: browsers go there, a proof names
+ * it, and our own calls are led back.
+ */
+function withPublicAddresses(metadata: ServerMetadata, options: ProviderOptions): ServerMetadata {
+  if (options.providerAddress === undefined) return metadata
+  const places = Object.entries(metadata).flatMap(([name, value]: [string, unknown]) => {
+    const url = /_(?:endpoint|uri)$/.test(name) && typeof value === 'string' ? URL.parse(value) : null
+    return url === null ? [] : [[name, publicAddress(url, options).href] as const]
+  })
+  return { ...metadata, ...Object.fromEntries(places) }
+}
+
+/** Discovery section 4.3 and RFC 9207 compare issuers as plain strings, so a slash too many fails every login later. */
+function issuerError(found: string, configured: string): MetadataError {
+  const hint =
+    found.replace(/\/$/, '') === configured.replace(/\/$/, '') ? '; only the trailing slash differs' : ''
+  return new MetadataError(`ISSUER_URL must be exactly what the provider calls itself: ${found}${hint}`)
+}
+
+function expectSafeEndpoints(metadata: ServerMetadata, { issuerUrl }: ProviderOptions): void {
+  for (const name of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const) {
+    if (endpointOf(metadata, name, issuerUrl) === undefined)
+      throw new MetadataError(`the provider's metadata has no ${name} with https`)
+  }
+}

@@ -1,0 +1,105 @@
+import type { Configuration } from 'openid-client'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import { MetadataError } from './discovery.ts'
+import type { ProviderDependencies, ProviderOptions } from './options.ts'
+import { describeTransportError } from './provider-error.ts'
+
+/** The provider's metadata as they were last found, looked at again now and then. */
+export interface MetadataWatch {
+  /**
+   * The discovered configuration; waits for the attempt under way.
+   * @throws GatewayError `provider_unavailable`
+   */
+  configuration(): Promise<Configuration>
+  /** The discovered configuration, if there is one; makes no request. */
+  current(): Configuration | undefined
+  status(): { readonly ready: boolean; readonly reason: string | undefined }
+  /** Looks at once, unless that was just done. Never rejects. */
+  lookAgain(): Promise<void>
+  close(): void
+}
+
+const firstRetryMs = 1_000
+const longestRetryMs = 10_000
+/** Metadata changes rarely; a copy an hour old is still good. */
+const rediscoverMs = 3_600_000
+/** A provider that is down, or an endpoint that does not exist, must not make a storm of requests; milliseconds. */
+const suspicionCooldownMs = 30_000
+
+/**
+ * Starts looking in the background.
+ *
+ * @param discover one attempt
+ */
+export function createMetadataWatch(
+  discover: () => Promise<Configuration>,
+  { issuerUrl, providerAddress }: ProviderOptions,
+  { telemetry: { log }, now }: ProviderDependencies,
+): MetadataWatch {
+  let current: Configuration | undefined
+  let problem: string | undefined = 'discovery has not finished yet'
+  let attempt: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let failures = 0
+  let suspectedAtMs = Number.NEGATIVE_INFINITY
+  let isClosed = false
+
+  function schedule(delayMs: number): void {
+    if (isClosed) return
+    clearTimeout(timer)
+    timer = setTimeout(() => void tryOnce(), delayMs).unref()
+  }
+
+  function onFailure(error: unknown): void {
+    const reason = error instanceof MetadataError ? error.message : describeTransportError(error)
+    const host = (providerAddress ?? new URL(issuerUrl)).host
+    const advice =
+      'the identity provider cannot be discovered: compare ISSUER_URL, coatcheck doctor says more'
+    if (reason !== problem) log.warn({ reason, issuer: issuerUrl, host }, advice)
+    problem = reason
+    const waitMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures)
+    failures = Math.min(failures + 1, 10)
+    schedule(waitMs * (0.75 + Math.random() / 2))
+  }
+
+  async function look(): Promise<void> {
+    try {
+      current = await discover()
+      if (problem !== undefined) log.info({ issuer: issuerUrl }, 'the identity provider is discovered')
+      problem = undefined
+      failures = 0
+      schedule(rediscoverMs)
+    } catch (error) {
+      onFailure(error)
+    }
+  }
+
+  /** One attempt at a time, whoever asks. */
+  function tryOnce(): Promise<void> {
+    attempt ??= look().finally(() => {
+      attempt = undefined
+    })
+    return attempt
+  }
+
+  void tryOnce()
+  return {
+    async configuration() {
+      if (current === undefined) await tryOnce()
+      if (current !== undefined) return current
+      throw new GatewayError('provider_unavailable', { context: { reason: problem } })
+    },
+    current: () => current,
+    status: () => ({ ready: current !== undefined, reason: current === undefined ? problem : undefined }),
+    async lookAgain() {
+      if (attempt !== undefined) return attempt
+      if (isClosed || now() - suspectedAtMs < suspicionCooldownMs) return
+      suspectedAtMs = now()
+      await tryOnce()
+    },
+    close() {
+      isClosed = true
+      clearTimeout(timer)
+    },
+  }
+}
