@@ -6,6 +6,7 @@ import {
   WWWAuthenticateChallengeError,
 } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { failureCode } from '../../network/failure-code.ts'
 
 /** What a failed exchange with the provider means. The only place that knows the OpenID library's classes. */
 export type ProviderFailure =
@@ -129,10 +130,7 @@ const longestIssuer = 256
 
 /** What went wrong with the connection, for the operator's log; never an address. */
 export function describeTransportError(error: unknown): string {
-  const failure = classifyFailure(error)
-  const cause = error instanceof Error ? (error.cause ?? error) : error
-  const code = codeOf(cause)
-  return code === 'unknown' ? failure.error : code
+  return failureCode(error) ?? classifyFailure(error).error
 }
 
 /** The failure of a login as the gateway's error. */
