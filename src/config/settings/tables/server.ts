@@ -36,6 +36,7 @@ export const serverSettings = {
       example: '10.0.0.0/8,192.168.1.7',
     }),
     HTTPS_PROXY: optional(proxyUrl, {
+      scope: 'process',
       doc: 'The proxy through which a provider with https is reached, always by a tunnel (CONNECT). Never used for loopback, nor for `PROVIDER_ADDRESS`. Also read as `https_proxy`.',
       example: 'http://proxy.example.com:3128',
       secret: true,
@@ -43,6 +44,7 @@ export const serverSettings = {
       alsoAs: 'https_proxy',
     }),
     HTTP_PROXY: optional(proxyUrl, {
+      scope: 'process',
       doc: 'The same for plain http. Also read as `http_proxy`.',
       example: 'http://proxy.example.com:3128',
       secret: true,
@@ -50,6 +52,7 @@ export const serverSettings = {
       alsoAs: 'http_proxy',
     }),
     NO_PROXY: optional(proxyExemptions, {
+      scope: 'process',
       doc: 'What is reached without a proxy: hosts with all beneath them, `host:port`, addresses, CIDR networks, or `*`; separated by commas. Also read as `no_proxy`.',
       example: 'localhost,.internal.example.com,10.0.0.0/8',
       alsoAs: 'no_proxy',
