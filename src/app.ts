@@ -108,7 +108,7 @@ function labelsOf({ routes }: Config, { paths }: HttpContext): ReadonlyMap<strin
 /** Run once no request is under way any more. */
 function closeWith(app: FastifyInstance, { context, accessTokens, store, telemetry }: Services): void {
   app.addHook('onClose', async () => {
-    await accessTokens.drained()
+    await Promise.all([accessTokens.drained(), context.sessions.drained()])
     await Promise.all([context.provider.close(), store.close(), telemetry.tracing?.close()])
   })
 }

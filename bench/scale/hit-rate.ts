@@ -3,7 +3,7 @@
  * `node bench/scale/hit-rate.ts` prints a table.
  */
 import { randomBytes } from 'node:crypto'
-import { createSessionCache } from '../../src/session/lifecycle/cache.ts'
+import { createCacheRoom, createSessionCache } from '../../src/session/lifecycle/cache.ts'
 import { createLookup } from '../../src/session/lifecycle/lookup.ts'
 import type { SessionView } from '../../src/session/record/session.ts'
 import { noMetrics } from '../../src/telemetry/metrics.ts'
@@ -36,7 +36,7 @@ async function hitRate(size: number, pick: () => number): Promise<number> {
     reads += 1
     return viewOf(h)
   }
-  const cache = createSessionCache(size, { changes, now })
+  const cache = createSessionCache(createCacheRoom(size), { changes, now })
   const lookup = createLookup({ cache, readView, limits, metrics: noMetrics, now })
   for (let turn = 0; turn < requestsPerSecond * seconds; turn += 1) {
     await lookup.find(ids[pick()] ?? '')

@@ -1,7 +1,6 @@
 import type { Config } from '../config/load-config.ts'
 import { usesRedis } from '../config/settings/rules.ts'
 import { createSealer } from '../sealing/sealer.ts'
-import { createEnd } from '../session/lifecycle/end.ts'
 import { createOperatorSessions, type OperatorSessions } from '../session/lifecycle/operator.ts'
 import { createSessionRecords } from '../session/record/records.ts'
 import { becomesReady } from '../session/store/ready.ts'
@@ -42,14 +41,6 @@ export async function openSessions(config: Config): Promise<OpenedSessions> {
     { ...config, sessionCache: false },
     { store, sealer, telemetry, now: Date.now },
   )
-  const { end } = createEnd({ records, store, sealer })
-  const sessions = createOperatorSessions({
-    records,
-    store,
-    sealer,
-    end,
-    issuer: config.issuerUrl,
-    now: Date.now,
-  })
+  const sessions = createOperatorSessions({ records, store, issuer: config.issuerUrl, now: Date.now })
   return { sessions, close: () => store.close() }
 }

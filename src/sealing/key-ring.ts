@@ -14,18 +14,22 @@ export interface SecretKeys {
   readonly mac: Readonly<Record<MacPurpose, KeyObject>>
 }
 
-function derive(secret: string, label: string, bytes: number): Buffer {
+type Derive = (label: string, bytes: number) => Buffer
+
+function derivation(secret: string, frontend: string | undefined): Derive {
+  // Labels of the unnamed frontend have no @, so that no two frontends ever share one.
+  const prefix = frontend === undefined ? 'coatcheck/1/' : `coatcheck/1/@${frontend}/`
   // The secret is random and long (its parser insists), so HKDF needs no salt (RFC 5869 section 3.1).
-  return Buffer.from(hkdfSync('sha256', secret, '', `coatcheck/1/${label}`, bytes))
+  return (label, bytes) => Buffer.from(hkdfSync('sha256', secret, '', `${prefix}${label}`, bytes))
 }
 
 function deriveEach<Purpose extends string>(
-  secret: string,
+  derive: Derive,
   kind: string,
   purposes: readonly Purpose[],
 ): Readonly<Record<Purpose, KeyObject>> {
   const entries = purposes.map((purpose) => {
-    const key = createSecretKey(derive(secret, `${kind}/${purpose}`, keyBytes))
+    const key = createSecretKey(derive(`${kind}/${purpose}`, keyBytes))
     return [purpose, key] as const
   })
   return Object.fromEntries(entries) as Record<Purpose, KeyObject>
@@ -34,11 +38,14 @@ function deriveEach<Purpose extends string>(
 /**
  * Derives the keys of a secret with HKDF-SHA-256 (RFC 5869). KeyObjects rather than bytes: with bytes every single use on
  * Node 24 costs several times as much.
+ *
+ * @param frontend its name; what one frontend has sealed or authenticated is nothing at another with the same secret
  */
-export function deriveKeys(secret: string): SecretKeys {
+export function deriveKeys(secret: string, frontend: string | undefined): SecretKeys {
+  const derive = derivation(secret, frontend)
   return {
-    keyId: derive(secret, 'key-id', keyIdBytes),
-    seal: deriveEach(secret, 'seal', sealPurposes),
-    mac: deriveEach(secret, 'mac', macPurposes),
+    keyId: derive('key-id', keyIdBytes),
+    seal: deriveEach(derive, 'seal', sealPurposes),
+    mac: deriveEach(derive, 'mac', macPurposes),
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What bytes are sealed for. Each purpose has keys of its own, so that nothing sealed for one can be presented as another.
  */
-export const sealPurposes = ['record', 'facts', 'login-transaction', 'logout-transaction'] as const
+export const sealPurposes = ['record', 'facts', 'login-transaction', 'logout-transaction', 'listing'] as const
 
 /** One of {@link sealPurposes}. */
 export type SealPurpose = (typeof sealPurposes)[number]

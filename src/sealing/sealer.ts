@@ -47,9 +47,10 @@ function holderKey(keys: SecretKeys, purpose: SealPurpose, holderSecret: string)
  * Derives all keys, once.
  *
  * @param secrets `SESSION_SECRET`: the first seals, all open; at least one
+ * @param frontend its name in `FRONTENDS_FILE`; `undefined` without one
  */
-export function createSealer(secrets: readonly string[]): Sealer {
-  const [current, ...older] = secrets.map(deriveKeys)
+export function createSealer(secrets: readonly string[], frontend?: string): Sealer {
+  const [current, ...older] = secrets.map((secret) => deriveKeys(secret, frontend))
   if (current === undefined) throw new TypeError('a sealer needs at least one secret')
   const ring = [current, ...older]
 

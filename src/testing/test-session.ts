@@ -139,7 +139,7 @@ async function begin(config: Config, store: SessionStore, login: CompletedLogin)
   const options = { ...config, sessionCache: false }
   const records = createSessionRecords(options, { store, sealer, telemetry, now: Date.now })
   const provider = { revoke: async () => true }
-  const { begin: beginSession } = createBegin({ records, store, sealer, provider, now: Date.now })
+  const { begin: beginSession } = createBegin({ records, store, provider, now: Date.now })
   const id = newSessionId()
   const begun = await beginSession({
     id,

@@ -45,7 +45,9 @@ describe('on a Cluster, the store', () => {
     await store.create(living, newRow(), 60_000)
     for (const h of hs) await store.addToIndex(index, { h, issuedAtSeconds: 1 }, 60_000)
     const last = hs.at(-1)
-    expect(new Set((await store.readIndex(index)).map(({ h }) => h))).toEqual(new Set([living, last]))
+    expect(new Set((await store.readIndex(index, { offset: 0, count: 1_000 })).map(({ h }) => h))).toEqual(
+      new Set([living, last]),
+    )
   })
 
   it('hears changes at every master', async () => {

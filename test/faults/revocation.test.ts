@@ -3,7 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { hashSessionId, sessionKey } from '../../src/session/record/keys.ts'
+import { hashSessionId } from '../../src/session/record/keys.ts'
+import { createStoreKeys } from '../../src/session/store/keys.ts'
 import { openExchange } from '../support/exchange.ts'
 import { callStatus, feedFates, fromOurPage, lateness, startLoad } from '../support/revocation.ts'
 import { type ScriptedPair, startScriptedPair } from '../support/scripted-pair.ts'
@@ -84,7 +85,7 @@ async function openSocket(cookie: string): Promise<WebSocket> {
 }
 
 /** The key of a session, by its cookie. */
-const keyOf = (cookie: string): string => sessionKey(hashSessionId(cookie.split('=')[1] ?? ''))
+const keyOf = (cookie: string): string => createStoreKeys().session(hashSessionId(cookie.split('=')[1] ?? ''))
 
 test('a gateway that slept through the end of a session, and lost its feed, serves nothing of it when it wakes', async () => {
   const cookie = await pair.signIn(0)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hashSessionId, sessionKey } from '../../src/session/record/keys.ts'
+import { hashSessionId } from '../../src/session/record/keys.ts'
+import { createStoreKeys } from '../../src/session/store/keys.ts'
 import { eventually } from './eventually.ts'
 import { fromOurPage } from './revocation.ts'
 import type { ScriptedPair, Side } from './scripted-pair.ts'
@@ -142,7 +143,7 @@ export class Chaos {
   /** In one of the ways there are, repeated until it is confirmed. */
   async #end(cookie: string, sid: string): Promise<void> {
     const { client, provider } = this.#pair
-    const key = sessionKey(hashSessionId(cookie.split('=')[1] ?? ''))
+    const key = createStoreKeys().session(hashSessionId(cookie.split('=')[1] ?? ''))
     const token = await provider.logoutToken({ sid, sub: undefined, iat: Math.floor(Date.now() / 1_000) + 1 })
     const asOurs = { ...fromOurPage, cookie, accept: 'application/json' }
     const ways: readonly (() => Promise<number>)[] = [

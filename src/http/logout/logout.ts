@@ -43,8 +43,7 @@ export async function logOut(
  * provider confirmed the latter; `undefined`: there was nothing to revoke.
  */
 export async function endSession(context: HttpContext, session: OpenSession): Promise<boolean | undefined> {
-  await context.sessions.endOpened(session)
-  const { refreshToken } = session.record.tokens
+  const { refreshToken } = await context.sessions.endOpened(session)
   return refreshToken === undefined ? undefined : context.provider.revoke(refreshToken)
 }
 

@@ -1,4 +1,4 @@
-import type { AccessToken, ApiAudience, Identity } from '../tokens/token-set.ts'
+import type { AccessToken, ApiAudience, Identity, TokenBinding } from '../tokens/token-set.ts'
 
 /** What `/login` remembers of an attempt until its callback; sealed into a cookie of its own. */
 export interface LoginTransaction {
@@ -32,6 +32,10 @@ export interface CompletedLogin {
   readonly accessToken: AccessToken
   /** `session_expiry` of the ID token, epoch seconds, caps the session. */
   readonly sessionExpirySeconds: number | undefined
+  /** What the tokens are bound to; absent: nothing. */
+  readonly binding?: TokenBinding
+  /** The step-up demand that this login was to meet, to be known when it is made again. */
+  readonly lastDemand?: string
 }
 
 /** Why a well-formed access token cannot be used; {@link AccessTokenFault.remedy} is in the provider's own words. */
@@ -59,6 +63,8 @@ export type RefreshOutcome =
       /** The pinned identity with refreshed claims merged in. */
       readonly identity: Identity
       readonly sessionExpirySeconds: number | undefined
+      /** What the new tokens are bound to, where that has changed. */
+      readonly binding?: TokenBinding
     }
   /** Good answer, but the access token is opaque, encrypted or for another audience: keep the rotated refresh token, send nothing upstream. */
   | {

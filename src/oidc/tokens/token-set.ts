@@ -5,6 +5,10 @@ export interface AccessToken {
   readonly obtainedAtMs: number
   /** When it expires, epoch milliseconds of this node. */
   readonly expiresAtMs: number
+  /** Claims of the token after its signature was verified; absent unless somebody reads them. */
+  readonly claims?: Readonly<Record<string, unknown>>
+  /** Thumbprint of the key or certificate without which it is worth nothing (`cnf`); absent: a bearer token. */
+  readonly boundTo?: string
 }
 
 /**
@@ -21,6 +25,13 @@ export interface ApiAudience {
   /** Scope to ask for on refresh, when the route narrows or widens it. */
   readonly scope: string | undefined
 }
+
+/** What the tokens of a session are bound to. */
+export type TokenBinding =
+  /** The session's own private key (RFC 9449), a JWK. */
+  | { readonly kind: 'dpop'; readonly privateJwk: Readonly<Record<string, unknown>> }
+  /** The client certificate of this SHA-256 thumbprint (RFC 8705). */
+  | { readonly kind: 'mtls'; readonly certificateThumbprint: string }
 
 /** Who signed in: the pinned facts of the ID token. Claims that a refreshed ID token lacks are kept. */
 export interface Identity {
@@ -42,6 +53,8 @@ export interface TokenSet {
   readonly refreshToken: string | undefined
   /** Access tokens by {@link ApiAudience.key}. */
   readonly access: Readonly<Record<string, AccessToken>>
+  /** Absent: bearer tokens. */
+  readonly binding?: TokenBinding
 }
 
 /**

@@ -1,8 +1,7 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { CompletedLogin, Provider } from '../../oidc/provider/provider.ts'
 import { type Identity, usableUntilMs } from '../../oidc/tokens/token-set.ts'
-import type { Sealer } from '../../sealing/sealer.ts'
-import { hashSessionId, hashState, providerSessionTombstoneKey, subjectTombstoneKey } from '../record/keys.ts'
+import { hashSessionId, hashState } from '../record/keys.ts'
 import type { SessionRecords } from '../record/records.ts'
 import type { SessionRecord } from '../record/session.ts'
 import type { SessionStore } from '../store/contract.ts'
@@ -15,7 +14,6 @@ const stateLifeMs = 600_000
 export interface BeginDependencies {
   readonly records: SessionRecords
   readonly store: Pick<SessionStore, 'redeemState' | 'readTombstones'>
-  readonly sealer: Sealer
   readonly provider: Pick<Provider, 'revoke'>
   readonly now: () => number
 }
@@ -41,16 +39,20 @@ export function createBegin(dependencies: BeginDependencies): Pick<Sessions, 're
         void Promise.allSettled([records.delete(h), revoke(input.login)])
         throw error
       })
-      if (written === 'id_in_use') throw new GatewayError('internal_error', { context: { reason: written } })
+      if (written === 'id_in_use') {
+        void revoke(input.login)
+        throw new GatewayError('internal_error', { context: { reason: written } })
+      }
       if (written !== 'ended') return { kind: 'begun', session: written } satisfies BeginResult
-      await records.delete(h)
-      await revoke(input.login)
+      // Whatever becomes of the one, the other is done.
+      const [deleted] = await Promise.allSettled([records.delete(h), revoke(input.login)])
+      if (deleted.status === 'rejected') throw deleted.reason
       return { kind: 'ended_meanwhile' } satisfies BeginResult
     },
   }
 }
 
-/** Index members → create → tombstones: whichever way a logout runs beside it, one of both sees the other. */
+/** Index members → create → tombstones and index members again: whichever way a logout runs beside it, one of both sees the other. */
 async function write(
   dependencies: BeginDependencies,
   h: string,
@@ -62,16 +64,22 @@ async function write(
   await records.indexes.add(h, record)
   const session = await records.create(id, record)
   if (session === undefined) return 'id_in_use'
-  return (await wasLoggedOut(dependencies, identity, redeemedAtMs)) ? 'ended' : session
+  // Once more: whoever met the members of a session that did not exist yet may have taken them for those of a dead one.
+  const [isOver] = await Promise.all([
+    wasLoggedOut(dependencies, identity, redeemedAtMs),
+    records.indexes.add(h, record),
+  ])
+  return isOver ? 'ended' : session
 }
 
 async function wasLoggedOut(
-  { store, sealer }: BeginDependencies,
+  { store, records }: BeginDependencies,
   { issuer, subject, providerSessionId: sid }: Identity,
   redeemedAtMs: number,
 ): Promise<boolean> {
-  const ofSession = sid === undefined ? [] : providerSessionTombstoneKey(sealer, issuer, sid).all
-  const ofUser = subjectTombstoneKey(sealer, issuer, subject).all
+  const { keys } = records.indexes
+  const ofSession = sid === undefined ? [] : keys.providerSessionTombstone(issuer, sid).all
+  const ofUser = keys.subjectTombstone(issuer, subject).all
   const [sessionEnds, userEnds] = await Promise.all([
     store.readTombstones(ofSession),
     store.readTombstones(ofUser),
@@ -88,13 +96,15 @@ function toRecord(
   maxLifetimeMs: number,
   nowMs: number,
 ): SessionRecord {
-  const { identity, idToken, refreshToken, accessToken } = login
+  const { identity, idToken, refreshToken, accessToken, binding, lastDemand } = login
+  const bound = binding === undefined ? {} : { binding }
   return {
     createdAtMs: nowMs,
     endsAtMs: endOf(login, nowMs + maxLifetimeMs),
     browserFamily,
     identity,
-    tokens: { idToken, refreshToken, access: { [audienceKey]: accessToken } },
+    tokens: { idToken, refreshToken, access: { [audienceKey]: accessToken }, ...bound },
+    ...(lastDemand === undefined ? {} : { lastDemand }),
   }
 }
 

@@ -40,25 +40,48 @@ export interface SessionCacheDependencies {
 interface Entry {
   readonly view: SessionView
   readonly untilMs: number
+  /** Which cache it is in, and since when: everything else in the room is not there for it. */
+  readonly owner: object
+}
+
+/** Room for the cached sessions of a process, which all its frontends share. */
+export interface CacheRoom {
+  /** Most sessions; 0 turns caching off. */
+  readonly size: number
+  readonly entries: LRUCache<string, Entry>
+}
+
+/**
+ * Makes room for at most `size` sessions. No two frontends have sessions of one hash, because ids are random: a hash is key enough.
+ */
+export function createCacheRoom(size: number): CacheRoom {
+  const most = Math.max(1, size)
+  return {
+    size,
+    entries: new LRUCache<string, Entry>({
+      max: most,
+      maxSize: most * (tokenRoom + entryBytes),
+      sizeCalculation: ({ view }) => bytesOf(view),
+    }),
+  }
 }
 
 function bytesOf({ access }: SessionView): number {
   return Object.values(access).reduce((sum, { value }) => sum + value.length, entryBytes)
 }
 
-/** Makes an empty cache of at most `size` sessions; 0 turns it off. It listens to changes as long as the store lives. */
-export function createSessionCache(size: number, { changes, now }: SessionCacheDependencies): SessionCache {
-  const most = Math.max(1, size)
-  const entries = new LRUCache<string, Entry>({
-    max: most,
-    maxSize: most * (tokenRoom + entryBytes),
-    sizeCalculation: ({ view }) => bytesOf(view),
-  })
+/** Makes an empty cache of one frontend's sessions in this room. It listens to changes as long as the store lives. */
+export function createSessionCache(
+  { size, entries }: CacheRoom,
+  { changes, now }: SessionCacheDependencies,
+): SessionCache {
   const reads = new Map<string, ReadTicket>()
   let epoch = changes.epoch()
+  let owner: object = {}
 
   const crossAll = (): void => {
-    entries.clear()
+    // What was there belongs to nobody from now on, and goes when its place is needed.
+    owner = {}
     for (const ticket of reads.values()) ticket.isCurrent = false
     reads.clear()
   }
@@ -86,7 +109,8 @@ export function createSessionCache(size: number, { changes, now }: SessionCacheD
     get(h) {
       if (!isOpen()) return undefined
       const entry = entries.get(h)
-      if (entry === undefined || now() < entry.untilMs) return entry?.view
+      if (entry === undefined || entry.owner !== owner) return undefined
+      if (now() < entry.untilMs) return entry.view
       entries.delete(h)
       return undefined
     },
@@ -99,7 +123,7 @@ export function createSessionCache(size: number, { changes, now }: SessionCacheD
       const mayKeep = isOpen() && ticket.isCurrent
       if (reads.get(ticket.h) === ticket) reads.delete(ticket.h)
       if (!mayKeep || view === undefined) return
-      entries.set(ticket.h, { view, untilMs: Math.min(now() + longestLifeMs, view.endsAtMs) })
+      entries.set(ticket.h, { view, untilMs: Math.min(now() + longestLifeMs, view.endsAtMs), owner })
     },
     noteActivity(h, lastSeenAtMs) {
       const entry = entries.peek(h)

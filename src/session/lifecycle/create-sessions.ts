@@ -4,6 +4,7 @@ import type { SessionRecords } from '../record/records.ts'
 import type { SessionStore } from '../store/contract.ts'
 import { createBegin } from './begin.ts'
 import { createEnd } from './end.ts'
+import { createEndOwn } from './end-own.ts'
 import { createListing } from './listing.ts'
 import type { Sessions } from './sessions.ts'
 import { createTouch } from './touch.ts'
@@ -28,6 +29,7 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
     ...createTouch(dependencies),
     ...createBegin(dependencies),
     ...ends,
+    ...createEndOwn(dependencies),
     ...createListing({ ...dependencies, end: ends.end }),
     exist: (hs) => store.exist(hs),
     subscribe: (listener) => store.changes.subscribe(listener),

@@ -1,66 +1,57 @@
 import type { Identity } from '../../oidc/tokens/token-set.ts'
-import type { Sealer } from '../../sealing/sealer.ts'
-import { providerSessionIndexKey, type RotatingKey, subjectIndexKey } from '../record/keys.ts'
+import type { IndexKeys, RotatingKey } from '../record/keys.ts'
 import type { SessionFacts, SessionRecord } from '../record/session.ts'
-import type { IndexMember, SessionStore } from '../store/contract.ts'
+import type { SessionStore } from '../store/contract.ts'
 
 /** An index outlives the sessions in it by this, so that none is ever without its entry; milliseconds. */
 const indexSlackMs = 60_000
 
 /** By which sessions are found without their cookie: their user, and their session at the provider. */
 export interface SessionIndexes {
+  readonly keys: IndexKeys
   /** Must be done before the session is written, or a logout could miss it. */
   add(h: string, record: Pick<SessionRecord, 'identity' | 'endsAtMs'>): Promise<void>
-  /** Best effort: what stays behind names a session that does not exist, and is pruned later. */
+  /** Best effort: what stays behind names a session that does not exist, and is removed by whoever meets it. */
   remove(h: string, identity: Identity): Promise<void>
-  /** The same with nothing but the facts. */
-  removeByFacts(h: string, facts: SessionFacts): Promise<void>
-  ofUser(issuer: string, subject: string): Promise<readonly IndexMember[]>
-  ofProviderSession(issuer: string, providerSessionId: string): Promise<readonly IndexMember[]>
+  /** The same for several sessions with nothing but their facts: one command for each index and piece. */
+  removeByFacts(entries: readonly (readonly [h: string, facts: SessionFacts])[]): Promise<void>
   /** The facts of a session, its index keys among them. */
   factsOf(record: SessionRecord): SessionFacts
 }
 
 /** What the indexes need. */
 export interface SessionIndexesDependencies {
-  readonly store: Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'readIndex'>
-  readonly sealer: Sealer
+  readonly store: Pick<SessionStore, 'addToIndex' | 'removeFromIndex'>
+  readonly keys: IndexKeys
   readonly now: () => number
 }
 
 /** Makes the indexes over a store. Keys are written under the first secret and read under all. */
-export function createSessionIndexes(dependencies: SessionIndexesDependencies): SessionIndexes {
-  const { store, sealer, now } = dependencies
-  const keysOf = ({ issuer, subject, providerSessionId }: Identity): readonly RotatingKey[] => {
-    const user = subjectIndexKey(sealer, issuer, subject)
-    if (providerSessionId === undefined) return [user]
-    return [user, providerSessionIndexKey(sealer, issuer, providerSessionId)]
-  }
-  const removeFrom = async (keys: readonly string[], h: string): Promise<void> => {
-    await Promise.allSettled(keys.map((key) => store.removeFromIndex(key, [h])))
-  }
-  const read = async ({ all }: RotatingKey): Promise<readonly IndexMember[]> => {
-    const found = await Promise.all(all.map((key) => store.readIndex(key)))
-    return [...new Map(found.flat().map((member) => [member.h, member])).values()]
+export function createSessionIndexes({ store, keys, now }: SessionIndexesDependencies): SessionIndexes {
+  const keysOf = ({ issuer, subject, providerSessionId: sid }: Identity): readonly RotatingKey[] => {
+    const user = keys.ofSubject(issuer, subject)
+    return sid === undefined ? [user] : [user, keys.ofProviderSession(issuer, sid)]
   }
   return {
+    keys,
     async add(h, { identity, endsAtMs }) {
       const member = { h, issuedAtSeconds: identity.loginIssuedAtSeconds }
       const ttlMs = Math.max(0, endsAtMs - now()) + indexSlackMs
       await Promise.all(keysOf(identity).map(({ current }) => store.addToIndex(current, member, ttlMs)))
     },
-    remove: (h, identity) =>
-      removeFrom(
-        keysOf(identity).flatMap(({ all }) => all),
-        h,
-      ),
-    removeByFacts: (h, { subjectIndex, providerSessionIndex }) =>
-      removeFrom(
-        providerSessionIndex === undefined ? [subjectIndex] : [subjectIndex, providerSessionIndex],
-        h,
-      ),
-    ofUser: (issuer, subject) => read(subjectIndexKey(sealer, issuer, subject)),
-    ofProviderSession: (issuer, sid) => read(providerSessionIndexKey(sealer, issuer, sid)),
+    async remove(h, identity) {
+      const all = keysOf(identity).flatMap((key) => key.all)
+      await Promise.allSettled(all.map((key) => store.removeFromIndex(key, [h])))
+    },
+    async removeByFacts(entries) {
+      const members = new Map<string, string[]>()
+      for (const [h, { subjectIndex, providerSessionIndex }] of entries) {
+        for (const key of [subjectIndex, providerSessionIndex]) {
+          if (key !== undefined) members.set(key, [...(members.get(key) ?? []), h])
+        }
+      }
+      await Promise.allSettled([...members].map(([key, hs]) => store.removeFromIndex(key, hs)))
+    },
     factsOf({ createdAtMs, endsAtMs, browserFamily, identity }) {
       const [user, providerSession] = keysOf(identity)
       return {

@@ -1,4 +1,5 @@
 import type { SessionChanges } from '../store/contract.ts'
+import { readSessionKey } from '../store/keys.ts'
 
 /** Those who listen to changes of sessions. */
 export interface Listeners {
@@ -19,6 +20,48 @@ export function createListeners(): Listeners {
     },
     tell(h) {
       for (const listener of listeners) listener(h)
+    },
+  }
+}
+
+/** Listeners to the sessions of one frontend. */
+export interface FrontendListeners extends Listeners {
+  /** Nobody here is told anything any more. */
+  close(): void
+}
+
+/** The one feed of changes that all frontends share. */
+export interface SharedListeners {
+  /** An empty set of listeners of a frontend; there may be several sets of one. */
+  open(frontend: string | undefined): FrontendListeners
+  /** Tells those of the frontend whose session this key is. */
+  tellKey(untrustedKey: string): void
+  /** Tells everybody that anything may have changed. */
+  tellAll(): void
+}
+
+/** Makes a feed that nobody listens to yet. */
+export function createSharedListeners(): SharedListeners {
+  const byFrontend = new Map<string | undefined, Set<Listeners>>()
+  return {
+    open(frontend) {
+      const listeners = createListeners()
+      const ofFrontend = byFrontend.get(frontend) ?? new Set()
+      byFrontend.set(frontend, ofFrontend.add(listeners))
+      const close = (): void => {
+        ofFrontend.delete(listeners)
+        if (ofFrontend.size === 0 && byFrontend.get(frontend) === ofFrontend) byFrontend.delete(frontend)
+      }
+      return { ...listeners, close }
+    },
+    tellKey(untrustedKey) {
+      const session = readSessionKey(untrustedKey)
+      if (session === undefined) return
+      for (const listeners of byFrontend.get(session.frontend) ?? []) listeners.tell(session.h)
+    },
+    tellAll() {
+      for (const ofFrontend of byFrontend.values())
+        for (const listeners of ofFrontend) listeners.tell(undefined)
     },
   }
 }

@@ -1,13 +1,19 @@
-import type { Sealer } from '../../sealing/sealer.ts'
-import { subjectTombstoneKey } from '../record/keys.ts'
+import type { RotatingKey } from '../record/keys.ts'
 import type { SessionRecords, StoredFacts } from '../record/records.ts'
 import { isEnded } from '../record/session.ts'
 import type { SessionStore } from '../store/contract.ts'
-import { endEach } from './end.ts'
-import type { Sessions } from './sessions.ts'
-
-/** A login that began before has its callback within this, or not at all, milliseconds. */
-const tombstoneLifeMs = 600_000
+import { piecesOf } from '../store/pieces.ts'
+import { tombstoneLifeMs } from './end.ts'
+import {
+  addEnded,
+  allEnded,
+  type EndIndexedDependencies,
+  endIndexed,
+  endPiece,
+  type ManyEnded,
+  noneEnded,
+} from './end-indexed.ts'
+import { walkNewestFirst } from './index-walk.ts'
 
 /** Which sessions an operator means. */
 export type SessionSelection =
@@ -46,11 +52,9 @@ export interface OperatorSessions {
 }
 
 /** What the operator's view needs. */
-export interface OperatorDependencies {
+export interface OperatorDependencies extends EndIndexedDependencies {
   readonly records: SessionRecords
-  readonly store: Pick<SessionStore, 'scan' | 'writeTombstone'>
-  readonly sealer: Sealer
-  readonly end: Sessions['end']
+  readonly store: EndIndexedDependencies['store'] & Pick<SessionStore, 'scan' | 'writeTombstone'>
   /** `ISSUER_URL`. */
   readonly issuer: string
   readonly now: () => number
@@ -64,7 +68,7 @@ interface Found {
 
 /** Makes the operator's view. */
 export function createOperatorSessions(dependencies: OperatorDependencies): OperatorSessions {
-  const { records, end, now } = dependencies
+  const { records, now } = dependencies
   const show = ({ h, facts }: Found): readonly OperatorSession[] => {
     if (facts === undefined || isEnded(facts, records.limits, now())) return []
     const { browserFamily, createdAtMs, lastSeenAtMs, endsAtMs } = facts
@@ -72,18 +76,16 @@ export function createOperatorSessions(dependencies: OperatorDependencies): Oper
   }
   return {
     async *list(selection) {
-      for await (const batch of find(dependencies, selection)) yield batch.flatMap(show)
+      const index = indexOf(dependencies, selection)
+      const hashes = index === undefined ? scan(dependencies, selection) : named(dependencies, index)
+      for await (const hs of hashes) yield (await read(dependencies, hs)).flatMap(show)
     },
     async revoke(selection) {
       await entomb(dependencies, selection)
-      let ended = 0
-      let foreign = 0
-      for await (const batch of find(dependencies, selection)) {
-        const own = batch.filter(({ facts }) => facts !== undefined)
-        ended += await endEach(own, end)
-        foreign += batch.length - own.length
-      }
-      return { ended, foreign }
+      const index = indexOf(dependencies, selection)
+      if (index === undefined) return revokeScanned(dependencies, selection)
+      // What an index names and nobody finds ended long ago; it is none of the foreign ones.
+      return { ended: allEnded(await endIndexed(dependencies, index)), foreign: 0 }
     },
   }
 }
@@ -93,38 +95,59 @@ export function createOperatorSessions(dependencies: OperatorDependencies): Oper
  * in again with it shall work.
  */
 async function entomb(
-  { store, sealer, issuer }: OperatorDependencies,
+  { store, records, issuer }: OperatorDependencies,
   selection: SessionSelection,
 ): Promise<void> {
   if (selection.kind !== 'subject') return
-  await store.writeTombstone(subjectTombstoneKey(sealer, issuer, selection.subject).current, tombstoneLifeMs)
+  const { current } = records.indexes.keys.subjectTombstone(issuer, selection.subject)
+  await store.writeTombstone(current, tombstoneLifeMs)
 }
 
-async function* find(
-  { records, store, issuer }: OperatorDependencies,
+function indexOf(
+  { records: { indexes }, issuer }: OperatorDependencies,
   selection: SessionSelection,
-): AsyncIterable<readonly Found[]> {
-  const read = async (hs: readonly string[]): Promise<readonly Found[]> => {
-    const facts = await records.facts(hs)
-    return hs.map((h, at) => ({ h, facts: facts[at] }))
-  }
-  if (selection.kind === 'subject' || selection.kind === 'provider-session') {
-    const { indexes } = records
-    const members =
-      selection.kind === 'subject'
-        ? await indexes.ofUser(issuer, selection.subject)
-        : await indexes.ofProviderSession(issuer, selection.providerSessionId)
-    // What an index names and nobody finds ended long ago; it is none of the foreign ones.
-    yield (await read(members.map(({ h }) => h))).filter(({ facts }) => facts !== undefined)
-    return
-  }
+): RotatingKey | undefined {
+  if (selection.kind === 'subject') return indexes.keys.ofSubject(issuer, selection.subject)
+  if (selection.kind !== 'provider-session') return undefined
+  return indexes.keys.ofProviderSession(issuer, selection.providerSessionId)
+}
+
+async function read({ records }: OperatorDependencies, hs: readonly string[]): Promise<readonly Found[]> {
+  const facts = await records.facts(hs)
+  return hs.map((h, at) => ({ h, facts: facts[at] }))
+}
+
+async function* named({ store }: OperatorDependencies, index: RotatingKey): AsyncIterable<readonly string[]> {
+  for await (const { members } of walkNewestFirst(store, index, undefined)) yield members.map(({ h }) => h)
+}
+
+async function* scan(
+  { records, store }: OperatorDependencies,
+  selection: SessionSelection,
+): AsyncIterable<readonly string[]> {
   // A scan may meet the same key twice.
   const seen = new Set<string>()
   for await (const hs of store.scan()) {
     const fresh = hs.filter((h) => !seen.has(h) && isMeant(records, selection, h))
     for (const h of fresh) seen.add(h)
-    yield await read(fresh)
+    yield* piecesOf(fresh)
   }
+}
+
+async function revokeScanned(
+  dependencies: OperatorDependencies,
+  selection: SessionSelection,
+): Promise<Revocation> {
+  let sum: ManyEnded = noneEnded
+  let foreign = 0
+  for await (const hs of scan(dependencies, selection)) {
+    const found = await read(dependencies, hs)
+    const own = found.filter(({ facts }) => facts !== undefined).map(({ h }) => h)
+    const { ended, failed, error } = await endPiece(dependencies, own)
+    sum = addEnded(sum, { ended: ended.length, failed: failed.length, error })
+    foreign += found.length - own.length
+  }
+  return { ended: allEnded(sum), foreign }
 }
 
 function isMeant({ references }: SessionRecords, selection: SessionSelection, h: string): boolean {

@@ -19,6 +19,36 @@ export interface ListedSession {
   readonly current: boolean
 }
 
+/** Which of a user's sessions are listed. */
+export interface ListRange {
+  /** Most sessions in the answer. */
+  readonly limit: number
+  /** `next` of the answer before, from the browser. */
+  readonly untrustedAfter: string | undefined
+}
+
+/** A part of a user's sessions, the newest first. */
+export interface ListedPage {
+  readonly sessions: readonly ListedSession[]
+  /** With what the list goes on; `undefined`: there are no more. */
+  readonly next: string | undefined
+}
+
+/** An own session that has ended. */
+export interface EndedSession {
+  /** Whether it was still there. */
+  readonly existed: boolean
+  /** The newest refresh token that it had: the caller revokes it. */
+  readonly refreshToken: string | undefined
+}
+
+/** Result of {@link Sessions.endOthersOf}. */
+export interface OthersEnded {
+  readonly ended: number
+  /** Sessions that may still be there, because the store did not answer about them. */
+  readonly failed: number
+}
+
 /** Result of {@link Sessions.begin}. */
 export type BeginResult =
   | { readonly kind: 'begun'; readonly session: OpenSession }
@@ -51,8 +81,8 @@ export interface Sessions {
   }): Promise<BeginResult>
   /** Ends one session by its hash. Resolves to whether it existed. */
   end(h: string): Promise<boolean>
-  /** Ends an opened session, its index members included. The caller revokes. */
-  endOpened(session: OpenSession): Promise<boolean>
+  /** Ends an opened session, its index members included. The caller revokes what it is handed. */
+  endOpened(session: OpenSession): Promise<EndedSession>
   /** Back-channel logout: tombstone → index → delete members not newer than the token → jti. */
   endByLogoutToken(input: {
     readonly issuer: string
@@ -69,14 +99,19 @@ export interface Sessions {
   }): Promise<boolean>
   /** Front-channel logout: every session of that provider session. */
   endByProviderSession(issuer: string, providerSessionId: string): Promise<number>
-  /** The user's own sessions, the newest first. */
-  list(session: OpenSession): Promise<readonly ListedSession[]>
-  /** Ends one of the user's own sessions by its listed id: false when the user has no such session. */
-  endListed(session: OpenSession, listedId: string): Promise<boolean>
-  /** Ends all of the user's sessions, this one included. */
-  endAllOf(session: OpenSession): Promise<number>
-  /** Whether each of these sessions still exists, for open streams. */
-  exist(hs: readonly string[]): Promise<readonly boolean[]>
+  /** A page of the user's own sessions, the newest first; `undefined` when `after` is not from a page of this user's. */
+  list(session: OpenSession, range: ListRange): Promise<ListedPage | undefined>
+  /**
+   * Ends one of the user's other sessions by its listed id, whatever the secret of the node that listed it. `own`: it is this one, which
+   * was left alone; `unknown`: the user has no such session.
+   */
+  endListed(session: OpenSession, untrustedId: string): Promise<'ended' | 'own' | 'unknown'>
+  /** Ends all of the user's other sessions, those whose login is under way included. Rejects only when nothing could be done. */
+  endOthersOf(session: OpenSession): Promise<OthersEnded>
+  /** Resolves when nothing that was begun here is under way any more; called at shutdown. */
+  drained(): Promise<void>
+  /** Whether each of these sessions still exists, for open streams; `undefined`: its part of the store does not answer. */
+  exist(hs: readonly string[]): Promise<readonly (boolean | undefined)[]>
   /** Changes of sessions anywhere; see `SessionChanges`. */
   subscribe(listener: (h: string | undefined) => void): () => void
   /** True while every change is certain to be heard. */
@@ -106,6 +141,14 @@ export interface AccessTokens {
   ): Promise<AccessToken | undefined>
   /** For `POST /session/refresh`: refreshes the default API's token if due; resolves when done. */
   refreshIfDue(untrustedId: string, view: SessionView, audience: ApiAudience): Promise<void>
+  /**
+   * Writes a change of a session's record: the one way to do so besides a refresh, and inside the same lease, so that neither throws the
+   * other's work away. `change` is asked of the newest record, and again when somebody wrote in between; returning its argument writes
+   * nothing. Resolves to the session as it is then.
+   * @throws GatewayError `session_expired`, `refresh_refused`, `provider_unavailable` (a refresh takes too long),
+   *   `session_store_unavailable`
+   */
+  update(session: OpenSession, change: (record: SessionRecord) => SessionRecord): Promise<OpenSession>
   /** Resolves when no refresh is under way any more; called at shutdown. */
   drained(): Promise<void>
 }

@@ -1,6 +1,6 @@
-import type { AccessToken, Identity, TokenSet } from '../../oidc/tokens/token-set.ts'
+import type { AccessToken, Identity, TokenBinding, TokenSet } from '../../oidc/tokens/token-set.ts'
 import { packText, readTail, type TailReader } from './packed-text.ts'
-import type { SessionFacts, SessionRecord } from './session.ts'
+import type { DeviceState, SessionFacts, SessionRecord } from './session.ts'
 
 /** Length of the JSON part, unsigned, big-endian. */
 const lengthBytes = 4
@@ -36,8 +36,23 @@ function toMembers(record: SessionRecord, tail: Buffer[]): Record<string, unknow
       packText(token.value, tail),
       token.obtainedAtMs,
       token.expiresAtMs,
+      ...extrasOf(token),
     ]),
+    bound: tokens.binding,
+    device: record.device,
+    demand: record.lastDemand,
   }
+}
+
+/** What only format 2 knows of an access token, as a member of its own when there is any. */
+function extrasOf({ claims, boundTo }: AccessToken): readonly object[] {
+  return claims === undefined && boundTo === undefined ? [] : [{ claims, boundTo }]
+}
+
+/** Whether a record holds anything that format 1 has no place for. */
+export function needsFormat2({ tokens, device, lastDemand }: SessionRecord): boolean {
+  if (tokens.binding !== undefined || device !== undefined || lastDemand !== undefined) return true
+  return Object.values(tokens.access).some((token) => extrasOf(token).length > 0)
 }
 
 /** Reads a record strictly: `undefined` when anything is missing, of another type or left over. */
@@ -53,7 +68,35 @@ export function decodeRecord(bytes: Buffer): SessionRecord | undefined {
   const { created, ends, browser } = members
   if (!isTime(created) || !isTime(ends) || typeof browser !== 'string') return undefined
   if (tokens === undefined || identity === undefined || !reader.isAtEnd()) return undefined
-  return { createdAtMs: created, endsAtMs: ends, browserFamily: browser, identity, tokens }
+  const extras = toExtras(members)
+  if (extras === undefined) return undefined
+  return { createdAtMs: created, endsAtMs: ends, browserFamily: browser, identity, tokens, ...extras }
+}
+
+/** What only format 2 has. */
+function toExtras({ device, demand }: Members): Pick<SessionRecord, 'device' | 'lastDemand'> | undefined {
+  const state = device === undefined ? undefined : toDevice(device)
+  if ((device !== undefined && state === undefined) || !isOptional(demand, isText)) return undefined
+  return {
+    ...(state === undefined ? {} : { device: state }),
+    ...(demand === undefined ? {} : { lastDemand: demand }),
+  }
+}
+
+function toDevice(value: unknown): DeviceState | undefined {
+  if (!isMembers(value)) return undefined
+  const { offeredAtMs, publicJwk, isEnforced } = value
+  if (!isTime(offeredAtMs) || typeof isEnforced !== 'boolean' || !isOptional(publicJwk, isMembers))
+    return undefined
+  return { offeredAtMs, isEnforced, ...(publicJwk === undefined ? {} : { publicJwk }) }
+}
+
+function toBinding(value: unknown): TokenBinding | undefined {
+  if (!isMembers(value)) return undefined
+  const { kind, privateJwk, certificateThumbprint } = value
+  if (kind === 'dpop' && isMembers(privateJwk)) return { kind, privateJwk }
+  if (kind === 'mtls' && isText(certificateThumbprint)) return { kind, certificateThumbprint }
+  return undefined
 }
 
 type Members = Readonly<Record<string, unknown>>
@@ -102,7 +145,7 @@ function toIdentity({ iss, sub, sid, iat, auth, acr, claims }: Members): Identit
   }
 }
 
-function toTokens({ id, refresh, access }: Members, reader: TailReader): TokenSet | undefined {
+function toTokens({ id, refresh, access, bound }: Members, reader: TailReader): TokenSet | undefined {
   const idToken = reader.text(id)
   const refreshToken = refresh === undefined ? undefined : reader.text(refresh)
   if (idToken === undefined || (refresh !== undefined && refreshToken === undefined)) return undefined
@@ -110,18 +153,32 @@ function toTokens({ id, refresh, access }: Members, reader: TailReader): TokenSe
   const entries = access.map((entry) => toAccessEntry(entry, reader))
   const complete = entries.filter((entry) => entry !== undefined)
   if (complete.length < entries.length) return undefined
-  return { idToken, refreshToken, access: Object.fromEntries(complete) }
+  const binding = bound === undefined ? undefined : toBinding(bound)
+  if (bound !== undefined && binding === undefined) return undefined
+  const tokens = { idToken, refreshToken, access: Object.fromEntries(complete) }
+  return binding === undefined ? tokens : { ...tokens, binding }
 }
 
 function toAccessEntry(
   entry: unknown,
   reader: TailReader,
 ): readonly [key: string, token: AccessToken] | undefined {
-  if (!Array.isArray(entry) || entry.length !== 4) return undefined
-  const [key, packed, obtainedAtMs, expiresAtMs]: readonly unknown[] = entry
+  if (!Array.isArray(entry) || entry.length < 4 || entry.length > 5) return undefined
+  const [key, packed, obtainedAtMs, expiresAtMs, extras = {}]: readonly unknown[] = entry
   const value = reader.text(packed)
   if (!isText(key) || value === undefined || !isTime(obtainedAtMs) || !isTime(expiresAtMs)) return undefined
-  return [key, { value, obtainedAtMs, expiresAtMs }]
+  if (!isMembers(extras)) return undefined
+  const { claims, boundTo } = extras
+  if (!isOptional(claims, isMembers) || !isOptional(boundTo, isText)) return undefined
+  const token = { value, obtainedAtMs, expiresAtMs }
+  return [
+    key,
+    {
+      ...token,
+      ...(claims === undefined ? {} : { claims }),
+      ...(boundTo === undefined ? {} : { boundTo }),
+    },
+  ]
 }
 
 /** Facts as bytes: a JSON array, because there are many of them and they are small. */

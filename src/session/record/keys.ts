@@ -1,14 +1,12 @@
 import { hash, randomBytes } from 'node:crypto'
 import type { Sealer } from '../../sealing/sealer.ts'
+import type { StoreKeys } from '../store/keys.ts'
 
 /** 256 random bits: cannot be guessed, so a lookup by hash needs no signature. */
 const sessionIdBytes = 32
 /** 128 random bits: write ids only have to differ from each other. */
 const writeIdBytes = 16
 const sessionIdPattern = /^[A-Za-z0-9_-]{43}$/
-
-/** What every session's key begins with; the prefix of the invalidation feed. */
-export const sessionKeyPrefix = 'coatcheck:session:'
 
 /** A session id that nobody has seen yet, base64url, 43 characters. It belongs in the cookie and nowhere else. */
 export function newSessionId(): string {
@@ -35,22 +33,6 @@ export function newWriteId(): string {
   return randomBytes(writeIdBytes).toString('base64url')
 }
 
-/** The store's key of a session; the braces make `h` its hash tag on a Cluster. */
-export function sessionKey(h: string): string {
-  return `${sessionKeyPrefix}{${h}}`
-}
-
-/** The `h` of a session's key, `undefined` when the key is not one. */
-export function hashOfSessionKey(untrustedKey: string): string | undefined {
-  const h = untrustedKey.slice(sessionKeyPrefix.length + 1, -1)
-  return isSessionHash(h) && untrustedKey === sessionKey(h) ? h : undefined
-}
-
-/** The store's key of a session's refresh lease, in the slot of the session itself. */
-export function leaseKey(h: string): string {
-  return `coatcheck:refresh:{${h}}`
-}
-
 /** A key that exists under the first secret, and under every secret for finding what an older one wrote. */
 export interface RotatingKey {
   /** Where to write. */
@@ -59,38 +41,30 @@ export interface RotatingKey {
   readonly all: readonly string[]
 }
 
-function rotatingKey(sealer: Sealer, prefix: string, kind: string, parts: readonly string[]): RotatingKey {
-  const macs = sealer.hmacAll('index', JSON.stringify([kind, ...parts]))
-  const all = macs.map((mac) => `${prefix}${mac}`)
-  return { current: all[0] ?? prefix, all }
+/** Names the indexes and tombstones of users and of sessions at the provider; without the secret nobody can tell whose they are. */
+export interface IndexKeys {
+  /** Index of a user's sessions. */
+  ofSubject(issuer: string, subject: string): RotatingKey
+  /** Index of the sessions that belong to one session at the provider. */
+  ofProviderSession(issuer: string, providerSessionId: string): RotatingKey
+  /** Tombstone of everything a user had when it was written. */
+  subjectTombstone(issuer: string, subject: string): RotatingKey
+  /** Tombstone of one session at the provider. */
+  providerSessionTombstone(issuer: string, providerSessionId: string): RotatingKey
 }
 
-/** Index of a user's sessions. */
-export function subjectIndexKey(sealer: Sealer, issuer: string, subject: string): RotatingKey {
-  return rotatingKey(sealer, 'coatcheck:by-sub:', 'sub', [issuer, subject])
-}
-
-/** Index of the sessions that belong to one session at the provider. */
-export function providerSessionIndexKey(
-  sealer: Sealer,
-  issuer: string,
-  providerSessionId: string,
-): RotatingKey {
-  return rotatingKey(sealer, 'coatcheck:by-sid:', 'sid', [issuer, providerSessionId])
-}
-
-/** Tombstone of everything a user had when it was written. */
-export function subjectTombstoneKey(sealer: Sealer, issuer: string, subject: string): RotatingKey {
-  return rotatingKey(sealer, 'coatcheck:ended:', 'ended-sub', [issuer, subject])
-}
-
-/** Tombstone of one session at the provider. */
-export function providerSessionTombstoneKey(
-  sealer: Sealer,
-  issuer: string,
-  providerSessionId: string,
-): RotatingKey {
-  return rotatingKey(sealer, 'coatcheck:ended:', 'ended-sid', [issuer, providerSessionId])
+/** Makes the keys of one frontend's indexes: its sealer's HMACs beneath its own names in the store. */
+export function createIndexKeys(sealer: Pick<Sealer, 'hmacAll'>, keys: StoreKeys): IndexKeys {
+  const rotating = (toKey: (mac: string) => string, parts: readonly string[]): RotatingKey => {
+    const all = sealer.hmacAll('index', JSON.stringify(parts)).map(toKey)
+    return { current: all[0] ?? '', all }
+  }
+  return {
+    ofSubject: (issuer, subject) => rotating(keys.bySubject, ['sub', issuer, subject]),
+    ofProviderSession: (issuer, sid) => rotating(keys.byProviderSession, ['sid', issuer, sid]),
+    subjectTombstone: (issuer, subject) => rotating(keys.ended, ['ended-sub', issuer, subject]),
+    providerSessionTombstone: (issuer, sid) => rotating(keys.ended, ['ended-sid', issuer, sid]),
+  }
 }
 
 /** What is kept of a redeemed `state`; random already, so a plain hash hides it. */
@@ -104,11 +78,11 @@ export function hashTokenId(issuer: string, jti: string): string {
 }
 
 /** The id under which a user sees one of their sessions; cannot be used as a session. */
-export function listedSessionId(sealer: Sealer, h: string): string {
+export function listedSessionId(sealer: Pick<Sealer, 'hmac'>, h: string): string {
   return sealer.hmac('public-id', h)
 }
 
 /** Whether an id from a user names this session, under any secret. */
-export function isListedSessionId(sealer: Sealer, h: string, untrustedId: string): boolean {
+export function isListedSessionId(sealer: Pick<Sealer, 'isHmac'>, h: string, untrustedId: string): boolean {
   return sealer.isHmac('public-id', h, untrustedId)
 }

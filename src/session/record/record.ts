@@ -1,13 +1,15 @@
 import type { Opened, Sealer } from '../../sealing/sealer.ts'
 import type { SessionRow } from '../store/contract.ts'
-import { decodeFacts, decodeRecord, encodeFacts, encodeRecord } from './codec.ts'
+import { decodeFacts, decodeRecord, encodeFacts, encodeRecord, needsFormat2 } from './codec.ts'
 import type { SessionFacts, SessionRecord } from './session.ts'
 
 /**
  * The format of record and facts, their first byte, in the clear: a node of an older version must be able to tell a record of a
- * newer one (answer 503, keep it) from one that is broken (no session).
+ * newer one (answer 503, keep it) from one that is broken (no session). Format 2 adds bindings, verified claims and demands; what has
+ * none of them is still written in format 1, so that nodes of both versions can work side by side. Facts know format 1 only.
  */
-const formatVersion = 1
+const formats = [1, 2] as const
+type Format = (typeof formats)[number]
 
 /** A stored session, opened. */
 export type OpenedRecord =
@@ -40,32 +42,43 @@ export interface RecordSeal {
 
 const none: OpenedRecord = { kind: 'none' }
 const newer: OpenedRecord = { kind: 'newer' }
-const formatByte = Buffer.of(formatVersion)
+
+function isFormat(format: number | undefined): format is Format {
+  return format === 1 || format === 2
+}
 
 /** Makes the seal of session records for one issuer and client. */
 export function createRecordSeal({ sealer, issuer, clientId }: RecordSealOptions): RecordSeal {
   // JSON escapes line breaks and `h` has one length, so no two different bindings make the same text.
-  const prefix = `${JSON.stringify([formatVersion, issuer, clientId])}\n`
-  const recordContext = (h: string, writeId: string): string => `${prefix}${h}\n${writeId}`
+  const prefixes = {
+    1: `${JSON.stringify([1, issuer, clientId])}\n`,
+    2: `${JSON.stringify([2, issuer, clientId])}\n`,
+  } as const
+  const recordContext = (format: Format, h: string, writeId: string): string =>
+    `${prefixes[format]}${h}\n${writeId}`
   return {
-    seal: (id, h, writeId, record) =>
-      withFormat(sealer.sealFor(id, 'record', recordContext(h, writeId), encodeRecord(record))),
+    seal(id, h, writeId, record) {
+      const format = needsFormat2(record) ? 2 : 1
+      const bytes = encodeRecord(record)
+      return withFormat(format, sealer.sealFor(id, 'record', recordContext(format, h, writeId), bytes))
+    },
     open(id, h, { sealedRecord, writeId }) {
       const format = sealedRecord[0]
-      if (format !== formatVersion) return format !== undefined && format > formatVersion ? newer : none
-      return toOpened(sealer.openFor(id, 'record', recordContext(h, writeId), sealedRecord.subarray(1)))
+      if (!isFormat(format)) return format !== undefined && format > formats.length ? newer : none
+      const context = recordContext(format, h, writeId)
+      return toOpened(sealer.openFor(id, 'record', context, sealedRecord.subarray(1)))
     },
-    sealFacts: (h, facts) => withFormat(sealer.seal('facts', `${prefix}${h}`, encodeFacts(facts))),
+    sealFacts: (h, facts) => withFormat(1, sealer.seal('facts', `${prefixes[1]}${h}`, encodeFacts(facts))),
     openFacts(h, sealedFacts) {
-      if (sealedFacts[0] !== formatVersion) return undefined
-      const opened = sealer.open('facts', `${prefix}${h}`, sealedFacts.subarray(1))
+      if (sealedFacts[0] !== 1) return undefined
+      const opened = sealer.open('facts', `${prefixes[1]}${h}`, sealedFacts.subarray(1))
       return opened === undefined ? undefined : decodeFacts(opened.bytes)
     },
   }
 }
 
-function withFormat(envelope: Buffer): Buffer {
-  return Buffer.concat([formatByte, envelope])
+function withFormat(format: Format, envelope: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(format), envelope])
 }
 
 function toOpened(opened: Opened | undefined): OpenedRecord {

@@ -1,12 +1,12 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { Sealer } from '../../sealing/sealer.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import { createSessionCache } from '../lifecycle/cache.ts'
+import { type CacheRoom, createCacheRoom, createSessionCache } from '../lifecycle/cache.ts'
 import { createSessionIndexes, type SessionIndexes } from '../lifecycle/indexes.ts'
 import { createLookup, type Lookup } from '../lifecycle/lookup.ts'
 import type { OpenSession } from '../lifecycle/sessions.ts'
-import type { SessionRow, SessionStore } from '../store/contract.ts'
-import { hashSessionId, isSessionId } from './keys.ts'
+import type { SessionRow, SessionStore, TakenRow } from '../store/contract.ts'
+import { createIndexKeys, hashSessionId, isSessionId } from './keys.ts'
 import { createRecordSeal, type RecordSeal } from './record.ts'
 import { createReferences, type References } from './references.ts'
 import {
@@ -25,6 +25,9 @@ import {
   type StoredSession,
   sealRow,
 } from './writes.ts'
+
+/** How long an unanswered end may be asked about again, milliseconds. */
+const takenLifeMs = 60_000
 
 /** Settings of sessions; the configuration fits as it is. */
 export interface SessionOptions {
@@ -46,6 +49,8 @@ export interface SessionRecordsDependencies {
   readonly sealer: Sealer
   readonly telemetry: Pick<Telemetry, 'metrics'>
   readonly now: () => number
+  /** Where frontends share one; by default it has its own, as large as the settings say. */
+  readonly cacheRoom?: CacheRoom
 }
 
 /**
@@ -66,6 +71,13 @@ export interface SessionRecords extends Pick<Lookup, 'find'> {
   touch(view: SessionView, atMs: number): Promise<boolean>
   /** Deletes; resolves to whether it existed. */
   delete(h: string): Promise<boolean>
+  /**
+   * Deletes a session whose id is at hand, and resolves to the record that was deleted, which may be newer than the one that was read;
+   * `undefined` when there was none. The same attempt may be repeated within a minute and says the same.
+   */
+  take(session: OpenSession, attempt: string): Promise<SessionRecord | undefined>
+  /** What an attempt to take has deleted, if it has; changes nothing. */
+  readTaken(session: OpenSession, attempt: string): Promise<SessionRecord | undefined>
   /** Facts and last activity, for those that exist and can be read. */
   facts(hs: readonly string[]): Promise<readonly (StoredFacts | undefined)[]>
 }
@@ -87,10 +99,10 @@ export function createSessionRecords(
   }
   const seal = createRecordSeal({ sealer, issuer: options.issuerUrl, clientId: options.clientId })
   const references = createReferences(sealer)
-  const indexes = createSessionIndexes({ store, sealer, now })
+  const indexes = createSessionIndexes({ store, keys: createIndexKeys(sealer, store.keys), now })
   const writing: RecordWriting = { store, seal, indexes, now }
-  const cacheSize = options.sessionCache ? options.sessionCacheSize : 0
-  const cache = createSessionCache(cacheSize, { changes: store.changes, now })
+  const room = dependencies.cacheRoom ?? createCacheRoom(options.sessionCache ? options.sessionCacheSize : 0)
+  const cache = createSessionCache(room, { changes: store.changes, now })
   const read = readerOf({ store, seal, references, limits, now })
   const readView = async (id: string, h: string): Promise<SessionView | undefined> =>
     (await read(id, h))?.view
@@ -118,11 +130,28 @@ export function createSessionRecords(
       return touched
     },
     delete: (h) => store.delete(h).finally(() => cache.evict(h)),
+    async take({ id, view: { h } }, attempt) {
+      const taken = await store.take(h, attempt, takenLifeMs).finally(() => cache.evict(h))
+      return openTaken(seal, id, h, taken)
+    },
+    async readTaken({ id, view: { h } }, attempt) {
+      return openTaken(seal, id, h, await store.readTaken(h, attempt))
+    },
     async facts(hs) {
       const rows = await store.readFacts(hs)
       return rows.map((row, at) => toFacts(seal, hs[at] ?? '', row))
     },
   }
+}
+
+function openTaken(
+  seal: RecordSeal,
+  id: string,
+  h: string,
+  taken: TakenRow | undefined,
+): SessionRecord | undefined {
+  const opened = taken === undefined ? undefined : seal.open(id, h, taken)
+  return opened?.kind === 'record' ? opened.record : undefined
 }
 
 interface Reading {

@@ -1,4 +1,4 @@
-import type { AccessToken, Identity, TokenSet } from '../../oidc/tokens/token-set.ts'
+import type { AccessToken, Identity, TokenBinding, TokenSet } from '../../oidc/tokens/token-set.ts'
 
 /** Everything the gateway knows of a session; it exists in the clear only in memory. */
 export interface SessionRecord {
@@ -10,6 +10,20 @@ export interface SessionRecord {
   readonly browserFamily: string
   readonly identity: Identity
   readonly tokens: TokenSet
+  /** Absent: device binding was never offered. */
+  readonly device?: DeviceState
+  /** The step-up demand that the last login was to meet. */
+  readonly lastDemand?: string
+}
+
+/** How far the session is bound to a device (DBSC). */
+export interface DeviceState {
+  /** When the binding was first offered, epoch milliseconds. */
+  readonly offeredAtMs: number
+  /** The device's public key, a JWK; absent: not bound yet. */
+  readonly publicJwk?: Readonly<Record<string, unknown>>
+  /** Whether a good proof was seen: from then on every node demands one. */
+  readonly isEnforced: boolean
 }
 
 /** The few facts about a session that are readable without its cookie (field `m`). */
@@ -34,6 +48,10 @@ export interface SessionView {
   readonly lastSeenAtMs: number
   readonly access: Readonly<Record<string, AccessToken>>
   readonly canRefresh: boolean
+  /** Absent: bearer tokens. */
+  readonly binding?: TokenBinding
+  readonly device?: DeviceState
+  readonly lastDemand?: string
   /** Pseudonyms for logs: truncated HMACs of session and user. */
   readonly sessionRef: string
   readonly userRef: string

@@ -7,7 +7,7 @@ export function viewOf(
   references: References,
   h: string,
   row: Pick<SessionRow, 'writeId' | 'lastSeenAtMs'>,
-  { createdAtMs, endsAtMs, identity, tokens }: SessionRecord,
+  { createdAtMs, endsAtMs, identity, tokens, device, lastDemand }: SessionRecord,
 ): SessionView {
   return {
     h,
@@ -19,5 +19,8 @@ export function viewOf(
     canRefresh: tokens.refreshToken !== undefined,
     sessionRef: references.session(h),
     userRef: references.user(identity.issuer, identity.subject),
+    ...(tokens.binding === undefined ? {} : { binding: tokens.binding }),
+    ...(device === undefined ? {} : { device }),
+    ...(lastDemand === undefined ? {} : { lastDemand }),
   }
 }

@@ -89,6 +89,8 @@ export function createAccessTokens(
       now,
       replace: (id, h, audience, rejected) => wait(id, h, audience, { kind: 'other_than', rejected }),
     }),
+    update: (session, change) =>
+      within(refreshes.update(session.id, session.view.h, change), limitMs, takesTooLong),
     drained: refreshes.drained,
   }
 }

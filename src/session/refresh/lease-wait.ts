@@ -14,6 +14,8 @@ export interface WaitingWork {
   readonly id: string
   readonly h: string
   wants: readonly Want[]
+  /** What is to be written, which nobody else's work can make unnecessary. */
+  readonly changes: readonly unknown[]
 }
 
 /** What waiting for a lease needs. */
@@ -45,7 +47,7 @@ export async function waitForLease(dependencies: LeaseWaitDependencies): Promise
     if (performance.now() - startedAtMs > patienceMs) throw takesTooLong()
     await changeOf(work.h, dependencies.store.changes, pauseMs)
     await takeOver(dependencies)
-    if (work.wants.length === 0) return () => undefined
+    if (work.wants.length === 0 && work.changes.length === 0) return () => undefined
   }
 }
 

@@ -6,11 +6,11 @@ import type { Endings } from '../lifecycle/endings.ts'
 import { describeFault } from '../lifecycle/sessions.ts'
 import type { SessionRecords } from '../record/records.ts'
 import type { StoredSession } from '../record/writes.ts'
+import { type RecordChange, writeChange } from './change.ts'
 import { takesTooLong } from './errors.ts'
 import type { Lease } from './lease.ts'
 import { type Obtained, refreshedRecord } from './refreshed-record.ts'
 import { configurationPausesMs, outagePausesMs, type Setbacks, setbackKey } from './setbacks.ts'
-import { settleWrite } from './write.ts'
 
 /** What an outcome acts on. */
 export interface OutcomeDependencies {
@@ -135,19 +135,22 @@ function unavailable(
   return setbacks.note(session.view.h, { code: 'provider_unavailable' }, outagePausesMs, atLeastMs)
 }
 
-/** False: another node's write won; ours is discarded, and nothing revoked, because that could end the winner's grant. */
+/**
+ * Writes what was obtained, whatever else was written meanwhile. False: another refresh won, so that the record no longer holds the token
+ * that we spent; ours is discarded then, and nothing revoked, because that could end the winner's grant.
+ */
 async function write(
   dependencies: OutcomeDependencies,
   { session, audience, unsettled }: Granted,
   obtained: Obtained,
 ): Promise<boolean> {
-  const { records, endings, now } = dependencies
-  const next = refreshedRecord(session.record, audience.key, obtained)
-  const isOver = (): boolean => now() >= next.endsAtMs
-  const result = await settleWrite(records.prepareReplace(session, next), unsettled, isOver)
-  if (result !== 'gone' && !isOver()) return result === 'replaced'
+  const spent = session.record.tokens.refreshToken
+  const change: RecordChange = (record) =>
+    record.tokens.refreshToken === spent ? refreshedRecord(record, audience.key, obtained) : record
+  const { kind } = await writeChange(dependencies, session, change, unsettled)
+  if (kind !== 'gone') return kind === 'written'
   await revoke(dependencies, obtained.refreshToken)
-  throw endings.errorOf(session.view.h)
+  throw dependencies.endings.errorOf(session.view.h)
 }
 
 async function revoke({ provider }: OutcomeDependencies, refreshToken: string | undefined): Promise<void> {

@@ -5,7 +5,7 @@ import type { SessionRecord } from '../record/session.ts'
 /** What a good answer brought. */
 export type Obtained = Pick<
   Extract<RefreshOutcome, { kind: 'refreshed' }>,
-  'refreshToken' | 'idToken' | 'identity'
+  'refreshToken' | 'idToken' | 'identity' | 'binding'
 > & {
   readonly accessToken?: AccessToken
   readonly sessionExpirySeconds?: number | undefined
@@ -34,6 +34,8 @@ export function refreshedRecord(
       loginIssuedAtSeconds: identity.loginIssuedAtSeconds,
     },
     tokens: {
+      ...tokens,
+      ...(obtained.binding === undefined ? {} : { binding: obtained.binding }),
       idToken: idToken ?? tokens.idToken,
       refreshToken: refreshToken ?? tokens.refreshToken,
       access,

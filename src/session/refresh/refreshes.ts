@@ -1,11 +1,13 @@
 import type { AccessToken, ApiAudience } from '../../oidc/tokens/token-set.ts'
+import type { OpenSession } from '../lifecycle/sessions.ts'
 import type { SessionStore } from '../store/contract.ts'
-import { notSettled } from './errors.ts'
+import { type RecordChange, writeChange } from './change.ts'
+import { notSettled, takesTooLong } from './errors.ts'
 import { type GrantDependencies, serveWant } from './grant.ts'
 import { createLease, type Lease } from './lease.ts'
 import { waitForLease } from './lease-wait.ts'
 import { createLimiter } from './limiter.ts'
-import { createWant, type Want, type Wish, wantKey } from './want.ts'
+import { createWant, createWantedChange, type Want, type WantedChange, type Wish, wantKey } from './want.ts'
 
 /** Refresh grants that one process has under way at the same time: a storm of expiries must not become one at the provider. */
 const mostGrants = 32
@@ -14,6 +16,8 @@ const mostGrants = 32
 export interface Refreshes {
   /** Resolves when the wish is fulfilled; several requests with one wish share one answer. */
   want(id: string, h: string, audience: ApiAudience, wish: Wish): Promise<AccessToken>
+  /** Writes a change of the record inside the session's lease; resolves to what the session is then. */
+  update(id: string, h: string, change: RecordChange): Promise<OpenSession>
   /** Whether something is under way for this session. */
   isUnderWay(h: string): boolean
   drained(): Promise<void>
@@ -38,52 +42,70 @@ interface Work {
   readonly h: string
   /** The first one is being served. */
   wants: readonly Want[]
+  /** Served before the wants. */
+  changes: readonly WantedChange[]
   /** A write's result is not known yet: everything that comes is answered at once. */
   isUnsettled: boolean
   finished: Promise<void>
 }
 
-/** Makes the refreshes of a process. */
-export function createRefreshes(dependencies: RefreshesDependencies, times: LeaseTimes): Refreshes {
-  const works = new Map<string, Work>()
+/** Makes what serves the work on a session until nothing of it is left. */
+function serving(dependencies: RefreshesDependencies, times: LeaseTimes): (work: Work) => Promise<void> {
   const limiter = createLimiter(mostGrants)
 
-  const run = async (work: Work): Promise<void> => {
-    while (work.wants.length > 0) {
-      const lease = createLease(dependencies.store, work.h, times.leaseMs)
-      await serveAll(work, lease).catch((error: unknown) => rejectAll(work, error))
-      await lease.release()
-    }
-    works.delete(work.h)
-  }
   const serveAll = async (work: Work, lease: Lease): Promise<void> => {
     const leave = await waitForLease({ ...dependencies, ...times, limiter, lease, work })
     try {
-      for (let want = work.wants[0]; want !== undefined; want = work.wants[0]) {
-        await serveOne(work, want, lease)
+      for (;;) {
+        const [change] = work.changes
+        const [want] = work.wants
+        if (change !== undefined) await serveChange(work, change, lease)
+        else if (want !== undefined) await serveOne(work, want, lease)
+        else break
       }
     } finally {
       leave()
     }
   }
-  const serveOne = async (work: Work, want: Want, lease: Lease): Promise<void> => {
-    const unsettled = (): void => {
-      work.isUnsettled = true
-      for (const each of work.wants) each.reject(notSettled())
+  const serveChange = async (work: Work, wanted: WantedChange, lease: Lease): Promise<void> => {
+    try {
+      wanted.resolve(await applyChange(dependencies, work, wanted.change, lease, () => tellUnsettled(work)))
+    } catch (error) {
+      wanted.reject(error)
     }
+    answered(work, wanted)
+  }
+  const serveOne = async (work: Work, want: Want, lease: Lease): Promise<void> => {
+    const unsettled = (): void => tellUnsettled(work)
     try {
       want.resolve(await serveWant(dependencies, { ...work, want, lease, unsettled }))
     } catch (error) {
       want.reject(error)
     }
-    const answered = work.isUnsettled ? work.wants : [want]
-    work.isUnsettled = false
-    work.wants = work.wants.filter((each) => !answered.includes(each))
+    answered(work, want)
+  }
+  return async (work) => {
+    while (isLeft(work)) {
+      const lease = createLease(dependencies.store, work.h, times.leaseMs)
+      await serveAll(work, lease).catch((error: unknown) => rejectAll(work, error))
+      await lease.release()
+    }
+  }
+}
+
+/** Makes the refreshes of a process. */
+export function createRefreshes(dependencies: RefreshesDependencies, times: LeaseTimes): Refreshes {
+  const works = new Map<string, Work>()
+  const serve = serving(dependencies, times)
+  const run = async (work: Work): Promise<void> => {
+    // What comes while the last of it ends is served as well.
+    while (isLeft(work)) await serve(work)
+    works.delete(work.h)
   }
   const workFor = (id: string, h: string): Work => {
     const known = works.get(h)
     if (known !== undefined) return known
-    const work: Work = { id, h, wants: [], isUnsettled: false, finished: Promise.resolve() }
+    const work: Work = { id, h, wants: [], changes: [], isUnsettled: false, finished: Promise.resolve() }
     works.set(h, work)
     return work
   }
@@ -100,6 +122,15 @@ export function createRefreshes(dependencies: RefreshesDependencies, times: Leas
       if (isNew) work.finished = run(work)
       return want.token
     },
+    async update(id, h, change) {
+      const isNew = !works.has(h)
+      const work = workFor(id, h)
+      if (work.isUnsettled) throw notSettled()
+      const wanted = createWantedChange(change)
+      work.changes = [...work.changes, wanted]
+      if (isNew) work.finished = run(work)
+      return wanted.session
+    },
     isUnderWay: (h) => works.has(h),
     async drained() {
       while (works.size > 0) await Promise.all([...works.values()].map(({ finished }) => finished))
@@ -107,7 +138,41 @@ export function createRefreshes(dependencies: RefreshesDependencies, times: Leas
   }
 }
 
+function isLeft({ wants, changes }: Work): boolean {
+  return wants.length > 0 || changes.length > 0
+}
+
+/** What was served is done; while the result of a write was not known, so was everything else. */
+function answered(work: Work, served: Want | WantedChange): void {
+  work.wants = work.isUnsettled ? [] : work.wants.filter((each) => each !== served)
+  work.changes = work.isUnsettled ? [] : work.changes.filter((each) => each !== served)
+  work.isUnsettled = false
+}
+
+/** Everybody who waits hears that nothing is known yet. */
+function tellUnsettled(work: Work): void {
+  work.isUnsettled = true
+  for (const each of [...work.wants, ...work.changes]) each.reject(notSettled())
+}
+
 function rejectAll(work: Work, error: unknown): void {
-  for (const want of work.wants) want.reject(error)
+  for (const each of [...work.wants, ...work.changes]) each.reject(error)
   work.wants = []
+  work.changes = []
+}
+
+async function applyChange(
+  dependencies: RefreshesDependencies,
+  { id, h }: Work,
+  change: RecordChange,
+  lease: Lease,
+  unsettled: () => void,
+): Promise<OpenSession> {
+  const { records, endings } = dependencies
+  if (!(await lease.confirm())) throw takesTooLong()
+  const session = await records.open(id)
+  if (session === undefined) throw endings.errorOf(h)
+  const result = await writeChange(dependencies, session, change, unsettled)
+  if (result.kind === 'gone') throw endings.errorOf(h)
+  return result.session
 }

@@ -1,5 +1,7 @@
 import type { AccessToken, ApiAudience } from '../../oidc/tokens/token-set.ts'
+import type { OpenSession } from '../lifecycle/sessions.ts'
 import { isDue, isSendable } from '../record/token-rules.ts'
+import type { RecordChange } from './change.ts'
 
 /** What a request wants of a session's token. */
 export type Wish =
@@ -38,6 +40,21 @@ export function createWant(audience: ApiAudience, wish: Wish): Want {
     resolve,
     reject,
   }
+}
+
+/** A change that is to be written, and who waits for it. */
+export interface WantedChange {
+  readonly change: RecordChange
+  readonly session: Promise<OpenSession>
+  resolve(session: OpenSession): void
+  reject(error: unknown): void
+}
+
+/** Makes one that is not written yet. */
+export function createWantedChange(change: RecordChange): WantedChange {
+  const { promise, resolve, reject } = Promise.withResolvers<OpenSession>()
+  promise.catch(() => undefined)
+  return { change, session: promise, resolve, reject }
 }
 
 function isFulfilled(wish: Wish, token: AccessToken, nowMs: number): boolean {

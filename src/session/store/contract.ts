@@ -1,3 +1,5 @@
+import type { StoreKeys } from './keys.ts'
+
 /**
  * What is kept of a session, as the store sees it: sealed bytes and plain numbers (DESIGN section 3.1). The store can open
  * nothing and decide nothing.
@@ -19,6 +21,26 @@ export interface IndexMember {
   readonly issuedAtSeconds: number
 }
 
+/** What a store must know of the frontend whose sessions it keeps; the configuration fits as it is. */
+export interface FrontendStoreOptions {
+  /** `SESSION_MAX_LIFETIME`, seconds: index members older than this are pruned when their session is gone. */
+  readonly sessionMaxLifetime: number
+}
+
+/** Which members of an index are read: one bounded piece. */
+export interface IndexRange {
+  /** The newest first; otherwise the oldest. Members of one second are in the order of their hashes, or in the reverse one. */
+  readonly newestFirst?: boolean
+  /** Only members issued then or before, whole seconds. */
+  readonly upToSeconds?: number
+  /** Members left out at the beginning. */
+  readonly offset: number
+  readonly count: number
+}
+
+/** What {@link SessionStore.take} has deleted: enough to open the record with the session's id. */
+export type TakenRow = Pick<SessionRow, 'sealedRecord' | 'writeId'>
+
 /** Result of {@link SessionStore.replace}; a fourth, "unknown", is the rejection with `session_store_unavailable`. */
 export type ReplaceResult =
   /** Written, now or by an earlier attempt with the same new write id. */
@@ -36,12 +58,24 @@ export type ReplaceResult =
  */
 export interface SessionStore {
   readonly kind: 'redis' | 'memory'
+  /** The names under which this frontend keeps everything. */
+  readonly keys: StoreKeys
+  /**
+   * The same store for another frontend: names of its own over the same connections and the same invalidation feed. Whoever opened the
+   * store closes it; closing the one of a frontend only ends its share of the feed.
+   *
+   * @param frontend its name in `FRONTENDS_FILE`
+   */
+  forFrontend(frontend: string, options: FrontendStoreOptions): SessionStore
 
   /** Reads a session's row without its facts; `undefined` when there is none. */
   read(h: string): Promise<Omit<SessionRow, 'sealedFacts'> | undefined>
-  /** Which of these sessions exist, in one round trip per node. */
-  exist(hs: readonly string[]): Promise<readonly boolean[]>
-  /** Facts and last activity of several sessions; `undefined` for those that do not exist. */
+  /**
+   * Which of these sessions exist, asked in bounded pieces. `undefined`: the part of the store that holds it does not answer; when no part
+   * does, it rejects.
+   */
+  exist(hs: readonly string[]): Promise<readonly (boolean | undefined)[]>
+  /** Facts and last activity of several sessions, asked in bounded pieces; `undefined` for those that do not exist. */
   readFacts(
     hs: readonly string[],
   ): Promise<readonly (Pick<SessionRow, 'sealedFacts' | 'lastSeenAtMs'> | undefined)[]>
@@ -67,6 +101,13 @@ export interface SessionStore {
   touch(h: string, lastSeenAtMs: number, ttlMs: number): Promise<boolean>
   /** Deletes; resolves to whether it existed. */
   delete(h: string): Promise<boolean>
+  /**
+   * Deletes, and resolves to what was deleted; `undefined` when there was nothing. Repeating it with the same `attempt` within `keepMs`
+   * gives the same answer: what was deleted is kept, sealed as it was, until then.
+   */
+  take(h: string, attempt: string, keepMs: number): Promise<TakenRow | undefined>
+  /** What an attempt to take has deleted, if it has; changes nothing. */
+  readTaken(h: string, attempt: string): Promise<TakenRow | undefined>
 
   /**
    * Takes the refresh lease of a session: false when another owner holds it. The same owner may take it again, so every piece of
@@ -81,7 +122,8 @@ export interface SessionStore {
   /** Adds a session to an index, keeps the index at least `ttlMs`, and prunes members that have outlived every session. */
   addToIndex(indexKey: string, member: IndexMember, ttlMs: number): Promise<void>
   removeFromIndex(indexKey: string, hs: readonly string[]): Promise<void>
-  readIndex(indexKey: string): Promise<readonly IndexMember[]>
+  /** One piece of an index. */
+  readIndex(indexKey: string, range: IndexRange): Promise<readonly IndexMember[]>
 
   /** Redeems a login transaction once. `timeMs` is the store's own clock at that moment. */
   redeemState(

@@ -108,7 +108,7 @@ export function createFakeSessions(): FakeSessions {
     },
     endOpened: async (session) => {
       call('endOpened')
-      return end(session.view.h)
+      return { existed: end(session.view.h), refreshToken: session.record.tokens.refreshToken }
     },
     endByLogoutToken: async () => {
       call('endByLogoutToken')
@@ -121,25 +121,27 @@ export function createFakeSessions(): FakeSessions {
     },
     list: async (session) => {
       call('list')
-      return [...fake.byHash.values()].map((one) => ({
+      const sessions = [...fake.byHash.values()].map((one) => ({
         id: hashSessionId(`listed ${one.view.h}`),
         browserFamily: one.record.browserFamily,
         createdAtMs: one.view.createdAtMs,
         lastSeenAtMs: one.view.lastSeenAtMs,
         current: one.view.h === session.view.h,
       }))
+      return { sessions, next: undefined }
     },
-    endListed: async (_session, listedId) => {
+    endListed: async (session, listedId) => {
       call('endListed')
       const h = [...fake.byHash.keys()].find((key) => hashSessionId(`listed ${key}`) === listedId)
-      return h === undefined ? false : end(h)
+      if (h === session.view.h) return 'own'
+      return h !== undefined && end(h) ? 'ended' : 'unknown'
     },
-    endAllOf: async () => {
-      call('endAllOf')
-      const count = fake.byHash.size
-      fake.byHash.clear()
-      return count
+    endOthersOf: async (session) => {
+      call('endOthersOf')
+      const others = [...fake.byHash.keys()].filter((h) => h !== session.view.h)
+      return { ended: others.filter(end).length, failed: 0 }
     },
+    drained: async () => undefined,
     exist: async (hs) => hs.map((h) => fake.byHash.has(h)),
     subscribe: () => () => undefined,
     isLive: () => true,

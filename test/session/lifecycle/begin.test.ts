@@ -54,9 +54,17 @@ async function expectNoSession(): Promise<void> {
 }
 
 describe('beginning a session', () => {
-  it('adds index members, creates, and reads tombstones, in this order', async () => {
+  it('adds index members, creates, reads tombstones and adds the members again, in this order', async () => {
     await begin(clock.now())
-    const order = ['addToIndex', 'addToIndex', 'create', 'readTombstones', 'readTombstones']
+    const order = [
+      'addToIndex',
+      'addToIndex',
+      'create',
+      'readTombstones',
+      'readTombstones',
+      'addToIndex',
+      'addToIndex',
+    ]
     expect(store.calls).toEqual(order)
   })
 

@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { createSessionCache, type SessionCache } from '../../../src/session/lifecycle/cache.ts'
+import {
+  createCacheRoom,
+  createSessionCache,
+  type SessionCache,
+} from '../../../src/session/lifecycle/cache.ts'
 import type { SessionView } from '../../../src/session/record/session.ts'
 import { type PlayedChanges, playChanges } from '../support/controlled-store.ts'
 import { accessToken, type Clock, createClock } from '../support/sessions-world.ts'
@@ -12,7 +16,7 @@ let view: SessionView
 beforeEach(() => {
   clock = createClock()
   changes = playChanges()
-  cache = createSessionCache(2, { changes, now: clock.now })
+  cache = createSessionCache(createCacheRoom(2), { changes, now: clock.now })
   view = viewNamed('h1')
 })
 
@@ -88,7 +92,7 @@ describe('the session cache', () => {
   it('drops everything when the epoch grew, even if nobody told it', () => {
     let epoch = 0
     const silent = { ...changes, epoch: () => epoch }
-    cache = createSessionCache(2, { changes: silent, now: clock.now })
+    cache = createSessionCache(createCacheRoom(2), { changes: silent, now: clock.now })
     fill(view)
     epoch = 1
     expect(cache.get('h1')).toBeUndefined()
@@ -138,7 +142,7 @@ describe('the session cache', () => {
   })
 
   it('of size 0 is always closed', () => {
-    cache = createSessionCache(0, { changes, now: clock.now })
+    cache = createSessionCache(createCacheRoom(0), { changes, now: clock.now })
     fill(view)
     expect(cache.isOpen()).toBe(false)
     expect(cache.get('h1')).toBeUndefined()

@@ -2,26 +2,23 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createSealer } from '../../../src/sealing/sealer.ts'
 import {
-  hashOfSessionKey,
+  createIndexKeys,
   hashSessionId,
   hashState,
   hashTokenId,
   isListedSessionId,
   isSessionId,
-  leaseKey,
   listedSessionId,
   newSessionId,
-  providerSessionIndexKey,
-  providerSessionTombstoneKey,
-  sessionKey,
-  subjectIndexKey,
-  subjectTombstoneKey,
 } from '../../../src/session/record/keys.ts'
+import { createStoreKeys, readSessionKey } from '../../../src/session/store/keys.ts'
 
 const secret = 'first-secret-0123456789abcdefghijklmnop'
 const newSecret = 'second-secret-9876543210zyxwvutsrqponml'
 const sealer = createSealer([secret])
 const rotated = createSealer([newSecret, secret])
+const keys = createStoreKeys()
+const named = createStoreKeys('shop')
 
 describe('session ids', () => {
   it('have 256 random bits and the form that is asked of cookies', () => {
@@ -47,35 +44,73 @@ describe('session ids', () => {
 })
 
 describe('keys of the store', () => {
-  it('put a session and its lease into one slot of a Cluster', () => {
-    expect(sessionKey('abc')).toBe('coatcheck:session:{abc}')
-    expect(leaseKey('abc')).toBe('coatcheck:refresh:{abc}')
+  it('put a session, its lease and what it was into one slot of a Cluster', () => {
+    expect(keys.session('abc')).toBe('coatcheck:session:{abc}')
+    expect(keys.lease('abc')).toBe('coatcheck:refresh:{abc}')
+    expect(keys.taken('abc')).toBe('coatcheck:taken:{abc}')
   })
 
-  it('of a session lead back to its hash, others to nothing', () => {
-    const h = hashSessionId(newSessionId())
-    expect(hashOfSessionKey(sessionKey(h))).toBe(h)
-    expect(hashOfSessionKey(leaseKey(h))).toBeUndefined()
-    expect(hashOfSessionKey(`${sessionKey(h)}x`)).toBeUndefined()
-    expect(hashOfSessionKey('coatcheck:session:{}')).toBeUndefined()
+  it('of a named frontend have its name behind the kind, so that one prefix serves the feed of all', () => {
+    expect(named.session('abc')).toBe('coatcheck:session:@shop:{abc}')
+    const made = [
+      named.lease('x'),
+      named.taken('x'),
+      named.usedState('x'),
+      named.usedTokenId('x'),
+      named.count('x'),
+      named.bySubject('x'),
+      named.byProviderSession('x'),
+      named.ended('x'),
+    ]
+    expect(made.map((key) => key.split(':').slice(0, 3).join(':'))).toEqual(
+      ['refresh', 'taken', 'used-state', 'used-jti', 'count', 'by-sub', 'by-sid', 'ended'].map(
+        (kind) => `coatcheck:${kind}:@shop`,
+      ),
+    )
   })
+
+  it('of a session lead back to frontend and hash, others to nothing', () => {
+    const h = hashSessionId(newSessionId())
+    expect(readSessionKey(keys.session(h))).toEqual({ frontend: undefined, h })
+    expect(readSessionKey(named.session(h))).toEqual({ frontend: 'shop', h })
+    for (const other of [
+      keys.lease(h),
+      `${keys.session(h)}x`,
+      'coatcheck:session:{}',
+      `coatcheck:session:@S:{${h}}`,
+    ]) {
+      expect(readSessionKey(other)).toBeUndefined()
+    }
+  })
+
+  const indexKeys = createIndexKeys(sealer, keys)
 
   it('of user, provider session and their tombstones never meet, and hide what they stand for', () => {
-    const keys = [subjectIndexKey, providerSessionIndexKey, subjectTombstoneKey, providerSessionTombstoneKey]
-    const made = keys.map((key) => key(sealer, 'https://issuer.example', 'ada').current)
+    const { ofSubject, ofProviderSession, subjectTombstone, providerSessionTombstone } = indexKeys
+    const makers = [ofSubject, ofProviderSession, subjectTombstone, providerSessionTombstone]
+    const made = makers.map((make) => make('https://issuer.example', 'ada').current)
     expect(new Set(made.map((key) => key.split(':').at(-1))).size).toBe(4)
     expect(made.join()).not.toContain('ada')
   })
 
   it('do not confuse where the issuer ends and the subject begins', () => {
-    const one = subjectIndexKey(sealer, 'https://issuer.example', '/ada').current
-    expect(subjectIndexKey(sealer, 'https://issuer.example/', 'ada').current).not.toBe(one)
+    const one = indexKeys.ofSubject('https://issuer.example', '/ada').current
+    expect(indexKeys.ofSubject('https://issuer.example/', 'ada').current).not.toBe(one)
   })
 
   it('are written under the first secret and read under all', () => {
-    const key = subjectIndexKey(rotated, 'i', 's')
-    expect(key.all).toEqual([key.current, subjectIndexKey(sealer, 'i', 's').current])
-    expect(key.current).toBe(subjectIndexKey(createSealer([newSecret]), 'i', 's').current)
+    const key = createIndexKeys(rotated, keys).ofSubject('i', 's')
+    expect(key.all).toEqual([key.current, indexKeys.ofSubject('i', 's').current])
+    expect(key.current).toBe(createIndexKeys(createSealer([newSecret]), keys).ofSubject('i', 's').current)
+  })
+
+  it('of two frontends with one secret share no HMAC and no seal', () => {
+    const shop = createSealer([secret], 'shop')
+    expect(createIndexKeys(shop, named).ofSubject('i', 's').current.split(':').at(-1)).not.toBe(
+      indexKeys.ofSubject('i', 's').current.split(':').at(-1),
+    )
+    expect(sealer.open('facts', 'c', shop.seal('facts', 'c', Buffer.from('x')))).toBeUndefined()
+    expect(isListedSessionId(sealer, 'h', listedSessionId(shop, 'h'))).toBe(false)
   })
 })
 

@@ -176,7 +176,7 @@ describe('a sealed record', () => {
   it('of a newer format is told apart from a broken one', () => {
     const withFormat = (format: number): Buffer =>
       Buffer.concat([Buffer.of(format), sealedRecord.subarray(1)])
-    expect(seal.open(id, h, { sealedRecord: withFormat(2), writeId })).toEqual({ kind: 'newer' })
+    expect(seal.open(id, h, { sealedRecord: withFormat(3), writeId })).toEqual({ kind: 'newer' })
     expect(seal.open(id, h, { sealedRecord: withFormat(0), writeId })).toEqual({ kind: 'none' })
     expect(seal.open(id, h, { sealedRecord: Buffer.alloc(0), writeId })).toEqual({ kind: 'none' })
   })
@@ -186,5 +186,65 @@ describe('a sealed record', () => {
     expect(shown).not.toContain('auth0')
     expect(shown).not.toContain('ada@example')
     expect(createSealer([secret]).open('record', '', sealedRecord.subarray(1))).toBeUndefined()
+  })
+})
+
+describe('format 2', () => {
+  const privateJwk = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: 'd' }
+  const token = sampleRecord.tokens.access.default
+  const full: SessionRecord = {
+    ...sampleRecord,
+    tokens: {
+      ...sampleRecord.tokens,
+      binding: { kind: 'dpop', privateJwk },
+      access:
+        token === undefined ? {} : { default: { ...token, claims: { scope: 'a b' }, boundTo: 'thumbprint' } },
+    },
+    device: { offeredAtMs: 1, publicJwk: { kty: 'EC' }, isEnforced: true },
+    lastDemand: 'acr=gold',
+  }
+  const parts: readonly (readonly [string, SessionRecord])[] = [
+    [
+      'a binding to a key',
+      { ...sampleRecord, tokens: { ...sampleRecord.tokens, binding: { kind: 'dpop', privateJwk } } },
+    ],
+    [
+      'a binding to a certificate',
+      {
+        ...sampleRecord,
+        tokens: { ...sampleRecord.tokens, binding: { kind: 'mtls', certificateThumbprint: 't' } },
+      },
+    ],
+    ['verified claims', { ...sampleRecord, tokens: full.tokens }],
+    ['a device', { ...sampleRecord, device: { offeredAtMs: 1, isEnforced: false } }],
+    ['a demand', { ...sampleRecord, lastDemand: 'acr=gold' }],
+    ['all of them', full],
+  ]
+
+  it.each(parts)('is written for %s, and read', (_name, record) => {
+    const sealedRecord = seal.seal(id, h, writeId, record)
+    expect(sealedRecord[0]).toBe(2)
+    expect(seal.open(id, h, { sealedRecord, writeId })).toEqual({ kind: 'record', record, stale: false })
+  })
+
+  it('is not written for a record that has none of it: nodes of the first version read that', () => {
+    expect(seal.seal(id, h, writeId, sampleRecord)[0]).toBe(1)
+  })
+
+  it.each([
+    { bound: { kind: 'dpop' } },
+    { bound: { kind: 'other', privateJwk } },
+    { bound: 1 },
+    { device: { offeredAtMs: 'x', isEnforced: true } },
+    { device: { offeredAtMs: 1 } },
+    { device: [] },
+    { demand: 1 },
+  ])('with a part of another type is no record: %j', (part) => {
+    const bytes = encodeRecord(sampleRecord)
+    const end = 4 + bytes.readUInt32BE(0)
+    const json = Buffer.from(JSON.stringify({ ...JSON.parse(bytes.toString('utf8', 4, end)), ...part }))
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(json.length)
+    expect(decodeRecord(Buffer.concat([length, json, bytes.subarray(end)]))).toBeUndefined()
   })
 })

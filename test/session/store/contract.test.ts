@@ -33,6 +33,7 @@ const nextOf = (text: string): Pick<SessionRow, 'sealedRecord' | 'writeId'> => (
   sealedRecord: Buffer.from(text),
   writeId: newWriteId(),
 })
+const everything = { offset: 0, count: 1_000 }
 const gone = (store: SessionStore, h: string): Promise<void> =>
   eventually(async () => expect(await store.read(h)).toBeUndefined())
 
@@ -185,19 +186,19 @@ describe.each(stores)('the session store in %s', (_name, open) => {
     const members = Array.from({ length: 3 }, () => ({ h: newHash(), issuedAtSeconds }))
     await Promise.all(members.map((member) => store.addToIndex(index, member, 5_000)))
     const sorted = (list: readonly { h: string }[]): readonly string[] => list.map(({ h }) => h).sort()
-    expect(sorted(await store.readIndex(index))).toEqual(sorted(members))
-    expect((await store.readIndex(index))[0]?.issuedAtSeconds).toBe(issuedAtSeconds)
+    expect(sorted(await store.readIndex(index, everything))).toEqual(sorted(members))
+    expect((await store.readIndex(index, everything))[0]?.issuedAtSeconds).toBe(issuedAtSeconds)
     await store.removeFromIndex(
       index,
       members.slice(1).map(({ h }) => h),
     )
     await store.removeFromIndex(index, [])
-    expect(await store.readIndex(index)).toEqual(members.slice(0, 1))
+    expect(await store.readIndex(index, everything)).toEqual(members.slice(0, 1))
     await store.removeFromIndex(
       index,
       members.map(({ h }) => h),
     )
-    expect(await store.readIndex(index)).toEqual([])
+    expect(await store.readIndex(index, everything)).toEqual([])
   })
 
   it('keeps an index as long as its longest member', async () => {
@@ -206,7 +207,7 @@ describe.each(stores)('the session store in %s', (_name, open) => {
     await store.addToIndex(index, { h: newHash(), issuedAtSeconds }, 5_000)
     await store.addToIndex(index, { h: newHash(), issuedAtSeconds }, 30)
     await new Promise((resolve) => setTimeout(resolve, 60))
-    expect(await store.readIndex(index)).toHaveLength(2)
+    expect(await store.readIndex(index, everything)).toHaveLength(2)
   })
 
   it('prunes index members that outlived every session, but none whose session lives', async () => {
@@ -218,7 +219,7 @@ describe.each(stores)('the session store in %s', (_name, open) => {
     await store.addToIndex(index, { h: dead, issuedAtSeconds: longAgo }, 5_000)
     await store.addToIndex(index, { h: living, issuedAtSeconds: longAgo }, 5_000)
     await store.addToIndex(index, { h: fresh, issuedAtSeconds: nowSeconds }, 5_000)
-    const kept = (await store.readIndex(index)).map(({ h }) => h)
+    const kept = (await store.readIndex(index, everything)).map(({ h }) => h)
     expect(new Set(kept)).toEqual(new Set([living, fresh]))
     await store.delete(living)
   })

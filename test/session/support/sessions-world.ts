@@ -15,6 +15,9 @@ import { type Metrics, noMetrics } from '../../../src/telemetry/metrics.ts'
 export const issuer = 'https://tenant.example/'
 export const secret = 'first-secret-0123456789abcdefghijklmnop'
 
+/** The beginning of a user's list. */
+export const firstPage = { limit: 100, untrustedAfter: undefined } as const
+
 /** The default API. */
 export const api: ApiAudience = {
   key: 'default',
@@ -204,4 +207,17 @@ export async function viewOf(
   const view = await node.sessions.find(id)
   if (view === undefined) throw new Error('no session')
   return view
+}
+
+/** Hashes of the sessions that an index of this user, or of this session at the provider, names. */
+export async function indexedOf(
+  store: Pick<SessionStore, 'readIndex'>,
+  node: Node,
+  { subject, sid }: { readonly subject?: string; readonly sid?: string },
+): Promise<readonly string[]> {
+  const { keys } = node.records.indexes
+  const key =
+    sid === undefined ? keys.ofSubject(issuer, subject ?? 'ada') : keys.ofProviderSession(issuer, sid)
+  const found = await Promise.all(key.all.map((each) => store.readIndex(each, { offset: 0, count: 100_000 })))
+  return found.flat().map(({ h }) => h)
 }

@@ -1,14 +1,14 @@
 import { GatewayError } from '../../../errors/gateway-error.ts'
-import { createListeners } from '../../lifecycle/listeners.ts'
-import type { SessionChanges, SessionRow, SessionStore } from '../contract.ts'
+import { createSharedListeners } from '../../lifecycle/listeners.ts'
+import type { FrontendStoreOptions, SessionChanges, SessionRow, SessionStore, TakenRow } from '../contract.ts'
+import { createStoreKeys, readSessionKey, type StoreKeys } from '../keys.ts'
+import { piecesOf } from '../pieces.ts'
 import { createExpiringMap, type ExpiringMap } from './expiring.ts'
-import { createMemoryIndexes } from './indexes.ts'
+import { type Indexes, memoryIndexes } from './indexes.ts'
 
 /** Settings of the memory store. */
-export interface MemoryStoreOptions {
-  /** `SESSION_MAX_LIFETIME`, seconds: index members older than this are pruned when their session is gone. */
-  readonly sessionMaxLifetime: number
-  /** Most sessions at once; at about 4 KB each the default stays within 40 MB. */
+export interface MemoryStoreOptions extends FrontendStoreOptions {
+  /** Most sessions at once, of all frontends together; at about 4 KB each the default stays within 40 MB. */
   readonly mostSessions?: number
 }
 
@@ -25,6 +25,7 @@ const mostMarks = 100_000
 const sweepIntervalMs = 1_000
 const scanBatch = 500
 
+/** Sessions by their keys. */
 type Rows = ExpiringMap<SessionRow>
 
 /**
@@ -35,26 +36,40 @@ export function createMemoryStore(
   options: MemoryStoreOptions,
   { now }: MemoryStoreDependencies,
 ): SessionStore {
-  const listeners = createListeners()
-  const rows: Rows = createExpiringMap(now, listeners.tell)
+  const listeners = createSharedListeners()
+  const rows: Rows = createExpiringMap(now, listeners.tellKey)
   const marks: Marks = createExpiringMap(now)
-  const indexes = createMemoryIndexes(now, options.sessionMaxLifetime, (h) => rows.get(h) !== undefined)
-  const sweeps = [rows, marks, indexes]
+  const taken: TakenRows = createExpiringMap(now)
+  const indexes: Indexes = createExpiringMap(now)
   const timer = setInterval(() => {
-    for (const part of sweeps) part.sweep()
+    for (const part of [rows, marks, taken, indexes]) part.sweep()
   }, sweepIntervalMs).unref()
-  return {
-    kind: 'memory',
-    ...readsOf(rows),
-    ...writesOf(rows, listeners.tell, options.mostSessions ?? defaultMostSessions),
-    ...leasesOf(marks),
-    ...indexes.operations,
-    ...marksOf(marks, now),
-    ping: async () => undefined,
-    status: () => ({ ready: true, reason: undefined, note: memoryNote }),
-    changes: changesOf(listeners.subscribe),
-    close: async () => clearInterval(timer),
+  const write = {
+    rows,
+    taken,
+    tell: listeners.tellKey,
+    mostSessions: options.mostSessions ?? defaultMostSessions,
   }
+  const open = (frontend: string | undefined, { sessionMaxLifetime }: FrontendStoreOptions): SessionStore => {
+    const keys = createStoreKeys(frontend)
+    const { subscribe, close } = listeners.open(frontend)
+    const exists = (h: string): boolean => rows.get(keys.session(h)) !== undefined
+    return {
+      kind: 'memory',
+      keys,
+      forFrontend: open,
+      ...readsOf(rows, keys),
+      ...writesOf(write, keys),
+      ...leasesOf(marks, keys),
+      ...memoryIndexes(indexes, { now, maxLifetimeSeconds: sessionMaxLifetime, exists }),
+      ...marksOf(marks, keys, now),
+      ping: async () => undefined,
+      status: () => ({ ready: true, reason: undefined, note: memoryNote }),
+      changes: changesOf(subscribe),
+      close: async () => close(),
+    }
+  }
+  return { ...open(undefined, options), close: async () => clearInterval(timer) }
 }
 
 const memoryNote = 'Sessions are kept in memory: lost at a restart, and not shared between processes.'
@@ -63,55 +78,85 @@ function changesOf(subscribe: SessionChanges['subscribe']): SessionChanges {
   return { isLive: () => true, epoch: () => 0, subscribe }
 }
 
-function readsOf(rows: Rows): Pick<SessionStore, 'read' | 'exist' | 'readFacts' | 'scan'> {
+function readsOf(rows: Rows, keys: StoreKeys): Pick<SessionStore, 'read' | 'exist' | 'readFacts' | 'scan'> {
+  const rowOf = (h: string): SessionRow | undefined => rows.get(keys.session(h))
   return {
-    read: async (h) => rows.get(h),
-    exist: async (hs) => hs.map((h) => rows.get(h) !== undefined),
-    readFacts: async (hs) => hs.map((h) => rows.get(h)),
+    read: async (h) => rowOf(h),
+    exist: async (hs) => hs.map((h) => rowOf(h) !== undefined),
+    readFacts: async (hs) => hs.map(rowOf),
     async *scan() {
-      const hs = rows.keys().filter((h) => rows.get(h) !== undefined)
-      for (let start = 0; start < hs.length; start += scanBatch) yield hs.slice(start, start + scanBatch)
+      const hs = rows.keys().flatMap((key) => {
+        const { frontend, h } = readSessionKey(key) ?? {}
+        return h !== undefined && frontend === keys.frontend && rows.get(key) !== undefined ? [h] : []
+      })
+      yield* piecesOf(hs, scanBatch)
     },
   }
 }
 
+/** What sessions were when their holders ended them, by the keys of that, with the attempt that did it. */
+type TakenRows = ExpiringMap<TakenRow & { readonly attempt: string }>
+
+interface Writing {
+  readonly rows: Rows
+  readonly taken: TakenRows
+  readonly tell: (key: string) => void
+  readonly mostSessions: number
+}
+
 function writesOf(
-  rows: Rows,
-  tell: (h: string) => void,
-  mostSessions: number,
-): Pick<SessionStore, 'create' | 'replace' | 'touch' | 'delete'> {
-  const write = (h: string, row: SessionRow, ttlMs: number): void => {
-    if (ttlMs > 0) rows.set(h, row, ttlMs)
-    else rows.delete(h)
-    tell(h)
+  { rows, taken, tell, mostSessions }: Writing,
+  keys: StoreKeys,
+): Pick<SessionStore, 'create' | 'replace' | 'touch' | 'delete' | 'take' | 'readTaken'> {
+  const write = (key: string, row: SessionRow, ttlMs: number): void => {
+    if (ttlMs > 0) rows.set(key, row, ttlMs)
+    else rows.delete(key)
+    tell(key)
+  }
+  const remove = (key: string): boolean => {
+    const existed = rows.delete(key)
+    if (existed) tell(key)
+    return existed
+  }
+  const readTaken = async (h: string, attempt: string): Promise<TakenRow | undefined> => {
+    const before = taken.get(keys.taken(h))
+    return before?.attempt === attempt ? before : undefined
   }
   return {
     async create(h, row, ttlMs) {
-      const present = rows.get(h)
+      const key = keys.session(h)
+      const present = rows.get(key)
       if (present !== undefined) return present.writeId === row.writeId
       refuseWhenFull(rows, mostSessions)
-      write(h, row, ttlMs)
+      write(key, row, ttlMs)
       return true
     },
     async replace(h, expectedWriteId, next, maxTtlMs = Number.POSITIVE_INFINITY) {
-      const row = rows.get(h)
+      const key = keys.session(h)
+      const row = rows.get(key)
       if (row === undefined) return 'gone'
       if (row.writeId === next.writeId) return 'replaced'
       if (row.writeId !== expectedWriteId) return 'conflict'
-      write(h, { ...row, ...next }, Math.min(rows.ttlMs(h), maxTtlMs))
+      write(key, { ...row, ...next }, Math.min(rows.ttlMs(key), maxTtlMs))
       return 'replaced'
     },
     async touch(h, lastSeenAtMs, ttlMs) {
-      const row = rows.get(h)
+      const key = keys.session(h)
+      const row = rows.get(key)
       if (row === undefined) return false
-      write(h, { ...row, lastSeenAtMs: Math.max(row.lastSeenAtMs, lastSeenAtMs) }, ttlMs)
+      write(key, { ...row, lastSeenAtMs: Math.max(row.lastSeenAtMs, lastSeenAtMs) }, ttlMs)
       return true
     },
-    async delete(h) {
-      const existed = rows.delete(h)
-      if (existed) tell(h)
-      return existed
+    delete: async (h) => remove(keys.session(h)),
+    async take(h, attempt, keepMs) {
+      const key = keys.session(h)
+      const row = rows.get(key)
+      if (row === undefined) return readTaken(h, attempt)
+      taken.set(keys.taken(h), { attempt, sealedRecord: row.sealedRecord, writeId: row.writeId }, keepMs)
+      remove(key)
+      return row
     },
+    readTaken,
   }
 }
 
@@ -125,8 +170,10 @@ function refuseWhenFull(map: ExpiringMap<unknown>, most: number): void {
     throw new GatewayError('overloaded', { context: { reason: 'memory store full', most } })
 }
 
-function leasesOf(marks: Marks): Pick<SessionStore, 'acquireLease' | 'renewLease' | 'releaseLease'> {
-  const keyOf = (h: string): string => `lease:${h}`
+function leasesOf(
+  marks: Marks,
+  { lease: keyOf }: StoreKeys,
+): Pick<SessionStore, 'acquireLease' | 'renewLease' | 'releaseLease'> {
   return {
     async acquireLease(h, owner, ttlMs) {
       const key = keyOf(h)
@@ -149,6 +196,7 @@ function leasesOf(marks: Marks): Pick<SessionStore, 'acquireLease' | 'renewLease
 
 function marksOf(
   marks: Marks,
+  keys: StoreKeys,
   now: () => number,
 ): Pick<
   SessionStore,
@@ -160,7 +208,7 @@ function marksOf(
   }
   return {
     async redeemState(stateHash, ttlMs) {
-      const key = `state:${stateHash}`
+      const key = keys.usedState(stateHash)
       const redeemed = marks.get(key) === undefined
       if (redeemed) mark(key, now(), ttlMs)
       return { redeemed, timeMs: now() }
@@ -171,10 +219,10 @@ function marksOf(
         const writtenAtMs = marks.get(key)
         return writtenAtMs === undefined ? undefined : Number(writtenAtMs)
       }),
-    isTokenUsed: async (jtiHash) => marks.get(`jti:${jtiHash}`) !== undefined,
-    recordTokenUse: async (jtiHash, ttlMs) => mark(`jti:${jtiHash}`, now(), ttlMs),
+    isTokenUsed: async (jtiHash) => marks.get(keys.usedTokenId(jtiHash)) !== undefined,
+    recordTokenUse: async (jtiHash, ttlMs) => mark(keys.usedTokenId(jtiHash), now(), ttlMs),
     async count(counterKey, windowMs) {
-      const key = `count:${counterKey}`
+      const key = keys.count(counterKey)
       const before = marks.get(key)
       if (before === undefined) mark(key, 1, windowMs)
       else marks.set(key, Number(before) + 1, marks.ttlMs(key))

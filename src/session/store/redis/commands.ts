@@ -12,6 +12,8 @@ export const storeOperations = [
   'replace',
   'touch',
   'delete',
+  'take',
+  'take_read',
   'lease_acquire',
   'lease_renew',
   'lease_release',

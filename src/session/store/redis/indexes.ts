@@ -1,5 +1,6 @@
-import { sessionKey } from '../../record/keys.ts'
-import type { SessionStore } from '../contract.ts'
+import type { IndexRange, SessionStore } from '../contract.ts'
+import type { StoreKeys } from '../keys.ts'
+import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import type { ScriptedClient } from './scripts.ts'
 
@@ -15,10 +16,11 @@ const pruneLimit = 32
 export function redisIndexes(
   client: ScriptedClient,
   run: RunOperation,
+  keys: StoreKeys,
   maxLifetimeSeconds: number,
 ): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'readIndex'> {
   const prune = async (indexKey: string, candidates: readonly string[]): Promise<void> => {
-    const found = await Promise.all(candidates.map((h) => client.exists(sessionKey(h))))
+    const found = await Promise.all(candidates.map((h) => client.exists(keys.session(h))))
     const dead = candidates.filter((_h, position) => found[position] === 0)
     if (dead.length > 0) await client.zrem(indexKey, ...dead)
   }
@@ -34,15 +36,26 @@ export function redisIndexes(
       }),
     removeFromIndex: (indexKey, hs) =>
       run('index_remove', indexKey, async () => {
-        if (hs.length > 0) await client.zrem(indexKey, ...hs)
+        for (const piece of piecesOf(hs)) await client.zrem(indexKey, ...piece)
       }),
-    readIndex: (indexKey) =>
+    readIndex: (indexKey, range) =>
       run('index_read', indexKey, async () => {
-        const flat = await client.zrange(indexKey, 0, '-1', 'WITHSCORES')
+        const flat = await readRange(client, indexKey, range)
         const members = flat.filter((_text, position) => position % 2 === 0)
         return members.map((h, position) => ({ h, issuedAtSeconds: Number(flat[2 * position + 1]) }))
       }),
   }
+}
+
+function readRange(
+  client: ScriptedClient,
+  indexKey: string,
+  { newestFirst = false, upToSeconds, offset, count }: IndexRange,
+): Promise<string[]> {
+  const last = String(upToSeconds ?? '+inf')
+  return newestFirst
+    ? client.zrange(indexKey, last, '-inf', 'BYSCORE', 'REV', 'LIMIT', offset, count, 'WITHSCORES')
+    : client.zrange(indexKey, '-inf', last, 'BYSCORE', 'LIMIT', offset, count, 'WITHSCORES')
 }
 
 function textsOf(reply: unknown): readonly string[] {

@@ -1,23 +1,24 @@
-import { leaseKey, newWriteId } from '../../record/keys.ts'
+import { newWriteId } from '../../record/keys.ts'
 import type { SessionStore } from '../contract.ts'
+import type { StoreKeys } from '../keys.ts'
 import type { RunOperation } from './commands.ts'
 import type { ScriptedClient } from './scripts.ts'
 
 type Leases = Pick<SessionStore, 'acquireLease' | 'renewLease' | 'releaseLease'>
 
 /** Refresh leases in Redis. */
-export function redisLeases(client: ScriptedClient, run: RunOperation): Leases {
+export function redisLeases(client: ScriptedClient, run: RunOperation, keys: StoreKeys): Leases {
   return {
     acquireLease(h, owner, ttlMs) {
-      const key = leaseKey(h)
+      const key = keys.lease(h)
       return run('lease_acquire', key, async () => (await client.coatcheckAcquire(key, owner, ttlMs)) === 1)
     },
     renewLease(h, owner, ttlMs) {
-      const key = leaseKey(h)
+      const key = keys.lease(h)
       return run('lease_renew', key, async () => (await client.coatcheckRenew(key, owner, ttlMs)) === 1)
     },
     releaseLease(h, owner) {
-      const key = leaseKey(h)
+      const key = keys.lease(h)
       return run('lease_release', key, async () => void (await client.coatcheckRelease(key, owner)))
     },
   }
@@ -28,19 +29,15 @@ type Marks = Pick<
   'redeemState' | 'writeTombstone' | 'readTombstones' | 'isTokenUsed' | 'recordTokenUse' | 'count'
 >
 
-const stateKey = (stateHash: string): string => `coatcheck:used-state:${stateHash}`
-const tokenKey = (jtiHash: string): string => `coatcheck:used-jti:${jtiHash}`
-const countKey = (counterKey: string): string => `coatcheck:count:${counterKey}`
-
 /** Redeemed states, tombstones, executed logout tokens and counters in Redis; times are those of Redis' own clock. */
-export function redisMarks(client: ScriptedClient, run: RunOperation): Marks {
+export function redisMarks(client: ScriptedClient, run: RunOperation, keys: StoreKeys): Marks {
   const readTombstone = async (key: string): Promise<number | undefined> => {
     const writtenAtMs = await client.get(key)
     return writtenAtMs === null ? undefined : Number(writtenAtMs)
   }
   return {
     redeemState(stateHash, ttlMs) {
-      const key = stateKey(stateHash)
+      const key = keys.usedState(stateHash)
       const nonce = newWriteId()
       return run('redeem_state', key, async () => {
         const reply = await client.coatcheckRedeem(key, nonce, ttlMs)
@@ -50,17 +47,18 @@ export function redisMarks(client: ScriptedClient, run: RunOperation): Marks {
     },
     writeTombstone: (key, ttlMs) =>
       run('tombstone_write', key, async () => void (await client.coatcheckEntomb(key, ttlMs))),
-    readTombstones: (keys) => run('tombstone_read', undefined, () => Promise.all(keys.map(readTombstone))),
+    readTombstones: (tombstoneKeys) =>
+      run('tombstone_read', undefined, () => Promise.all(tombstoneKeys.map(readTombstone))),
     isTokenUsed(jtiHash) {
-      const key = tokenKey(jtiHash)
+      const key = keys.usedTokenId(jtiHash)
       return run('token_read', key, async () => (await client.exists(key)) === 1)
     },
     recordTokenUse(jtiHash, ttlMs) {
-      const key = tokenKey(jtiHash)
+      const key = keys.usedTokenId(jtiHash)
       return run('token_write', key, async () => void (await client.set(key, '1', 'PX', ttlMs)))
     },
     count(counterKey, windowMs) {
-      const key = countKey(counterKey)
+      const key = keys.count(counterKey)
       return run('count', key, async () => Number(await client.coatcheckCount(key, windowMs)))
     },
   }

@@ -1,7 +1,7 @@
 import type { RedisClient } from './connection/connection.ts'
 
 /**
- * Everything that must happen at once, in Lua; each touches one key, hence one slot of a Cluster. Each may run twice (a Cluster
+ * Everything that must happen at once, in Lua; each touches the keys of one slot of a Cluster. Each may run twice (a Cluster
  * client repeats what a lost connection left unanswered) and then answers like the first time.
  */
 const scripts = {
@@ -34,6 +34,19 @@ if not last then return 0 end
 if tonumber(ARGV[1]) > (tonumber(last) or 0) then redis.call('HSET', KEYS[1], 't', ARGV[1]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1`,
+
+  /** KEYS session, taken; ARGV attempt, life of what was taken. {d, v} of what is gone, now or by the same attempt before; {}: nothing. */
+  coatcheckTake: `
+local row = redis.pcall('HMGET', KEYS[1], 'd', 'v')
+if row.err or not row[1] or not row[2] then
+  if redis.call('DEL', KEYS[1]) == 1 then return {} end
+  local taken = redis.call('HMGET', KEYS[2], 'a', 'd', 'v')
+  return taken[1] == ARGV[1] and {taken[2], taken[3]} or {}
+end
+redis.call('HSET', KEYS[2], 'a', ARGV[1], 'd', row[1], 'v', row[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('DEL', KEYS[1])
+return row`,
 
   /** KEYS lease; ARGV owner, ttl. 1: ours. 0: somebody else's. */
   coatcheckAcquire: `
@@ -86,14 +99,23 @@ return count`,
 } as const
 
 type Argument = string | number | Buffer
+type Script = (key: string, ...args: readonly Argument[]) => Promise<unknown>
 
-/** A client that knows the scripts; each takes its one key and its arguments. */
+/** A client that knows the scripts; each takes its key, or its keys, and its arguments. */
 export type ScriptedClient = RedisClient & {
-  readonly [Name in keyof typeof scripts]: (key: string, ...args: readonly Argument[]) => Promise<unknown>
+  readonly [Name in keyof typeof scripts]: Script
+} & {
+  /** The same with an answer as bytes. */
+  readonly coatcheckTakeBuffer: Script
 }
+
+/** Scripts with more than one key. */
+const keyCounts: Readonly<Record<string, number>> = { coatcheckTake: 2 }
 
 /** Teaches a client the scripts: sent whole once a connection, by their hash afterwards. */
 export function defineScripts(client: RedisClient): ScriptedClient {
-  for (const [name, lua] of Object.entries(scripts)) client.defineCommand(name, { numberOfKeys: 1, lua })
+  for (const [name, lua] of Object.entries(scripts)) {
+    client.defineCommand(name, { numberOfKeys: keyCounts[name] ?? 1, lua })
+  }
   return client as ScriptedClient
 }

@@ -1,6 +1,7 @@
 import { Cluster, type Redis } from 'ioredis'
-import { hashOfSessionKey, sessionKey, sessionKeyPrefix } from '../../record/keys.ts'
-import type { ReplaceResult, SessionStore } from '../contract.ts'
+import type { ReplaceResult, SessionStore, TakenRow } from '../contract.ts'
+import { readSessionKey, type StoreKeys } from '../keys.ts'
+import { inPieces, piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import type { RedisClient } from './connection/connection.ts'
 import { isWrongType } from './fault.ts'
@@ -25,28 +26,47 @@ async function unlessWrongType<Result, Absent>(
 type Reads = Pick<SessionStore, 'read' | 'exist' | 'readFacts' | 'scan'>
 
 /** Reading sessions. */
-export function redisReads(client: RedisClient, run: RunOperation): Reads {
-  const readRow = async (h: string): ReturnType<Reads['read']> => {
+export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKeys): Reads {
+  const readRow = async (key: string): ReturnType<Reads['read']> => {
     const [sealedRecord, writeId, lastSeen] = await unlessWrongType(
-      client.hmgetBuffer(sessionKey(h), 'd', 'v', 't'),
+      client.hmgetBuffer(key, 'd', 'v', 't'),
       [],
     )
     if (!sealedRecord || !writeId || !lastSeen) return undefined
     return { sealedRecord, writeId: writeId.toString('latin1'), lastSeenAtMs: toTimeMs(lastSeen) }
   }
   const readOneFacts = async (h: string): Promise<Awaited<ReturnType<Reads['readFacts']>>[number]> => {
-    const [sealedFacts, lastSeen] = await unlessWrongType(client.hmgetBuffer(sessionKey(h), 'm', 't'), [])
+    const [sealedFacts, lastSeen] = await unlessWrongType(client.hmgetBuffer(keys.session(h), 'm', 't'), [])
     return sealedFacts && lastSeen ? { sealedFacts, lastSeenAtMs: toTimeMs(lastSeen) } : undefined
   }
-  const existsOne = async (h: string): Promise<boolean> => (await client.exists(sessionKey(h))) === 1
+  const existsOne = async (h: string): Promise<boolean> => (await client.exists(keys.session(h))) === 1
   return {
-    read: (h) => run('read', sessionKey(h), () => readRow(h)),
-    exist: (hs) => run('exist', undefined, () => Promise.all(hs.map(existsOne))),
-    readFacts: (hs) => run('read_facts', undefined, () => Promise.all(hs.map(readOneFacts))),
+    read(h) {
+      const key = keys.session(h)
+      return run('read', key, () => readRow(key))
+    },
+    async exist(hs) {
+      const found: (boolean | undefined)[] = []
+      for (const piece of piecesOf(hs)) {
+        found.push(...(await run('exist', undefined, () => asFarAsAnswered(piece.map(existsOne)))))
+      }
+      return found
+    },
+    readFacts: (hs) => run('read_facts', undefined, () => inPieces(hs, readOneFacts)),
     async *scan() {
-      for (const server of serversOf(client)) yield* scanServer(server, run)
+      for (const server of serversOf(client)) yield* scanServer(server, run, keys)
     },
   }
+}
+
+/** What a part of the store answers counts, whatever another part does. */
+async function asFarAsAnswered(
+  asked: readonly Promise<boolean>[],
+): Promise<readonly (boolean | undefined)[]> {
+  const results = await Promise.allSettled(asked)
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed !== undefined && results.every(({ status }) => status === 'rejected')) throw failed.reason
+  return results.map((result) => (result.status === 'fulfilled' ? result.value : undefined))
 }
 
 /** A time that is no number is an end long past: such a session is over. */
@@ -59,15 +79,19 @@ function serversOf(client: RedisClient): readonly Redis[] {
   return client instanceof Cluster ? client.nodes('master') : [client]
 }
 
-async function* scanServer(server: Redis, run: RunOperation): AsyncIterable<readonly string[]> {
+async function* scanServer(
+  server: Redis,
+  run: RunOperation,
+  keys: StoreKeys,
+): AsyncIterable<readonly string[]> {
   let cursor = '0'
   do {
     const from = cursor
-    const [next, keys] = await run('scan', undefined, () =>
-      server.scan(from, 'MATCH', `${sessionKeyPrefix}*`, 'COUNT', scanCount),
+    const [next, found] = await run('scan', undefined, () =>
+      server.scan(from, 'MATCH', keys.sessions, 'COUNT', scanCount),
     )
     cursor = next
-    const hs = keys.map(hashOfSessionKey).filter((h) => h !== undefined)
+    const hs = found.map((key) => readSessionKey(key)?.h).filter((h) => h !== undefined)
     if (hs.length > 0) yield hs
   } while (cursor !== '0')
 }
@@ -78,19 +102,20 @@ const replaceResults: Readonly<Record<string, ReplaceResult>> = {
   '-1': 'gone',
 }
 
-/** The four writes, and no others. */
+/** The four writes, and no others; of deleting there are two kinds. */
 export function redisWrites(
   client: ScriptedClient,
   run: RunOperation,
-): Pick<SessionStore, 'create' | 'replace' | 'touch' | 'delete'> {
+  keys: StoreKeys,
+): Pick<SessionStore, 'create' | 'replace' | 'touch' | 'delete' | 'take' | 'readTaken'> {
   return {
     create(h, { sealedRecord, writeId, sealedFacts, lastSeenAtMs }, ttlMs) {
-      const key = sessionKey(h)
+      const key = keys.session(h)
       const args = [sealedRecord, writeId, sealedFacts, lastSeenAtMs, Math.ceil(ttlMs)]
       return run('create', key, async () => (await client.coatcheckCreate(key, ...args)) === 1)
     },
     replace(h, expectedWriteId, { sealedRecord, writeId, sealedFacts }, maxTtlMs) {
-      const key = sessionKey(h)
+      const key = keys.session(h)
       const maxTtl = maxTtlMs === undefined ? '' : Math.ceil(maxTtlMs)
       const facts = sealedFacts === undefined ? [] : [sealedFacts]
       const args = [expectedWriteId, writeId, sealedRecord, maxTtl, ...facts]
@@ -100,13 +125,32 @@ export function redisWrites(
       })
     },
     touch(h, lastSeenAtMs, ttlMs) {
-      const key = sessionKey(h)
+      const key = keys.session(h)
       const touched = (): Promise<unknown> => client.coatcheckTouch(key, lastSeenAtMs, Math.ceil(ttlMs))
       return run('touch', key, async () => (await unlessWrongType(touched(), 0)) === 1)
     },
     delete(h) {
-      const key = sessionKey(h)
+      const key = keys.session(h)
       return run('delete', key, async () => (await client.del(key)) === 1)
     },
+    take(h, attempt, keepMs) {
+      const key = keys.session(h)
+      return run('take', key, async () =>
+        toTaken(await client.coatcheckTakeBuffer(key, keys.taken(h), attempt, Math.ceil(keepMs))),
+      )
+    },
+    readTaken(h, attempt) {
+      const key = keys.taken(h)
+      return run('take_read', key, async () => {
+        const [of, ...row] = await unlessWrongType(client.hmgetBuffer(key, 'a', 'd', 'v'), [])
+        return of?.toString('latin1') === attempt ? toTaken(row) : undefined
+      })
+    },
   }
+}
+
+function toTaken(reply: unknown): TakenRow | undefined {
+  const [sealedRecord, writeId]: readonly unknown[] = Array.isArray(reply) ? reply : []
+  if (!Buffer.isBuffer(sealedRecord) || !Buffer.isBuffer(writeId)) return undefined
+  return { sealedRecord, writeId: writeId.toString('latin1') }
 }

@@ -1,5 +1,6 @@
 import type { Telemetry } from '../../../telemetry/telemetry.ts'
-import type { SessionStore } from '../contract.ts'
+import type { FrontendStoreOptions, SessionStore } from '../contract.ts'
+import { createStoreKeys } from '../keys.ts'
 import { createBatch } from './batch.ts'
 import { createRunner } from './commands.ts'
 import { connectRedis, type RedisAddress, type RedisClient } from './connection/connection.ts'
@@ -12,10 +13,7 @@ import { defineScripts } from './scripts.ts'
 import { redisReads, redisWrites } from './sessions.ts'
 
 /** Settings of the Redis store; the configuration fits as it is. */
-export interface RedisStoreOptions extends RedisAddress {
-  /** `SESSION_MAX_LIFETIME`, seconds: index members older than this are pruned when their session is gone. */
-  readonly sessionMaxLifetime: number
-}
+export interface RedisStoreOptions extends RedisAddress, FrontendStoreOptions {}
 
 /** What the Redis store is handed. */
 export interface RedisStoreDependencies {
@@ -43,18 +41,25 @@ export function createRedisStore(
       () => undefined,
     )
   })
-  return {
-    kind: 'redis',
-    ...redisReads(client, run),
-    ...redisWrites(client, run),
-    ...redisLeases(client, run),
-    ...redisIndexes(client, run, options.sessionMaxLifetime),
-    ...redisMarks(client, run),
-    ping: () => run('ping', undefined, async () => void (await client.ping())),
-    status: () => statusOf(health, evicts),
-    changes,
-    close: () => close(client, health, changes),
+  const open = (frontend: string | undefined, { sessionMaxLifetime }: FrontendStoreOptions): SessionStore => {
+    const keys = createStoreKeys(frontend)
+    const changesHere = changes.open(frontend)
+    return {
+      kind: 'redis',
+      keys,
+      forFrontend: open,
+      ...redisReads(client, run, keys),
+      ...redisWrites(client, run, keys),
+      ...redisLeases(client, run, keys),
+      ...redisIndexes(client, run, keys, sessionMaxLifetime),
+      ...redisMarks(client, run, keys),
+      ping: () => run('ping', undefined, async () => void (await client.ping())),
+      status: () => statusOf(health, evicts),
+      changes: changesHere,
+      close: async () => changesHere.close(),
+    }
   }
+  return { ...open(undefined, options), close: () => close(client, health, changes) }
 }
 
 function statusOf(health: RedisHealth, evicts: boolean): ReturnType<SessionStore['status']> {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { leaseKey, newWriteId, sessionKey } from '../../../../src/session/record/keys.ts'
+import { newWriteId } from '../../../../src/session/record/keys.ts'
 import type { SessionStore } from '../../../../src/session/store/contract.ts'
+import { createStoreKeys } from '../../../../src/session/store/keys.ts'
 import { createRedisStore } from '../../../../src/session/store/redis/store.ts'
 import { silentLogger } from '../../../../src/telemetry/logger.ts'
 import { noMetrics } from '../../../../src/telemetry/metrics.ts'
@@ -24,6 +25,7 @@ let refreshes: ScriptedRefreshes
 let node: Node
 let other: Node
 
+const keys = createStoreKeys()
 const openStore = (): SessionStore =>
   createRedisStore({ redisUrl: redis.url, sessionMaxLifetime: 36_000 }, { telemetry })
 
@@ -86,7 +88,7 @@ describe('two nodes on one Redis', () => {
     const heard = new Promise<void>((resolve) => {
       stores[0].changes.subscribe((changed) => (changed === h ? resolve() : undefined))
     })
-    await redis.client().del(sessionKey(h))
+    await redis.client().del(keys.session(h))
     await heard
     slow.after('read', undefined)
     stop.open()
@@ -119,7 +121,7 @@ describe('two nodes on one Redis', () => {
     await node.accessTokens.drained()
     expect(refreshes.revoked).toEqual(['refresh-1'])
     const client = redis.client()
-    expect(await client.exists(sessionKey(h), leaseKey(h))).toBe(0)
+    expect(await client.exists(keys.session(h), keys.lease(h))).toBe(0)
   })
 })
 

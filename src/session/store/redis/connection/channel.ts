@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { hashOfSessionKey, sessionKeyPrefix } from '../../../record/keys.ts'
+import { sessionKeyPrefix } from '../../keys.ts'
 import { isForbidden } from '../fault.ts'
 
 /** Redis publishes invalidations of redirected connections here. */
@@ -15,8 +15,8 @@ const proofLifeMs = 225
 
 /** Who listens to a channel. */
 export interface ChannelEvents {
-  /** A session was written or ended; `undefined`: all of them may have been (FLUSHALL). */
-  readonly changed: (h: string | undefined) => void
+  /** The session of this key was written or ended; `undefined`: all of them may have been (FLUSHALL). */
+  readonly changed: (untrustedKey: string | undefined) => void
   /** The channel was armed or lost. */
   readonly turned: () => void
   /** The server does not allow tracking; the channel is closed for good. */
@@ -112,10 +112,8 @@ async function arm(client: Redis): Promise<void> {
   await client.subscribe(invalidationChannel)
 }
 
-const hashOf = (key: unknown): string | undefined => hashOfSessionKey(String(key))
-
 /** A message is a list of keys, or nothing when the whole database was flushed. */
 function tell(untrustedKeys: unknown, changed: ChannelEvents['changed']): void {
   if (!Array.isArray(untrustedKeys)) changed(undefined)
-  else for (const h of untrustedKeys.map(hashOf)) if (h !== undefined) changed(h)
+  else for (const key of untrustedKeys) changed(String(key))
 }

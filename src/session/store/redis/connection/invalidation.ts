@@ -1,14 +1,16 @@
 import { Cluster } from 'ioredis'
 import type { HostAndPort } from '../../../../config/settings/kinds/address.ts'
 import type { Logger } from '../../../../telemetry/telemetry.ts'
-import { createListeners } from '../../../lifecycle/listeners.ts'
+import { createSharedListeners } from '../../../lifecycle/listeners.ts'
 import type { SessionChanges } from '../../contract.ts'
 import { type Channel, openChannel } from './channel.ts'
 import { type ConnectionSettings, connectSingle, type RedisAddress, type RedisClient } from './connection.ts'
 import { type Masters, watchTopology } from './topology.ts'
 
-/** The invalidation feed of Redis, to be stopped at the end. */
-export interface RedisChanges extends SessionChanges {
+/** The invalidation feed of Redis, shared by all frontends, to be stopped at the end. */
+export interface RedisChanges {
+  /** The changes of one frontend's sessions, until they are closed. */
+  open(frontend: string | undefined): SessionChanges & { close(): void }
   stop(): void
 }
 
@@ -21,7 +23,7 @@ const onlyServer = 'only'
  * feed is the loss of a channel; a channel that is merely late has lost nothing.
  */
 export function createRedisChanges(address: RedisAddress, client: RedisClient, log: Logger): RedisChanges {
-  const listeners = createListeners()
+  const listeners = createSharedListeners()
   const channels = new Map<string, Channel>()
   let complete = !(client instanceof Cluster)
   let armed = false
@@ -34,15 +36,17 @@ export function createRedisChanges(address: RedisAddress, client: RedisClient, l
     armed = next
     epoch += 1
     log.debug(armed ? 'session changes are heard' : 'session changes are not heard; nothing is cached')
-    listeners.tell(undefined)
+    listeners.tellAll()
   }
+  const changed = (key: string | undefined): void =>
+    key === undefined ? listeners.tellAll() : listeners.tellKey(key)
   const forbid = (): void => {
     if (!forbidden) log.warn('Redis does not allow CLIENT TRACKING to us: sessions are not cached')
     forbidden = true
     reconsider()
   }
   const open = (key: string, overrides: ConnectionSettings = {}): void => {
-    const events = { changed: listeners.tell, turned: reconsider, forbidden: forbid }
+    const events = { changed, turned: reconsider, forbidden: forbid }
     channels.set(key, openChannel(connectSingle(address, overrides), events))
   }
   const follow = (masters: Masters): void => {
@@ -57,15 +61,17 @@ export function createRedisChanges(address: RedisAddress, client: RedisClient, l
     // The commands may go to another server next: a master that was put in the place of one that still answers.
     client.on('close', () => channels.get(onlyServer)?.renew())
   }
+  const isLive = (): boolean => {
+    if (!armed) return false
+    // Asked at each use: for a moment without proof nothing is used, but nothing is dropped either.
+    for (const channel of channels.values()) if (!channel.isProved()) return false
+    return true
+  }
   return {
-    isLive() {
-      if (!armed) return false
-      // Asked at each use: for a moment without proof nothing is used, but nothing is dropped either.
-      for (const channel of channels.values()) if (!channel.isProved()) return false
-      return true
+    open(frontend) {
+      const { subscribe, close } = listeners.open(frontend)
+      return { isLive, epoch: () => epoch, subscribe, close }
     },
-    epoch: () => epoch,
-    subscribe: listeners.subscribe,
     stop() {
       stopWatching?.()
       for (const channel of channels.values()) channel.close()

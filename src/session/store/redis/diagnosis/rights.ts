@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { sessionKeyPrefix } from '../../../record/keys.ts'
+import { sessionKeyPrefix } from '../../keys.ts'
 import { invalidationChannel } from '../connection/channel.ts'
 import { isForbidden } from '../fault.ts'
 
