@@ -7,6 +7,7 @@ ARG NODE_VERSION=24.21.0
 FROM node:${NODE_VERSION}-alpine AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY scripts/prepare.js scripts/
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/clean-dist.js scripts/
@@ -17,6 +18,7 @@ RUN npm run build
 FROM node:${NODE_VERSION}-alpine AS production
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY scripts/prepare.js scripts/
 RUN npm ci --omit=dev --no-audit --no-fund
 
 # --- demo: provider, API and page of docker-compose.yml. Not the gateway: it runs from the last stage. ---

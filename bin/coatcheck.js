@@ -10,4 +10,13 @@ if (major < 22 || (major === 22 && minor < 19)) {
 
 const { existsSync } = await import('node:fs')
 const built = new URL('../dist/cli.js', import.meta.url)
-await import(existsSync(built) ? built.href : new URL('../src/cli.ts', import.meta.url).href)
+const source = new URL('../src/cli.ts', import.meta.url)
+// Sources run as they are in a checkout; Node refuses to strip their types under node_modules.
+const entry = existsSync(built) ? built : source
+if (!existsSync(entry) || (entry === source && source.pathname.includes('/node_modules/'))) {
+  process.stderr.write(
+    'coatcheck is not built: run "npm run build" in its folder, or install a packed release.\n',
+  )
+  process.exit(1)
+}
+await import(entry.href)

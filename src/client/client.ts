@@ -17,6 +17,7 @@ export type { Coatcheck, CoatcheckOptions } from './contract.ts'
 export type { LoginOptions } from './login.ts'
 export { GatewayProblem, LoginLoopError, SessionEndedError } from './problems.ts'
 export type { Session, SignedIn, SignedOut, TimeLeft, UserClaims } from './session.ts'
+export { createSessionStore, type SessionStatus, type SessionStore } from './session-store.ts'
 
 /**
  * Creates the helper; one per page. While rendering on a server it can be created too: it listens to nothing there, and rejects what only a
