@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { DemoClient } from './provider/options.ts'
+import type { DemoClient } from '../src/dev/provider/options.ts'
 import type { SpaFacts } from './spa-folder.ts'
 import { cloakroomAudience, people } from './world.ts'
 

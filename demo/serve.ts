@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { startDemoProvider } from '../src/dev/provider/provider.ts'
 import { startDemoApi } from './api/api.ts'
 import { type DemoAddresses, describeSpa, randomSecret, toClients } from './parts.ts'
-import { startDemoProvider } from './provider/provider.ts'
 import { fillSpaFolder } from './spa-folder.ts'
 import { cloakroom, cloakroomAudience, people } from './world.ts'
 

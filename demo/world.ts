@@ -1,4 +1,4 @@
-import type { DemoApi, DemoUser } from './provider/options.ts'
+import type { DemoApi, DemoUser } from '../src/dev/provider/options.ts'
 
 /** The audience of the cloakroom API: the identifier under which it is registered at the provider. */
 export const cloakroomAudience = 'https://cloakroom.example'

@@ -10,9 +10,8 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '..')
 const target = process.argv[2] ?? root
 
-const { name, version, license, type, keywords, peerDependencies, peerDependenciesMeta } = JSON.parse(
-  readFileSync(join(root, 'package.json'), 'utf8'),
-)
+const all = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { name, version, license, type, keywords } = all
 
 const entry = (file: string) => ({ types: `./dist/${file}.d.ts`, default: `./dist/${file}.js` })
 
@@ -29,8 +28,8 @@ const manifest = {
     './react': entry('react/react'),
     './package.json': './package.json',
   },
-  peerDependencies,
-  peerDependenciesMeta,
+  peerDependencies: { react: all.peerDependencies.react },
+  peerDependenciesMeta: { react: { optional: true } },
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-client-'))

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { type DemoProvider, startDemoProvider } from '../../demo/provider/provider.ts'
+import { type DemoProvider, startDemoProvider } from '../../src/dev/provider/provider.ts'
 import { writeReadySessions } from '../../test/support/ready-sessions.ts'
 import { cores, start } from '../processes.ts'
 import { lifetimeSeconds, makeSessions } from '../world.ts'

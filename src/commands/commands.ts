@@ -9,6 +9,23 @@ export const commands: readonly [Command, ...Command[]] = [
     load: () => import('./start.ts'),
   },
   {
+    name: 'dev',
+    usage: '[flags] […]',
+    summary: 'Test provider, gateway and your app at once.',
+    details: [
+      '  "COMMAND"           a program of the app to run beside it; several are possible:',
+      '                      coatcheck dev "npm run api" "npm run web"',
+      '  --api URL           where the API listens (API_URL; default http://localhost:8080)',
+      '  --spa URL           the development server (SPA_URL; default http://localhost:5173)',
+      '  --port PORT         where to open the app (BASE_URL; default 3000)',
+      '  --users FILE        who can sign in, as JSON; default two people',
+      '',
+      'Needs no account anywhere and no .env; what one says of the app is taken. Sessions',
+      'live in memory. For development only.',
+    ],
+    load: () => import('./dev.ts'),
+  },
+  {
     name: 'config',
     summary: 'Show the configuration in effect, secrets masked.',
     details: [

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RunningApi, startDemoApi } from '../../demo/api/api.ts'
-import { type DemoProvider, startDemoProvider } from '../../demo/provider/provider.ts'
 import { cloakroom, cloakroomAudience, demoScope, people } from '../../demo/world.ts'
+import { type DemoProvider, startDemoProvider } from '../../src/dev/provider/provider.ts'
 import { signIn, tenant } from './sign-in.ts'
 
 let provider: DemoProvider

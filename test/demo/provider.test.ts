@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { DemoProviderOptions } from '../../demo/provider/options.ts'
-import { type DemoProvider, startDemoProvider } from '../../demo/provider/provider.ts'
+import type { DemoProviderOptions } from '../../src/dev/provider/options.ts'
+import { type DemoProvider, startDemoProvider } from '../../src/dev/provider/provider.ts'
 import {
   audience,
   authorize,

@@ -1,5 +1,5 @@
-import { type DemoProviderOptions, type DemoUser, toKnobs } from '../../demo/provider/options.ts'
-import { type DemoProvider, startDemoProvider } from '../../demo/provider/provider.ts'
+import { type DemoProviderOptions, type DemoUser, toKnobs } from '../../src/dev/provider/options.ts'
+import { type DemoProvider, startDemoProvider } from '../../src/dev/provider/provider.ts'
 import { type Gate, startGate } from './gate.ts'
 
 /** The API's identifier at the provider. */

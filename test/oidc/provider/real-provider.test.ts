@@ -1,6 +1,6 @@
 import { CookieJar } from 'tough-cookie'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type DemoProvider, startDemoProvider } from '../../../demo/provider/provider.ts'
+import { type DemoProvider, startDemoProvider } from '../../../src/dev/provider/provider.ts'
 import { createProvider } from '../../../src/oidc/provider/create-provider.ts'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { CompletedLogin, LoginTransaction, Provider } from '../../../src/oidc/provider/provider.ts'

@@ -10,7 +10,7 @@ export function renderLoginPage(tenant: DemoTenant, interaction: Interaction): s
   return renderPage(
     'Sign in · Demo Identity',
     `<h1>Who are you today?</h1>
-<p class="lead">One click signs you in. There are no passwords in this demo.</p>
+<p class="lead">One click signs you in. There are no passwords here.</p>
 <form method="post">
 <ul>${tenant.users.map(renderUser).join('')}</ul>
 <button class="cancel" name="action" value="cancel">Cancel</button>

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import type { Client, ProviderContext, TokenSource } from 'oidc-provider'
+import { type Client, interactionPolicy, type ProviderContext, type TokenSource } from 'oidc-provider'
 import { describeResource, resolveAudience, shapeAccessToken } from './audience.ts'
 import type { Grants } from './grants.ts'
 import type { DemoClient, DemoTenant } from './options.ts'
@@ -34,13 +34,17 @@ export function createConfiguration(tenant: DemoTenant, grants: Grants): object 
     extraParams: { audience: null, offline_requested: rememberOffline },
     formats: { customizers: { jwt: customizeJwt(tenant) } },
     ttl: createTtl(tenant),
+    acrValues: tenant.acrValues,
     findAccount: (_ctx: unknown, id: string) => findAccount(tenant, id),
     loadExistingGrant: grants.create,
     issueRefreshToken: (_ctx: unknown, _client: unknown, source: TokenSource) =>
       grants.isOffline(source.grantId),
     expiresWithSession: () => false,
     rotateRefreshToken: (ctx: ProviderContext) => rotateRefreshToken(tenant, ctx),
-    interactions: { url: (_ctx: unknown, interaction: { uid: string }) => `/u/login/${interaction.uid}` },
+    interactions: {
+      policy: createPolicy(),
+      url: (_ctx: unknown, interaction: { uid: string }) => `/u/login/${interaction.uid}`,
+    },
     pkce: { required: () => false },
     renderError: renderProviderError,
     fetch: sendBackchannel,
@@ -102,6 +106,18 @@ function createFeatures(tenant: DemoTenant): object {
 const isOwnToken = (_ctx: unknown, client: Client, token: TokenSource): boolean =>
   token.clientId === client.clientId
 
+/** A sign-in that was weaker than what is asked for now is asked for again; the library takes `acr_values` for a mere wish. */
+function createPolicy(): object {
+  const policy = interactionPolicy.base()
+  const isWeaker = ({ oidc }: ProviderContext): boolean => {
+    const wanted = oidc.params.acr_values?.split(' ') ?? []
+    return wanted.length > 0 && !wanted.includes(oidc.acr ?? '')
+  }
+  const check = new interactionPolicy.Check('acr_wanted', 'a stronger sign-in is asked for', isWeaker)
+  policy.get('login').checks.add(check)
+  return policy
+}
+
 function createTtl(tenant: DemoTenant): object {
   return {
     AccessToken: () => tenant.knobs.accessTokenTtlSeconds,
@@ -132,6 +148,7 @@ const customizeJwt =
     // Auth0 needs an Action for this: APIs that ask for a fresh sign-in have to see when the last one was (RFC 9470 section 6.1).
     const { AuthorizationCode: code, RefreshToken: refreshToken } = oidc.entities
     jwt.payload.auth_time = code?.authTime ?? refreshToken?.authTime
+    jwt.payload.acr = code?.acr ?? refreshToken?.acr
   }
 
 function findAccount(tenant: DemoTenant, id: string): object | undefined {

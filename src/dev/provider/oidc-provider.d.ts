@@ -20,6 +20,9 @@ declare module 'oidc-provider' {
 
   export interface OidcContext {
     readonly params: Record<string, string | undefined>
+    /** Authentication context of the browser's session. */
+    readonly acr?: string
+    readonly session?: Session
     readonly body?: Readonly<Record<string, string | undefined>>
     readonly client: Client
     readonly account?: { readonly accountId: string }
@@ -36,6 +39,7 @@ declare module 'oidc-provider' {
     readonly resourceServer?: { identifier(): string }
     /** When the user signed in, epoch seconds. */
     readonly authTime?: number
+    readonly acr?: string
     sid?: string | undefined
   }
 
@@ -47,6 +51,7 @@ declare module 'oidc-provider' {
   }
 
   export interface Session {
+    readonly uid: string
     readonly accountId?: string
     readonly authorizations?: Readonly<Record<string, unknown>>
     sidFor(clientId: string): string
@@ -71,7 +76,10 @@ declare module 'oidc-provider' {
     constructor(issuer: string, configuration: object)
     readonly issuer: string
     readonly Client: { find(id: string): Promise<Client | undefined> }
-    readonly Session: { get(ctx: ProviderContext): Promise<Session> }
+    readonly Session: {
+      get(ctx: ProviderContext): Promise<Session>
+      findByUid(uid: string): Promise<Session | undefined>
+    }
     readonly Grant: new (properties: {
       accountId: string
       clientId: string
@@ -85,6 +93,15 @@ declare module 'oidc-provider' {
     cookieName(type: 'session'): string
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<Interaction>
     interactionResult(request: IncomingMessage, response: ServerResponse, result: object): Promise<string>
+  }
+
+  export const interactionPolicy: {
+    base(): { get(name: string): { readonly checks: { add(check: object): void } } }
+    readonly Check: new (
+      reason: string,
+      description: string,
+      isNeeded: (ctx: ProviderContext) => boolean,
+    ) => object
   }
 
   export const errors: {

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Provider, type ProviderContext } from 'oidc-provider'
 import { shapeAnswer } from './auth0-answers.ts'
 import { createConfiguration, paths } from './configuration.ts'
-import { endSession, legacyLogoutPath } from './end-session.ts'
+import { endSession, endSessionOf, legacyLogoutPath } from './end-session.ts'
 import { createGrants } from './grants.ts'
 import { interact, loginPath } from './interaction.ts'
 import { type DemoProviderKnobs, type DemoProviderOptions, type DemoTenant, toKnobs } from './options.ts'
@@ -29,6 +29,8 @@ export interface DemoProvider {
   readonly knobs: DemoProviderKnobs
   /** Everything that was answered, oldest first. */
   readonly requests: readonly ProviderRequest[]
+  /** Ends everybody's session at the provider, as from another device, and tells the applications. */
+  endAllSessions(): Promise<void>
   /** Closes all connections and stops listening. */
   stop(): Promise<void>
 }
@@ -43,11 +45,37 @@ export async function startDemoProvider(options: DemoProviderOptions): Promise<D
     apis: options.apis,
     users: options.users,
     endSessionDiscovery: options.endSessionDiscovery ?? true,
+    acrValues: options.acrValues ?? [],
     knobs: toKnobs(options),
   }
   const requests: ProviderRequest[] = []
-  server.on('request', createProvider(tenant, requests).callback())
-  return { issuer: tenant.issuer, port, knobs: tenant.knobs, requests, stop: () => stop(server) }
+  const provider = createProvider(tenant, requests)
+  const sessions = new Set<string>()
+  provider.on(
+    'authorization.success',
+    ({ oidc }: ProviderContext) => void sessions.add(oidc.session?.uid ?? ''),
+  )
+  const answerProvider = provider.callback()
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (options.intercept?.(request, response) === true) return
+    if (tenant.knobs.isDown) response.writeHead(503).end()
+    else answerProvider(request, response)
+  })
+  const endAllSessions = async (): Promise<void> => {
+    for (const uid of sessions) {
+      const session = await provider.Session.findByUid(uid)
+      if (session !== undefined) await endSessionOf(tenant, provider, session)
+    }
+    sessions.clear()
+  }
+  return {
+    issuer: tenant.issuer,
+    port,
+    knobs: tenant.knobs,
+    requests,
+    endAllSessions,
+    stop: () => stop(server),
+  }
 }
 
 function createProvider(tenant: DemoTenant, requests: ProviderRequest[]): Provider {

@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
 /** An API that is registered at the demo provider; Auth0 calls it a resource server. */
 export interface DemoApi {
   /** The audience, compared exactly: case and a trailing slash matter. An absolute URI. */
@@ -46,6 +48,10 @@ export interface DemoProviderKnobs {
   opaqueTokens: 'jwe' | 'string'
   /** Whether a refresh gives a new refresh token and the reuse of an old one revokes the family. */
   rotateRefreshTokens: boolean
+  /** Answers 503 to everything, as a provider does that is down. */
+  isDown: boolean
+  /** Sign-ins are said to be so old, seconds; 0 is the truth. */
+  signInAgeSeconds: number
 }
 
 /** Options of `startDemoProvider`. */
@@ -61,6 +67,10 @@ export interface DemoProviderOptions extends Partial<DemoProviderKnobs> {
   readonly issuer?: string
   /** Whether discovery names the end-session endpoint; older Auth0 tenants do not. Default true. */
   readonly endSessionDiscovery?: boolean
+  /** Authentication contexts that discovery announces; any other that is asked for is granted too. Default none: then there is no `acr`. */
+  readonly acrValues?: readonly string[]
+  /** Answers requests in the provider's place; says whether it did. */
+  readonly intercept?: (request: IncomingMessage, response: ServerResponse) => boolean
 }
 
 /** The registrations and the knobs, as the parts of the provider see them. */
@@ -70,6 +80,7 @@ export interface DemoTenant {
   readonly apis: readonly DemoApi[]
   readonly users: readonly DemoUser[]
   readonly endSessionDiscovery: boolean
+  readonly acrValues: readonly string[]
   readonly knobs: DemoProviderKnobs
 }
 
@@ -83,6 +94,8 @@ export function toKnobs(options: Partial<DemoProviderKnobs>): DemoProviderKnobs 
     autoLogin: options.autoLogin,
     opaqueTokens: options.opaqueTokens ?? 'jwe',
     rotateRefreshTokens: options.rotateRefreshTokens ?? true,
+    isDown: options.isDown ?? false,
+    signInAgeSeconds: options.signInAgeSeconds ?? 0,
   }
 }
 

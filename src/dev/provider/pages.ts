@@ -66,6 +66,13 @@ button { font: inherit; color: inherit; cursor: pointer; width: 100%; border-rad
 .user .initial { grid-row: span 2; width: 2.75rem; height: 2.75rem; display: grid; place-items: center; border-radius: 50%;
   background: var(--wash); color: var(--accent); font-weight: 700 }
 .user strong { line-height: 1.3 }
+.state { grid-row: span 2; width: 2.75rem; text-align: center; padding: .125rem 0; border-radius: 1rem; background: var(--wash);
+  color: var(--accent); font-size: .8125rem; font-weight: 700 }
+.user[aria-pressed=true] { border-color: var(--accent) }
+.user[aria-pressed=true] .state { background: var(--accent); color: var(--card) }
+a { color: var(--accent) }
+.note { margin: 1.25rem 0 0; color: var(--quiet); font-size: .875rem }
+code { font-family: ui-monospace, monospace; font-size: .9em }
 .user span:last-child { color: var(--quiet); font-size: .875rem; line-height: 1.35 }
 .cancel { margin-top: 1rem; padding: .625rem; background: none; border: 0; color: var(--accent); font-weight: 600 }
 .cancel:hover { background: var(--wash) }

@@ -35,7 +35,15 @@ function decide(
     return { error: 'access_denied', error_description: 'User did not authorize the request' }
   }
   const user = findUser(tenant, body?.get('user')) ?? automaticUser(tenant, params.login_hint)
-  return user === undefined ? undefined : { login: { accountId: user.id, remember: true } }
+  return user === undefined ? undefined : { login: loginOf(tenant, user, params) }
+}
+
+function loginOf(tenant: DemoTenant, user: DemoUser, params: Interaction['params']): object {
+  const acr = (params.acr_values ?? tenant.acrValues[0])?.split(' ', 1)[0]
+  // Whoever asks for a fresh sign-in gets one.
+  const ageSeconds = params.max_age === undefined ? tenant.knobs.signInAgeSeconds : 0
+  const ts = Math.floor(Date.now() / 1_000) - ageSeconds
+  return { accountId: user.id, remember: true, ts, ...(acr === undefined ? {} : { acr }) }
 }
 
 function automaticUser(tenant: DemoTenant, loginHint: string | undefined): DemoUser | undefined {

@@ -36,7 +36,7 @@ export async function endSession(
 }
 
 /** Ends the provider's session and sends a logout token to each application that it signed in to. */
-async function endSessionOf(tenant: DemoTenant, provider: Provider, session: Session): Promise<void> {
+export async function endSessionOf(tenant: DemoTenant, provider: Provider, session: Session): Promise<void> {
   const { accountId } = session
   const clients = await Promise.all(
     Object.keys(session.authorizations ?? {}).map((id) => provider.Client.find(id)),
