@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { frontendsFileJsonSchema } from '../src/config/frontends/schema.ts'
 import { routesFileJsonSchema } from '../src/config/routes/schema.ts'
 import { renderConfigurationPage, renderEnvExample } from './render-settings.ts'
 import { renderAuditPage, renderMetricsPage } from './render-telemetry.ts'
@@ -10,6 +11,7 @@ export function renderDocuments(): Readonly<Record<string, string>> {
     '.env.example': renderEnvExample(),
     'docs/audit-events.md': renderAuditPage(),
     'docs/configuration.md': renderConfigurationPage(schema),
+    'docs/frontends-file.schema.json': `${JSON.stringify(frontendsFileJsonSchema(), undefined, 2)}\n`,
     'docs/metrics.md': renderMetricsPage(),
     'docs/routes-file.schema.json': `${JSON.stringify(schema, undefined, 2)}\n`,
   }

@@ -32,10 +32,12 @@ export function hasReservedEnding(word: string): boolean {
 }
 
 /**
- * The word that all cookies of a gateway share: `COOKIE_NAME`, else `coatcheck`; on loopback with the port, because browsers do not tell the
- * ports of one host apart.
+ * The word that all cookies of a frontend share: `COOKIE_NAME`, else `coatcheck`; with the frontend's name where there are several, else on
+ * loopback with the port, because browsers do not tell the ports of one host apart. `COOKIE_NAME` in the frontends file is the whole word;
+ * its reader says so by leaving the name out.
  */
-export function cookieWordOf({ baseUrl, cookieName }: CookieNaming): string {
+export function cookieWordOf({ baseUrl, cookieName }: CookieNaming, frontend?: string): string {
+  if (frontend !== undefined) return `${cookieName ?? defaultWord}-${frontend}`
   if (cookieName !== undefined) return cookieName
   return isLoopback(baseUrl) && !defaultPorts.has(baseUrl.port)
     ? `${defaultWord}-${baseUrl.port}`

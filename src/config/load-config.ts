@@ -16,16 +16,20 @@ import { deepFreeze } from './freeze.ts'
 import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
 import { accessFaults } from './routes/access-faults.ts'
 import { toAccess } from './routes/build-access.ts'
-import { defaultRoute } from './routes/default-route.ts'
-import { readRoutesFile } from './routes/file.ts'
+import { defaultRoute, type RouteDefaults } from './routes/default-route.ts'
+import { type RoutesFileResult, readRoutesFile } from './routes/file.ts'
 import type { RouteAudience, RouteConfig } from './routes/route.ts'
 import { pathOf } from './settings/kinds/address.ts'
 import { configRules } from './settings/rules.ts'
-import { fieldName, type Setting, ValueFault } from './settings/setting.ts'
-import { type SettingValues, settingRows, settings } from './settings/settings.ts'
+import { fieldName, type Setting, type SettingScope, ValueFault } from './settings/setting.ts'
+import { type ProcessSettings, type SettingValues, settingRows, settings } from './settings/settings.ts'
 
 /** The whole configuration: all settings by camelCase name, and what follows from several of them. Frozen. */
 export interface Config extends SettingValues {
+  /** The name of this frontend; `undefined` without `FRONTENDS_FILE`. */
+  readonly frontend: string | undefined
+  /** Endpoints and routes of other frontends that lie below `basePath` on this origin: nobody returns there from here. */
+  readonly foreignPaths: readonly string[]
   /** The path of `BASE_URL`, `''` for none; `authPrefix` and the prefixes of `routes` begin with it. */
   readonly basePath: string
   /** What the names of all cookies begin with, behind the prefix of browsers. */
@@ -48,7 +52,8 @@ export interface EffectiveSetting {
   readonly isValid: boolean
 }
 
-const diskFiles: ConfigFiles = {
+/** Files as they are. */
+export const diskFiles: ConfigFiles = {
   readFile: (path) => readFileSync(path, 'utf8'),
   listFolder: (path) => (existsSync(path) ? readdirSync(path) : []),
 }
@@ -61,19 +66,62 @@ const diskFiles: ConfigFiles = {
  * @throws ConfigError with everything that is wrong, not only the first thing
  */
 export function loadConfig(env: Environment, files: ConfigFiles = diskFiles): Config {
-  const { values, faults, faultyNames } = parseSettings(env, files)
-  faults.push(...applyRules(values, faultyNames), ...checkSpa(values, files))
+  const { config, faults } = readConfig(env, files)
+  if (config?.frontendsFile !== undefined) faults.push(severalFrontends)
+  if (config === undefined || faults.length > 0) throw new ConfigError(faults)
+  return deepFreeze(config)
+}
+
+const severalFrontends = settingFault(
+  'FRONTENDS_FILE',
+  settings.FRONTENDS_FILE,
+  'names several frontends, of which this takes one: name it with --frontend, or use loadHouse',
+)
+
+/** How the configuration of one frontend among several is read. */
+export interface FrontendPlace {
+  readonly name: string
+  /** The process's settings, already read and checked. */
+  readonly process: ProcessSettings
+  /** The routes that stand with the frontend; `undefined`: its settings say where they are. */
+  readonly readRoutes: ((defaults: RouteDefaults, audience: RouteAudience) => RoutesFileResult) | undefined
+}
+
+/**
+ * Reads a whole configuration, with everything that is wrong with it.
+ *
+ * @param env all settings, or those of one frontend
+ * @param place which frontend it is, where there are several
+ */
+export function readConfig(
+  env: Environment,
+  files: ConfigFiles,
+  place?: FrontendPlace,
+): { readonly config: Config | undefined; readonly faults: ConfigFault[] } {
+  const scope = place === undefined ? undefined : 'frontend'
+  const { values, faults, faultyNames } = parseSettings(env, files, scope, place?.process)
+  faults.push(...applyRules(values, faultyNames, scope), ...checkSpa(values, files))
   const audience = describeAudience(values.apiAudience ?? [], values.audienceParameter, undefined)
-  const routes = loadRoutes(values, audience, files)
+  const routes = place?.readRoutes?.(values, audience) ?? loadRoutes(values, audience, files)
   const { pages, faults: pageFaults } = loadPages(values, files)
   faults.push(...routes.faults, ...accessFaults(routes.routes, values), ...pageFaults)
-  if (faults.length > 0) throw new ConfigError(faults)
-  return deepFreeze({
+  if (faultyNames.has('BASE_URL')) return { config: undefined, faults }
+  const config = {
     ...beneathBasePath(values, routes.routes),
-    cookieWord: cookieWordOf(values),
+    frontend: place?.name,
+    foreignPaths: [],
+    cookieWord: cookieWordOf(values, place?.name),
     audience,
     pages,
-  })
+  }
+  return { config, faults }
+}
+
+/** Reads the process's settings alone, with everything that is wrong with them. */
+export function readProcessSettings(env: Environment, files: ConfigFiles) {
+  const { values, faults, faultyNames } = parseSettings(env, files, 'process')
+  const process: ProcessSettings = values
+  return { process, faults: [...faults, ...applyRules(values, faultyNames, 'process')] }
 }
 
 /** Paths as browsers see them: everything lies beneath the path of `BASE_URL`. */
@@ -95,11 +143,13 @@ export function effectiveSettings(
   })
 }
 
-function parseSettings(env: Environment, files: ConfigFiles) {
-  const values: Record<string, unknown> = {}
+/** @param scope only settings of this scope; `undefined`: all */
+function parseSettings(env: Environment, files: ConfigFiles, scope?: SettingScope, known?: ProcessSettings) {
+  const values: Record<string, unknown> = { ...known }
   const faults: ConfigFault[] = []
   const faultyNames = new Set<string>()
   for (const [name, setting] of settingRows) {
+    if (scope !== undefined && setting.scope !== scope) continue
     const parsed = parseSetting(name, setting, env, files)
     if ('fault' in parsed) {
       faults.push(parsed.fault)
@@ -129,8 +179,15 @@ function parseText(name: string, setting: Setting<unknown>, text: string | undef
   }
 }
 
-function applyRules(values: SettingValues, faultyNames: ReadonlySet<string>): readonly ConfigFault[] {
+/** @param scope the process's rules read only its settings; all others are a frontend's; `undefined`: all */
+function applyRules(
+  values: SettingValues,
+  faultyNames: ReadonlySet<string>,
+  scope?: SettingScope,
+): readonly ConfigFault[] {
   return configRules.flatMap(({ reads, check }) => {
+    const ofProcess = reads.every((name) => settings[name].scope === 'process')
+    if (scope !== undefined && ofProcess !== (scope === 'process')) return []
     if (reads.some((name) => faultyNames.has(name))) return []
     const problem = check(values)
     return problem === undefined ? [] : [settingFault(reads[0], settings[reads[0]], problem)]

@@ -43,17 +43,35 @@ export function readRoutesFile(
     const faults = source.faults.map(({ line, problem }) => faultAt(fileName, line, '', problem))
     return { routes: [], faults }
   }
-  const parsed = routesFileSchema.safeParse(source.value)
-  const certificates = certificateReader(dirname(path), files)
+  const { routes, places } = readRoutes(source.value, dirname(path), defaults, audience, files)
+  return { routes, faults: inOrder(places, source, fileName) }
+}
+
+/**
+ * Reads routes as they are written.
+ *
+ * @param untrusted an object with `routes`
+ * @param folder that names of certificate files start from
+ * @returns what is wrong by its place in that object
+ */
+export function readRoutes(
+  untrusted: unknown,
+  folder: string,
+  defaults: RouteDefaults,
+  audience: RouteAudience,
+  files: ConfigFiles,
+): { readonly routes: readonly RouteConfig[]; readonly places: readonly DocumentPlace[] } {
+  const parsed = routesFileSchema.safeParse(untrusted)
+  const certificates = certificateReader(folder, files)
   const routes = (parsed.data?.routes ?? []).map((route, index) =>
     toRoute(route, defaults, audience, certificates.of(route, index)),
   )
   const places = [
     ...(parsed.error?.issues ?? []).flatMap(toPlaces),
-    ...prefixPlaces(source.value, defaults.authPrefix),
+    ...prefixPlaces(untrusted, defaults.authPrefix),
     ...certificates.places,
   ]
-  return { routes, faults: inOrder(places, source, fileName) }
+  return { routes, places }
 }
 
 /** Overlaps and repetitions, found in the raw content so that other faults do not hide them. */

@@ -40,6 +40,7 @@ export function toPlaces(issue: z.core.$ZodIssue): readonly DocumentPlace[] {
 function describeIssue(issue: z.core.$ZodIssue): string {
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return 'is missing'
+  if (issue.code === 'invalid_union' && issue.message !== 'Invalid input') return issue.message
   if (issue.code === 'invalid_union') {
     const messages = issue.errors.flatMap((branch) => branch.map(describeIssue))
     return [...new Set(messages)].join(', or ')

@@ -1,4 +1,11 @@
-import { listenHost, maskProxyUrl, proxyExemptions, proxyUrl, trustedNetwork } from '../kinds/address.ts'
+import {
+  filePath,
+  listenHost,
+  maskProxyUrl,
+  proxyExemptions,
+  proxyUrl,
+  trustedNetwork,
+} from '../kinds/address.ts'
 import { listOrNone, oneOf, onOff, port, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
@@ -10,6 +17,11 @@ const longestShutdownSeconds = 600
 export const serverSettings = {
   title: 'The process',
   rows: {
+    FRONTENDS_FILE: optional(filePath, {
+      scope: 'process',
+      doc: 'A YAML or JSON file with several frontends, each an app with its own `BASE_URL`, provider, client, routes and sessions; `docs/several-frontends.md` says how. Settings of frontends are then the defaults of all of them, `BASE_URL` aside.',
+      example: './frontends.yaml',
+    }),
     PORT: withDefault(port, '3000', {
       scope: 'process',
       doc: 'The port that browsers, or the proxy in front, reach.',

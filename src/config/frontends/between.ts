@@ -1,0 +1,62 @@
+import { ownedPaths } from '../endpoints.ts'
+import type { Config } from '../load-config.ts'
+import type { DocumentPlace } from '../yaml/source.ts'
+
+/** What must be true between frontends: no two at one address, none at an endpoint of another, no two with one cookie. */
+export function betweenFrontends(configs: readonly Config[]): readonly DocumentPlace[] {
+  const addresses = new Map<string, Config>()
+  const words = new Map<string, Config>()
+  const places: DocumentPlace[] = []
+  const complain = ({ frontend = '' }: Config, key: string, problem: string): void => {
+    places.push({ path: ['frontends', frontend, key], problem })
+  }
+  for (const config of configs) {
+    const address = addresses.get(config.baseUrl.href)
+    if (address !== undefined) complain(config, 'BASE_URL', `is that of ${address.frontend} too`)
+    else addresses.set(config.baseUrl.href, config)
+    const word = config.cookieWord.toLowerCase()
+    const owner = words.get(word)
+    if (owner !== undefined) complain(config, 'COOKIE_NAME', `gives it the cookies of ${owner.frontend}`)
+    else words.set(word, config)
+  }
+  for (const config of configs) {
+    const hidden = hiddenBy(config, aboveOf(config, addresses))
+    if (hidden !== undefined)
+      complain(config, 'BASE_URL', `lies at ${hidden.path}, which is ${hidden.frontend}'s`)
+  }
+  return places
+}
+
+/** The frontends of one origin whose paths lie above. */
+function aboveOf({ baseUrl, basePath }: Config, addresses: ReadonlyMap<string, Config>): readonly Config[] {
+  const segments = basePath.split('/').slice(1)
+  return segments.flatMap((_segment, count) => {
+    const path = segments
+      .slice(0, count)
+      .map((one) => `/${one}`)
+      .join('')
+    const above = addresses.get(new URL(`${baseUrl.origin}${path}`).href)
+    return above === undefined ? [] : [above]
+  })
+}
+
+function hiddenBy({ basePath }: Config, above: readonly Config[]) {
+  for (const { frontend, ...other } of above) {
+    const path = pathsOf(other).find((one) => basePath === one || basePath.startsWith(`${one}/`))
+    if (path !== undefined) return { path, frontend }
+  }
+  return undefined
+}
+
+function pathsOf({ authPrefix, routes }: Pick<Config, 'authPrefix' | 'routes'>): readonly string[] {
+  return [...ownedPaths(authPrefix), ...routes.map(({ prefix }) => prefix)]
+}
+
+/** Endpoints and routes of frontends on the same origin that lie below. */
+export function foreignPathsOf(config: Config, all: readonly Config[]): readonly string[] {
+  return all.flatMap((other) => {
+    const isBelow =
+      other.baseUrl.origin === config.baseUrl.origin && other.basePath.startsWith(`${config.basePath}/`)
+    return isBelow ? pathsOf(other) : []
+  })
+}
