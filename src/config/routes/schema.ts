@@ -126,7 +126,7 @@ const route = z
       .optional(),
     activeContent: z
       .boolean()
-      .describe('Whether HTML, XML and SVG of the API run without a sandbox on our origin. Default: false.')
+      .describe('Whether documents of the API run without a sandbox on our origin. Default: false.')
       .optional(),
     tls: tls.describe('Certificates. Default: UPSTREAM_CA, UPSTREAM_CERTIFICATE, UPSTREAM_KEY.').optional(),
     maxInFlight: z

@@ -1,77 +1,115 @@
-import type { ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import type { ResponseHead } from '../headers/response-headers.ts'
 
-/** The browser's side of an exchange: writes an answer as it comes, with the fewest writes on the connection. */
+/** A head that is still to be written. */
+interface PendingHead {
+  readonly status: number
+  readonly reason: string
+  readonly headers: string[]
+}
+
+/**
+ * The browser's side of an exchange: writes an answer as it comes, with the fewest writes on the connection. Until the head is written the
+ * browser can be told something else, so the reply is taken from Fastify only then.
+ */
 export class AnswerWriter {
-  readonly #response: ServerResponse
+  readonly #reply: FastifyReply
+  #pendingHead: PendingHead | undefined
   #hasWritten = false
   /** Announced bytes of the body that are still to come; negative when none were announced. */
   #remainingBytes = -1
 
-  constructor(response: ServerResponse) {
-    this.#response = response
+  constructor(reply: FastifyReply) {
+    this.#reply = reply
   }
 
   /**
    * Begins the answer. What comes together with the head goes out with it; without such the head goes alone, at once.
    *
-   * @throws TypeError when the head holds what HTTP forbids; nothing is written then
+   * @throws TypeError when the reason phrase holds what HTTP forbids; nothing is written then
    */
   begin(status: number, statusText: string, head: ResponseHead): void {
-    try {
-      this.#response.writeHead(status, reasonPhrase(statusText), head.headers)
-    } catch (error) {
-      // Node has taken it already, and the answer that is written instead has its own.
-      this.#response.statusMessage = ''
-      throw error
-    }
+    this.#pendingHead = { status, reason: reasonPhrase(statusText), headers: head.headers }
     this.#remainingBytes = head.contentLength
-    process.nextTick(flushHead, this)
+    if (head.contentLength === -1) setImmediate(flushNextTurn, this)
+    else process.nextTick(flushHead, this)
   }
 
   /** Returns false when the browser is slower, and calls `whenDrained` once it has caught up. */
   write(chunk: Buffer, whenDrained: () => void): boolean {
+    const { raw } = this.#reply
+    this.#writeHead()
     this.#hasWritten = true
     this.#remainingBytes -= chunk.length
     if (this.#remainingBytes === 0) {
-      this.#response.end(chunk)
+      raw.end(chunk)
       return true
     }
-    if (this.#response.write(chunk)) return true
-    this.#response.once('drain', whenDrained)
+    if (raw.write(chunk)) return true
+    raw.once('drain', whenDrained)
     return false
   }
 
   end(): void {
-    if (!this.#response.writableEnded) this.#response.end()
+    this.#writeHead()
+    if (!this.#reply.raw.writableEnded) this.#reply.raw.end()
   }
 
   /** A cut connection tells the browser that the answer is not whole. */
   cut(): void {
-    this.#response.destroy()
+    this.#pendingHead = undefined
+    this.#reply.raw.destroy()
+  }
+
+  /** The answer began, but nothing of it is written: it is taken back. */
+  takeBack(): void {
+    this.#pendingHead = undefined
   }
 
   /** The browser can be told something else: it is there, and has seen nothing yet. */
   get isUntouched(): boolean {
-    return !this.#response.destroyed && !this.#response.headersSent
+    return !this.#reply.raw.destroyed && !this.#reply.raw.headersSent
   }
 
   get isFinished(): boolean {
-    return this.#response.writableFinished
+    return this.#reply.raw.writableFinished
   }
 
   flushIfSilent(): void {
-    if (!this.#hasWritten && !this.#response.writableEnded) this.#response.flushHeaders()
+    const { raw } = this.#reply
+    this.#writeHead()
+    if (!this.#hasWritten && raw.headersSent && !raw.writableEnded) raw.flushHeaders()
+  }
+
+  #writeHead(): void {
+    const head = this.#pendingHead
+    if (head === undefined) return
+    this.#pendingHead = undefined
+    if (!this.isUntouched) return
+    this.#reply.raw.writeHead(head.status, head.reason, head.headers)
+    this.#reply.hijack()
   }
 }
 
 const notPlain = /[^\u0020-\u007e]/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const forbidden = /[\u0000-\u0008\u000a-\u001f\u007f]/
 
 /** The phrase's bytes as they came: undici has read them as UTF-8, and Node writes one character per byte. */
 function reasonPhrase(statusText: string): string {
-  return notPlain.test(statusText) ? Buffer.from(statusText).toString('latin1') : statusText
+  if (!notPlain.test(statusText)) return statusText
+  if (forbidden.test(statusText)) throw new TypeError('the reason phrase holds control characters')
+  return Buffer.from(statusText).toString('latin1')
 }
 
 function flushHead(writer: AnswerWriter): void {
   writer.flushIfSilent()
+}
+
+/**
+ * A connection whose first chunk cannot be read is found to be closed in the turn after the head has come; until then the head waits, so that
+ * the browser gets a 502 instead of an empty 200.
+ */
+function flushNextTurn(writer: AnswerWriter): void {
+  setImmediate(flushHead, writer)
 }

@@ -51,7 +51,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#request = request
     this.#reply = reply
     this.#report = new ExchangeReport(context, request)
-    this.#answer = new AnswerWriter(reply.raw)
+    this.#answer = new AnswerWriter(reply)
     this.#upload = hasBody(request.raw) ? new Upload(request.raw, this) : undefined
     this.#target = admission.target
     this.#token = admission.token
@@ -149,13 +149,12 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   #begin(answer: Answer): void {
     const { route, openStreams } = this.#context
     const head = route.responseHeaders(answer.status, answer.rawHeaders, this.#target)
-    if (head.redirectRefused) {
-      this.#fail(new GatewayError('upstream_redirect_refused'))
+    if (head.refusal !== undefined) {
+      this.#fail(new GatewayError(head.refusal))
       return
     }
     this.#report.answered()
     this.#answer.begin(answer.status, answer.statusText, head)
-    this.#reply.hijack()
     this.#resume = answer.resume
     this.#phase = head.isEventStream ? 'listening' : 'streaming'
     if (head.isEventStream) openStreams.add(this)
@@ -228,10 +227,11 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
 
   #fail(error: unknown): void {
     if (this.#phase === 'settled') return
-    if (isAnswering(this.#phase)) {
+    if (isAnswering(this.#phase) && !this.#answer.isUntouched) {
       this.#cut(reasonOf(error))
       return
     }
+    this.#answer.takeBack()
     const problem = toUpstreamError(error, this.#context.route.config.prefix)
     this.#settle(problem.code)
     this.#abort?.()

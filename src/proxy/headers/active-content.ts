@@ -1,18 +1,23 @@
 /**
- * Types that browsers run scripts from, or parts of which they would: HTML, every XML type (SVG and XHTML included), and
- * multipart replacement. Searched anywhere in the value, because browsers take the last of several types.
- */
-const activeType =
-  /(?:^|[\s,;"])(?:text\/html|text\/xsl|multipart\/x-mixed-replace|[^\s,;"/]+\/(?:[^\s,;"]+\+)?xml)(?=$|[\s,;"])/i
-
-/** Whether a browser may treat an answer of this `content-type` as a document of our origin that can act. */
-export function isActiveContent(contentType: string): boolean {
-  return activeType.test(contentType)
-}
-
-/**
- * The policy for such a document when the API sent none: it is shown, in an origin of its own, without scripts, forms and
- * requests. Inline styles are kept so that reports and mails stay readable.
+ * The policy for every answer that may be a document of our origin, whatever the API said itself: it is shown, in an origin of its own,
+ * without scripts, forms and requests. Inline styles are kept so that reports and mails stay readable. Of several policies all apply, so
+ * one of the API's can only make it stricter.
  */
 export const sandboxPolicy =
   "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+/** Directives by which a browser would tell a stranger where the document was opened from. */
+const reporting = /^report-(?:uri|to)(?:\s|$)/i
+
+/** An API's own policy without its reports; `undefined` when nothing is left. */
+export function withoutReports(policy: string): string | undefined {
+  if (!/report-/i.test(policy)) return policy
+  const policies = policy.split(',').map(keptDirectives)
+  const kept = policies.filter((each) => each !== '').join(', ')
+  return kept === '' ? undefined : kept
+}
+
+function keptDirectives(policy: string): string {
+  const directives = policy.split(';').map((directive) => directive.trim())
+  return directives.filter((directive) => directive !== '' && !reporting.test(directive)).join('; ')
+}

@@ -36,17 +36,6 @@ function titleCase(name: string): string {
   return name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase())
 }
 
-/** Headers that belong to one connection and never pass a proxy (RFC 9110 section 7.6.1). */
-export const hopByHop: readonly string[] = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]
-
 /** The names that a `Connection` header lists, canonical; `undefined` when it lists none beyond the usual two. */
 export function connectionListed(untrustedConnection: string | undefined): ReadonlySet<string> | undefined {
   if (untrustedConnection === undefined || /^(?:keep-alive|close|upgrade)$/i.test(untrustedConnection)) {

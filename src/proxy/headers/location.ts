@@ -16,14 +16,17 @@ export type LocationMapper = (untrustedLocation: string, upstreamTarget: string)
 /** Builds a route's mapper. Nothing of the upstream's own name reaches the browser. */
 export function createLocationMapper(rules: LocationRules): LocationMapper {
   const allowed = new Set(rules.allowRedirectHosts)
-  const mayDowngrade = rules.baseOrigin.startsWith('http:')
+  const isUpstream = createHostTest(new URL(rules.upstreamOrigin))
+  const isOurs = createHostTest(new URL(rules.baseOrigin))
+  const isDowngrade = (url: URL) => url.protocol === 'http:' && rules.baseOrigin.startsWith('https:')
   return (untrustedLocation, upstreamTarget) => {
     const url = resolve(untrustedLocation, rules.upstreamOrigin + upstreamTarget)
-    if (url === undefined || url.username !== '' || url.password !== '') return undefined
+    if (url === undefined || !isPlainWeb(url)) return undefined
     if (url.origin === rules.upstreamOrigin) return withinPrefix(url, rules)
-    if (url.origin === rules.baseOrigin) return url.href
-    if (url.protocol !== 'https:' && !(mayDowngrade && url.protocol === 'http:')) return undefined
-    return allowed.has(url.host) ? url.href : undefined
+    if (url.origin !== rules.baseOrigin && allowed.has(url.host))
+      return isDowngrade(url) ? undefined : url.href
+    if (isOurs(url)) return onOurOrigin(url, rules)
+    return isUpstream(url) ? withinPrefix(url, rules) : undefined
   }
 }
 
@@ -33,8 +36,39 @@ function resolve(untrustedLocation: string, base: string): URL | undefined {
   return URL.parse(text, base) ?? undefined
 }
 
-function withinPrefix(url: URL, { upstreamPath, prefix }: LocationRules): string | undefined {
-  const { pathname } = url
-  if (pathname !== upstreamPath && !pathname.startsWith(`${upstreamPath}/`)) return undefined
-  return prefix + pathname.slice(upstreamPath.length) + url.search + url.hash
+function isPlainWeb({ protocol, username, password }: URL): boolean {
+  return (protocol === 'http:' || protocol === 'https:') && username === '' && password === ''
+}
+
+/**
+ * A host in either scheme, on its own port or the scheme's: an API that makes addresses of the host it was asked for and the scheme that it
+ * was told in `x-forwarded-proto` writes any of these.
+ */
+function createHostTest(origin: URL): (url: URL) => boolean {
+  return (url) => url.hostname === origin.hostname && (url.port === '' || url.port === origin.port)
+}
+
+function withinPrefix(
+  { pathname, search, hash }: URL,
+  { upstreamPath, prefix }: LocationRules,
+): string | undefined {
+  if (!isWithin(pathname, upstreamPath)) return undefined
+  const path = prefix + pathname.slice(upstreamPath.length) + search + hash
+  // Without a prefix two slashes at the start would name a host.
+  return path.startsWith('//') ? `/.${path}` : path
+}
+
+/**
+ * An address on our origin: of the app, or of the API under our name but without our prefix (RFC 7239 proxies tell APIs the host, and few
+ * APIs heed `x-forwarded-prefix`). An upstream at the root has every path, so there nothing can be told apart, and it stays.
+ */
+function onOurOrigin(url: URL, rules: LocationRules): string | undefined {
+  const { upstreamPath, prefix, baseOrigin } = rules
+  const { pathname, search, hash } = url
+  const isMeantForApi = upstreamPath !== '' && !isWithin(pathname, prefix) && isWithin(pathname, upstreamPath)
+  return isMeantForApi ? withinPrefix(url, rules) : baseOrigin + pathname + search + hash
+}
+
+function isWithin(path: string, prefix: string): boolean {
+  return path === prefix || path.startsWith(`${prefix}/`)
 }

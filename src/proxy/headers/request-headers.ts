@@ -1,7 +1,8 @@
 import { isTraceparent, newTraceparent } from '../../telemetry/trace-context.ts'
 import type { TraceHeaders } from '../../telemetry/tracing.ts'
 import type { CookiePolicy } from './cookie-policy.ts'
-import { canonicalName, connectionListed, createNameTable, hopByHop } from './header-names.ts'
+import { createDropTest, droppedFromRequests, namesOf } from './dropped-names.ts'
+import { canonicalName, connectionListed, createNameTable } from './header-names.ts'
 
 /** What a route says about the headers of its requests. */
 export interface RequestHeaderRules {
@@ -15,6 +16,8 @@ export interface RequestHeaderRules {
   readonly baseUrl: URL
   /** Lower-case names that the transport writes itself, such as those of a WebSocket handshake. */
   readonly writtenByTransport?: readonly string[]
+  /** Canonical names that are the gateway's to write, on some route of the process: nobody else's pass, on any route. */
+  readonly reservedNames?: ReadonlySet<string> | undefined
 }
 
 /** What is written fresh into each request. */
@@ -37,50 +40,11 @@ export type RequestHeaderPolicy = (
 
 type Action = 'pass' | 'drop' | 'cookie' | 'traceparent' | 'tracestate'
 
-/** Removed always: identity and routing that only a trusted hop may assert, and what belongs to one connection. */
-const removedNames = new Set([
-  ...hopByHop,
-  'host',
-  'expect',
-  'http2-settings',
-  'authorization',
-  'dpop',
-  'forwarded',
-  'x-forwarded',
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-  'remote-user',
-  'x-remote-user',
-  'x-method-override',
-  'x-rewrite-url',
-  'x-middleware-subrequest',
-  'x-request-id',
-  'origin',
-])
-
-const removedPrefixes = [
-  'proxy-',
-  'x-forwarded-',
-  'x-user',
-  'x-auth-request-',
-  'x-authenticated-',
-  'x-ms-client-principal',
-  'x-amzn-oidc-',
-  'x-goog-authenticated-user-',
-  'cf-access-',
-  'ssl-client-',
-  'x-ssl-client-',
-  'x-client-cert',
-  'x-http-method',
-  'x-original-',
-]
+const isDropped = createDropTest(droppedFromRequests)
 
 /** What browsers usually send, so that their headers are classified before the first request. */
 const usualNames = [
-  ...removedNames,
+  ...namesOf(droppedFromRequests),
   ...'accept accept-encoding accept-language cache-control content-length content-type cookie dnt'.split(' '),
   ...'if-match if-modified-since if-none-match if-range if-unmodified-since pragma priority range'.split(' '),
   ...'referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode'.split(' '),
@@ -121,9 +85,9 @@ export function createRequestHeaderPolicy(rules: RequestHeaderRules): RequestHea
 
 function createClassifier(rules: RequestHeaderRules): (lowerCaseName: string) => Action {
   const special: Readonly<Record<string, Action>> = {
-    ...Object.fromEntries([...removedNames].map((name) => [name, 'drop'])),
     ...Object.fromEntries((rules.writtenByTransport ?? []).map((name) => [name, 'drop'])),
-    ...(rules.forwardAuthorization && { authorization: 'pass' }),
+    // The client's own token may be bound to its key.
+    ...(rules.forwardAuthorization && { authorization: 'pass', dpop: 'pass' }),
     ...(rules.forwardOrigin && { origin: 'pass' }),
     cookie: 'cookie',
     traceparent: 'traceparent',
@@ -133,8 +97,9 @@ function createClassifier(rules: RequestHeaderRules): (lowerCaseName: string) =>
     const name = canonicalName(lowerCaseName)
     // `content_length`: a second length in the eyes of servers that merge the two spellings.
     if (name === 'content-length' && lowerCaseName !== name) return 'drop'
+    if (rules.reservedNames?.has(name) === true) return 'drop'
     if (Object.hasOwn(special, name)) return special[name] ?? 'drop'
-    return removedPrefixes.some((prefix) => name.startsWith(prefix)) ? 'drop' : 'pass'
+    return isDropped(name) ? 'drop' : 'pass'
   }
 }
 

@@ -1,9 +1,16 @@
+import type { ErrorCode } from '../../errors/codes.ts'
 import type { HeaderFields } from '../../http/answers/security-headers.ts'
-import { isActiveContent, sandboxPolicy } from './active-content.ts'
+import { AnswerDraft, type Judge, judges, pushIfAny } from './answer-draft.ts'
 import { privateCacheControl, varyByCookie } from './caching.ts'
-import { withoutPrompts } from './challenges.ts'
 import type { CookiePolicy } from './cookie-policy.ts'
-import { canonicalName, connectionListed, createNameTable, hopByHop, withoutListed } from './header-names.ts'
+import {
+  createDropTest,
+  droppedFromAnswers,
+  droppedFromGuardedAnswers,
+  droppedFromSandboxedAnswers,
+  namesOf,
+} from './dropped-names.ts'
+import { canonicalName, connectionListed, createNameTable, withoutListed } from './header-names.ts'
 import type { LocationMapper } from './location.ts'
 
 /** What a route says about the headers of its answers. */
@@ -26,8 +33,8 @@ export interface ResponseHead {
   /** Announced body length in bytes, or -1. */
   readonly contentLength: number
   readonly isEventStream: boolean
-  /** The upstream sends the browser where this route does not allow; the head must not be used. */
-  readonly redirectRefused: boolean
+  /** Why the head must not be used: it sends the browser where this route does not allow, or its body is coded. */
+  readonly refusal: Extract<ErrorCode, 'upstream_redirect_refused' | 'upstream_unreachable'> | undefined
 }
 
 /** Turns the raw header list of an upstream's answer into the head for the browser (DESIGN section 2.3). */
@@ -37,211 +44,103 @@ export type ResponseHeaderPolicy = (
   upstreamTarget: string,
 ) => ResponseHead
 
-/** `pass` goes on as it is; the others are looked at, and most are written again at the end. */
-type Action =
-  | 'pass'
-  | 'drop'
-  | 'connection'
-  | 'length'
-  | 'type'
-  | 'storage'
-  | 'vary'
-  | 'validator'
-  | 'expires'
-  | 'policy'
-  | 'location'
-  | 'setCookie'
-  | 'challenge'
-  | 'buffering'
-
-const removedNames = new Set([
-  ...hopByHop,
-  'clear-site-data',
-  'strict-transport-security',
-  'service-worker-allowed',
-  'alt-svc',
-  'server',
-  'x-powered-by',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'x-content-type-options',
-])
-
-/** Instructions to shared caches that `cache-control` does not bind. */
-const sharedCacheNames = new Set([
-  'surrogate-control',
-  'cdn-cache-control',
-  'edge-control',
-  'x-accel-expires',
-])
-
-const judgedNames: Readonly<Record<string, Action>> = {
-  connection: 'connection',
-  'content-length': 'length',
-  'content-type': 'type',
-  'cache-control': 'storage',
-  vary: 'vary',
-  etag: 'validator',
-  'last-modified': 'validator',
-  expires: 'expires',
-  'content-security-policy': 'policy',
-  location: 'location',
-  'set-cookie': 'setCookie',
-  'www-authenticate': 'challenge',
-  'x-accel-buffering': 'buffering',
-}
-
 const usualNames = [
-  ...removedNames,
-  ...Object.keys(judgedNames),
+  ...namesOf(droppedFromAnswers),
+  ...Object.keys(judges),
   ...'accept-ranges age allow content-disposition content-encoding content-language content-range'.split(' '),
   ...'date link pragma retry-after x-request-id'.split(' '),
 ]
 
-function createClassifier(guarded: boolean): (lowerCaseName: string) => Action {
+function createClassifier(rules: ResponseHeaderRules): (lowerCaseName: string) => Judge | 'pass' | 'drop' {
+  const isDropped = createDropTest([
+    ...droppedFromAnswers,
+    ...(rules.guarded ? droppedFromGuardedAnswers : []),
+    ...(rules.activeContent ? [] : droppedFromSandboxedAnswers),
+  ])
   return (lowerCaseName) => {
     const name = canonicalName(lowerCaseName)
-    const action = Object.hasOwn(judgedNames, name) ? judgedNames[name] : undefined
-    // `content_length` and the like: twins of what is written or judged here say nothing to browsers, and go.
-    if (action !== undefined) return name === lowerCaseName ? action : 'drop'
-    if (removedNames.has(name) || name.startsWith('access-control-')) return 'drop'
-    const forSharedCaches = sharedCacheNames.has(name) || name.endsWith('-cdn-cache-control')
-    return guarded && forSharedCaches ? 'drop' : 'pass'
+    const judge = Object.hasOwn(judges, name) ? judges[name] : undefined
+    // `content_length` and the like: twins of what is judged say nothing to browsers, and go.
+    if (judge !== undefined) return name === lowerCaseName ? judge : 'drop'
+    return isDropped(name) ? 'drop' : 'pass'
   }
-}
-
-/** What one pass over the upstream's headers finds. */
-class HeadDraft {
-  readonly headers: string[] = []
-  contentLength = -1
-  connection: string | undefined
-  contentType: string | undefined
-  cacheControl: string | undefined
-  vary: string | undefined
-  location: string | undefined
-  buffering: string | undefined
-  hasValidator = false
-  hasExpires = false
-  hasPolicy = false
 }
 
 /** Builds a route's response policy: one pass, every name decided by a table. */
 export function createResponseHeaderPolicy(rules: ResponseHeaderRules): ResponseHeaderPolicy {
-  const actionOf = createNameTable(createClassifier(rules.guarded), usualNames)
+  const actionOf = createNameTable(createClassifier(rules), usualNames)
   const ours = Object.entries(rules.transport).flat()
-  const ofDocuments = Object.entries(rules.documentHeaders).flat()
+  const documents = [...ours, ...Object.entries(rules.documentHeaders).flat()]
   return (status, rawHeaders, upstreamTarget) => {
-    const draft = new HeadDraft()
+    const draft = new AnswerDraft(status, rules.cookies)
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
       const name = rawHeaders[at]?.toString('latin1') ?? ''
       const action = actionOf(name)
       if (action === 'drop') continue
+      // One character per byte: what is no ASCII leaves as it came.
       const value = rawHeaders[at + 1]?.toString('latin1') ?? ''
       if (action === 'pass') draft.headers.push(name, value)
-      else judge(draft, action, name, value, rules)
+      else action(draft, value, name)
     }
-    const isDocument = draft.contentType?.toLowerCase().startsWith('text/html') === true
-    return finish(draft, status, upstreamTarget, rules, isDocument ? [...ours, ...ofDocuments] : ours)
+    return finish(draft, upstreamTarget, rules, ours, documents)
   }
-}
-
-function judge(
-  draft: HeadDraft,
-  action: Exclude<Action, 'pass' | 'drop'>,
-  name: string,
-  value: string,
-  rules: ResponseHeaderRules,
-): void {
-  switch (action) {
-    case 'connection':
-      draft.connection = joined(draft.connection, value)
-      return
-    case 'storage':
-      draft.cacheControl = joined(draft.cacheControl, value)
-      return
-    case 'vary':
-      draft.vary = joined(draft.vary, value)
-      return
-    case 'location':
-      draft.location ??= value
-      return
-    case 'buffering':
-      draft.buffering = value
-      return
-    case 'setCookie':
-      if (rules.cookies.maySet(value)) draft.headers.push(name, value)
-      return
-    case 'challenge':
-      pushIfAny(draft.headers, name, withoutPrompts(value))
-      return
-    default:
-      note(draft, action, value)
-      draft.headers.push(name, value)
-  }
-}
-
-/** Headers that pass as they are, but say something about the answer. */
-function note(
-  draft: HeadDraft,
-  action: 'length' | 'type' | 'validator' | 'expires' | 'policy',
-  value: string,
-): void {
-  if (action === 'length') draft.contentLength = Number(value)
-  else if (action === 'type') draft.contentType = joined(draft.contentType, value)
-  else if (action === 'validator') draft.hasValidator = true
-  else if (action === 'expires') draft.hasExpires = true
-  else draft.hasPolicy ||= value.trim() !== ''
-}
-
-function joined(earlier: string | undefined, value: string): string {
-  return earlier === undefined ? value : `${earlier}, ${value}`
-}
-
-function pushIfAny(headers: string[], name: string, value: string | undefined): void {
-  if (value !== undefined) headers.push(name, value)
 }
 
 function finish(
-  draft: HeadDraft,
-  status: number,
+  draft: AnswerDraft,
   upstreamTarget: string,
   rules: ResponseHeaderRules,
   ours: readonly string[],
+  documents: readonly string[],
 ): ResponseHead {
-  const listed = unsent(draft, status)
-  const headers = listed === undefined ? draft.headers : withoutListed(draft.headers, listed)
-  const isEventStream = draft.contentType?.toLowerCase().startsWith('text/event-stream') === true
-  const hasPolicy = draft.hasPolicy && listed?.has('content-security-policy') !== true
-  pushCaching(headers, draft, status, rules.guarded)
-  const location =
-    draft.location === undefined ? undefined : rules.mapLocation(draft.location, upstreamTarget)
-  pushIfAny(headers, 'location', location)
-  if (!rules.activeContent && !hasPolicy && isActiveContent(draft.contentType ?? '')) {
-    headers.push('content-security-policy', sandboxPolicy)
-  }
-  for (const item of ours) headers.push(item)
-  // Proxies in front of us collect answers by default; an event must not wait for the next one.
-  pushIfAny(headers, 'x-accel-buffering', isEventStream ? 'no' : draft.buffering)
-  const isRedirect = status >= 300 && status < 400
-  const redirectRefused = isRedirect && draft.location !== undefined && location === undefined
-  return { headers, contentLength: draft.contentLength, isEventStream, redirectRefused }
-}
-
-/** What does not go on: the names that `Connection` lists, and the length of a 204, which must not have one (RFC 9110 section 8.6). */
-function unsent(draft: HeadDraft, status: number): ReadonlySet<string> | undefined {
+  const { status, contentLength } = draft
   const listed = connectionListed(draft.connection)
-  if (status !== 204 || draft.contentLength === -1) return listed
-  return new Set(listed).add('content-length')
+  const type = draft.typeFacts(listed)
+  const headers = listed === undefined ? draft.headers : withoutListed(draft.headers, listed)
+  pushCaching(headers, draft, rules.guarded)
+  const refusal = pushLocations(headers, draft, upstreamTarget, rules.mapLocation)
+  if (listed?.has('content-security-policy') === true) draft.policies = []
+  const policies = rules.activeContent ? draft.policies : draft.policiesFor(type)
+  for (const policy of policies) headers.push('content-security-policy', policy)
+  for (const item of type.isHtml ? documents : ours) headers.push(item)
+  // Proxies in front of us collect answers by default; an event must not wait for the next one.
+  if (type.isEventStream) headers.push('x-accel-buffering', 'no')
+  // Last, because Node re-encodes a content-disposition that comes after it. A 204 must have none (RFC 9110 section 8.6).
+  if (contentLength !== -1 && status !== noContent && listed?.has('content-length') !== true) {
+    headers.push('content-length', `${contentLength}`)
+  }
+  return { headers, contentLength, isEventStream: type.isEventStream, refusal }
 }
 
-function pushCaching(headers: string[], draft: HeadDraft, status: number, guarded: boolean): void {
+const noContent = 204
+
+/** Where the answer leads, and why it cannot go on. A redirect that leads where the route does not allow is refused; elsewhere such an address is left out. */
+function pushLocations(
+  headers: string[],
+  draft: AnswerDraft,
+  upstreamTarget: string,
+  mapLocation: LocationMapper,
+): ResponseHead['refusal'] {
+  // Any other coding would stay on the body, which goes on without this header (RFC 9112 section 6.1).
+  if (draft.transferCoding !== undefined && draft.transferCoding.toLowerCase() !== 'chunked')
+    return 'upstream_unreachable'
+  if (draft.contentLocation !== undefined) {
+    pushIfAny(headers, 'content-location', mapLocation(draft.contentLocation, upstreamTarget))
+  }
+  if (draft.location === undefined) return undefined
+  const location = mapLocation(draft.location, upstreamTarget)
+  pushIfAny(headers, 'location', location)
+  const isRedirect = draft.status >= 300 && draft.status < 400
+  return isRedirect && location === undefined ? 'upstream_redirect_refused' : undefined
+}
+
+function pushCaching(headers: string[], draft: AnswerDraft, guarded: boolean): void {
+  const { cacheControl, hasExpires, hasValidator } = draft
   if (!guarded) {
-    pushIfAny(headers, 'cache-control', draft.cacheControl)
+    pushIfAny(headers, 'cache-control', cacheControl)
     pushIfAny(headers, 'vary', draft.vary)
     return
   }
-  const hasValidator = draft.hasValidator || status === 304
-  const { cacheControl, hasExpires } = draft
   headers.push('cache-control', privateCacheControl({ cacheControl, hasValidator, hasExpires }))
   headers.push('vary', varyByCookie(draft.vary))
 }

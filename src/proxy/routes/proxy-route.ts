@@ -21,6 +21,8 @@ export interface ProxyOptions extends SecurityHeaderOptions {
   /** Seconds. */
   readonly sessionMaxLifetime: number
   readonly maxWebsocketsPerSession: number
+  /** Canonical header names that the gateway writes on some route of the process; browsers' own never go upstream, on any route. */
+  readonly reservedHeaderNames?: ReadonlySet<string>
 }
 
 /** What a route is derived with. */
@@ -56,7 +58,8 @@ export function createProxyRoute(
 ): ProxyRoute {
   const access = createAccessRules(config, special.isApp)
   const cookies = createCookiePolicy(special.cookies, ownCookies)
-  const requestRules = { ...config, cookies, baseUrl: options.baseUrl }
+  const reservedNames = options.reservedHeaderNames
+  const requestRules = { ...config, cookies, baseUrl: options.baseUrl, reservedNames }
   return {
     ...access,
     config,

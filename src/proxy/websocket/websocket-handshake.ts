@@ -106,7 +106,7 @@ export async function readRefusal(
   const judgement = status === 401 ? judgeRefusal(rawHeaders, authPrefix) : 'final'
   if (judgement instanceof GatewayError) throw judgement
   const head = route.responseHeaders(status, rawHeaders, target)
-  if (head.redirectRefused) throw new GatewayError('upstream_redirect_refused')
+  if (head.refusal !== undefined) throw new GatewayError(head.refusal)
   const body = await readStart(answer)
   return { status, headers: [...withoutLength(head), 'content-length', String(body.length)], body }
 }

@@ -24,8 +24,8 @@ beforeAll(async () => {
   proxy = await startProxy({
     routes: [
       routeTo(`http://127.0.0.1:${port}`, {
-        connectTimeoutMs: 250,
-        firstByteTimeoutMs: 250,
+        connectTimeoutMs: 1_000,
+        firstByteTimeoutMs: 1_000,
         idleTimeoutMs: 250,
       }),
     ],
@@ -60,6 +60,32 @@ describe('an answer that is not valid HTTP', () => {
     [
       'both length and coding',
       'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
+    [
+      'a coding before the last',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
+    [
+      'a coding after the last',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
+    [
+      'a coding that nobody knows',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
+    ['another coding', 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\nok'],
+    ['an empty coding', 'HTTP/1.1 200 OK\r\ntransfer-encoding:\r\n\r\nok'],
+    [
+      'two lines of codings',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
+    [
+      'chunked with a parameter',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked;x=1\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ],
+    [
+      'a blank after a chunk size',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2 \r\nok\r\n0\r\n\r\n',
     ],
     ['status 000', `HTTP/1.1 000 OK\r\n${ok}`],
     ['status 099', `HTTP/1.1 099 OK\r\n${ok}`],

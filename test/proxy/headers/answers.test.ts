@@ -1,12 +1,24 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startUpstream, type Upstream } from '../../support/upstream.ts'
-import { baseUrl, routeTo, send, startProxy, type TestProxy } from '../support/harness.ts'
+import { baseUrl, routeTo, send, sendRaw, startProxy, type TestProxy } from '../support/harness.ts'
 
 let upstream: Upstream
 let proxy: TestProxy
+/** An upstream that answers with bytes of the test. */
+const raw = { answer: '', received: '', port: 0 }
+const rawServer = createServer((socket) => {
+  socket.on('error', () => undefined)
+  socket.on('data', (chunk) => {
+    raw.received += chunk.toString('latin1')
+    if (raw.received.endsWith('\r\n\r\n') || raw.received.endsWith('hi')) socket.end(raw.answer, 'latin1')
+  })
+})
 
 beforeAll(async () => {
   upstream = await startUpstream()
+  await new Promise<void>((resolve) => rawServer.listen(0, '127.0.0.1', resolve))
+  raw.port = (rawServer.address() as AddressInfo).port
   proxy = await startProxy({
     routes: [
       routeTo(`${upstream.origin}/v1`),
@@ -17,6 +29,7 @@ beforeAll(async () => {
         allowRedirectHosts: ['files.example', 'files.example:8443'],
       }),
       routeTo(`${upstream.origin}/v1`, { prefix: '/open', auth: 'none' }),
+      routeTo(`http://127.0.0.1:${raw.port}`, { prefix: '/raw', auth: 'none' }),
     ],
   })
 })
@@ -24,6 +37,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await proxy.stop()
   await upstream.stop()
+  await new Promise((resolve) => rawServer.close(resolve))
 })
 
 async function answerWith(headers: string[], status = 200, target = '/api/x') {
@@ -58,7 +72,9 @@ describe('dropped from an answer', () => {
     ['cdn-cache-control', 'max-age=60'],
     ['cloudflare-cdn-cache-control', 'max-age=60'],
     ['edge-control', 'x'],
-    ['x-accel-expires', '60'],
+    ['cdn_cache_control', 'max-age=60'],
+    ['content-security-policy-report-only', 'report-uri https://evil.example'],
+    ...droppedNames.map((name): [string, string] => [name, 'x']),
   ])('%s: %s', async (name, value) => {
     const answer = await answerWith([name, value, 'x-kept', 'yes'])
     expect(answer.headers['x-kept']).toBe('yes')
@@ -70,6 +86,25 @@ describe('dropped from an answer', () => {
     expect([answer.headers['x-private'], answer.headers['x-kept']]).toEqual([undefined, '1'])
   })
 })
+
+const droppedNames = [
+  ...'nel report-to reporting-endpoints set-login accept-ch critical-ch use-as-dictionary refresh Refresh REFRESH'.split(
+    ' ',
+  ),
+  ...'speculation-rules origin-trial critical-origin-trial activate-storage-access timing-allow-origin'.split(
+    ' ',
+  ),
+  ...'observe-browsing-topics public-key-pins expect-ct x-sendfile X_Sendfile x-reproxy-url x-reproxy-file'.split(
+    ' ',
+  ),
+  ...'x-lighttpd-send-file x-accel-redirect X_Accel_Redirect x-accel-limit-rate x-accel-buffering'.split(' '),
+  ...'x-accel-expires x-accel-charset secure-session-registration Secure_Session_Registration'.split(' '),
+  ...'secure-session-challenge sec-session-registration sec-session-challenge set-cookie2'.split(' '),
+  ...'attribution-reporting-register-source attribution-reporting-register-trigger onion-location'.split(' '),
+  ...'shared-storage-write ad-auction-signals ad-auction-allowed x-envoy-immediate-health-check-fail'.split(
+    ' ',
+  ),
+]
 
 describe('kept in an answer', () => {
   it('is everything else, in order, with status text and duplicates', async () => {
@@ -163,51 +198,157 @@ describe('active content', () => {
   it.each([
     'text/html',
     'Text/HTML; charset=utf-8',
+    'text/html(x)',
+    'text/html(',
+    'text/plain(x)',
     'image/svg+xml',
+    'image/svg+xml(x)',
+    'image/x-svg',
+    'IMAGE/SVG+XML',
+    'video/x+xml',
     'application/xhtml+xml',
     'application/xml',
     'text/xml',
+    'text/xml(x)',
+    'text/xsl',
     'application/atom+xml',
     'application/json, text/html',
+    'application/json;x=", text/html',
+    'text/plain, text/html(',
+    'text/plain;charset=utf-8, image/svg+xml',
     'multipart/x-mixed-replace; boundary=x',
-  ])('as %s is sandboxed, on every route', async (type) => {
+    'multipart/related',
+    'message/rfc822',
+    'text/javascript',
+    'text/css',
+    'text/htmlx',
+    'text',
+    '/',
+    '*/*',
+    'text/',
+    'a/b/c',
+    'text/plain\u00e9',
+    'application/unknown',
+    'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+    '',
+  ])('as %j is sandboxed, on every route', async (type) => {
     for (const target of ['/api/x', '/open/x']) {
       expect((await policyOf(['content-type', type], target))[0]).toMatch(/^sandbox; default-src 'none'/)
     }
   })
 
+  it('of no type, of two, or with a type that Connection takes away is sandboxed', async () => {
+    for (const headers of [
+      [],
+      ['content-type', 'application/json', 'content-type', 'text/html'],
+      ['content-type', 'application/json', 'connection', 'content-type'],
+      ['content_type', 'application/json'],
+    ]) {
+      expect((await policyOf(headers)).join()).toMatch(/^sandbox/)
+    }
+  })
+
   it.each([
     'application/json',
+    'APPLICATION/JSON ; charset=utf-8',
+    'application/problem+json',
+    'application/vnd.api+json; version=1',
+    'application/x-ndjson',
     'text/plain',
+    'text/plain; charset="utf-8"',
+    'text/csv; header=present',
+    'text/event-stream',
     'image/png',
-    'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
-    'text/htmlx',
+    'image/webp',
+    'audio/mpeg',
+    'video/mp4',
+    'font/woff2',
+    'application/pdf',
+    'application/octet-stream',
+    'application/zip',
+    'application/gzip',
   ])('as %s is none', async (type) => {
     expect(await policyOf(['content-type', type])).toEqual([])
   })
 
-  it('keeps a policy of its own, unless it is empty or taken away by Connection', async () => {
+  it('with a policy of its own gets ours beside it, whatever it says', async () => {
     const html = ['content-type', 'text/html']
-    expect(await policyOf([...html, 'content-security-policy', "default-src 'self'"])).toEqual([
-      "default-src 'self'",
+    for (const own of ["default-src 'self'", 'img-src *', 'sandbox allow-scripts', ' ', 'x, y']) {
+      const policies = await policyOf([...html, 'content-security-policy', own])
+      expect(policies.at(-1)).toMatch(/^sandbox; default-src 'none'/)
+      if (own.trim() !== '') expect(policies[0]).toBe(own)
+    }
+    const taken = ['content-security-policy', 'x', 'connection', 'content-security-policy, close']
+    expect(await policyOf([...html, ...taken])).toEqual([expect.stringMatching(/^sandbox/)])
+    expect(await policyOf([...html, 'content_security_policy', 'x'])).toEqual([
+      expect.stringMatching(/^sandbox/),
     ])
-    expect((await policyOf([...html, 'content-security-policy', ' '])).join()).toContain('sandbox')
+  })
+
+  it('cannot have the browser report where it was opened from', async () => {
+    const own = "default-src 'self'; report-uri https://evil.example; Report-To x, report-uri /y, img-src *"
+    const policies = await policyOf(['content-type', 'text/html', 'content-security-policy', own])
+    expect(policies).toEqual(["default-src 'self', img-src *", expect.stringMatching(/^sandbox/)])
+    expect(await policyOf(['content-type', 'text/html', 'content-security-policy', own], '/lax/x')).toEqual([
+      own,
+    ])
+  })
+
+  it('that a browser has stored keeps its policy when it is validated', async () => {
+    const policiesOf304 = async (headers: string[]) =>
+      all(await answerWith(headers, 304, '/api/x'), 'content-security-policy')
+    expect(await policiesOf304(['etag', '"x"'])).toEqual([])
+    expect(await policiesOf304(['content-security-policy', 'img-src *'])).toEqual([])
     expect(
-      (
-        await policyOf([
-          ...html,
-          'content-security-policy',
-          'x',
-          'connection',
-          'content-security-policy, close',
-        ])
-      ).join(),
-    ).toContain('sandbox')
-    expect((await policyOf([...html, 'content_security_policy', 'x'])).join()).toContain('sandbox')
+      await policiesOf304(['content-security-policy', 'img-src *', 'content-type', 'text/plain']),
+    ).toEqual([])
+    expect(
+      (await policiesOf304(['content-security-policy', 'img-src *', 'content-type', 'text/html'])).join(),
+    ).toMatch(/^sandbox/)
   })
 
   it('is left alone where the route says so', async () => {
     expect(await policyOf(['content-type', 'text/html'], '/lax/x')).toEqual([])
+  })
+})
+
+describe('bytes that are no ASCII', () => {
+  const name = 'attachment; filename="r\u00c3\u00a9sum\u00e9.pdf"'
+  it.each([
+    ['after the length', ['content-length', '2', 'content-disposition', name]],
+    ['before the length', ['content-disposition', name, 'content-length', '2']],
+    ['without a length', ['content-disposition', name]],
+    ['in capitals', ['Content-Length', '2', 'Content-Disposition', name]],
+    [
+      'beside other headers',
+      ['content-length', '2', 'x-a', 'caf\u00e9', 'content-disposition', name, 'link', '<\u00ff>'],
+    ],
+  ])('%s pass as they came', async (_what, headers) => {
+    raw.answer = `HTTP/1.1 200 OK\r\n${headers.map((each, at) => (at % 2 === 0 ? `${each}: ` : `${each}\r\n`)).join('')}connection: close\r\n\r\nok`
+    const text = await sendRaw(
+      proxy.port,
+      `GET /raw/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+      () => false,
+    )
+    expect(text).toMatch(/^HTTP\/1\.1 200 /)
+    for (const [at, value] of headers.entries()) {
+      if (at % 2 === 1 && value !== '2') expect(text.toLowerCase()).toContain(`: ${value}\r\n`.toLowerCase())
+    }
+    expect(text.includes('content-length: 2')).toBe(headers.includes('2'))
+  })
+
+  it('pass to the upstream as they came', async () => {
+    const before = raw.received.length
+    raw.answer = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok'
+    const lines = `content-disposition: ${name}\r\nX-B: caf\u00e9 \u00fe\u00ff\r\ncontent-length: 2`
+    await sendRaw(
+      proxy.port,
+      `POST /raw/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${lines}\r\n\r\nhi`,
+      () => false,
+    )
+    const arrived = raw.received.slice(before)
+    expect(arrived).toContain(`content-disposition: ${name}\r\n`)
+    expect(arrived).toContain('X-B: caf\u00e9 \u00fe\u00ff\r\n')
   })
 })
 
@@ -223,8 +364,23 @@ describe('a redirect', () => {
     ['ORIGIN/v1/y', '/api/y'],
     ['ORIGIN/v1', '/api'],
     ['/v1/caf\u00c3\u00a9', '/api/caf%C3%A9'],
-  ])('to %s leads to %s', async (location, expected) => {
-    expect((await redirect(location.replace('ORIGIN', upstream.origin))).headers.location).toBe(expected)
+    ['/v1//evil.example', '/api//evil.example'],
+    ['https://127.0.0.1:PORT/v1/y', '/api/y'],
+    ['https://127.0.0.1/v1/y?z#f', '/api/y?z#f'],
+    ['http://127.0.0.1/v1/y', '/api/y'],
+    ['http://127.0.0.1:9999/v1/orders/', '/api/orders/'],
+    ['https://127.0.0.1:9999/v1', '/api'],
+    ['//127.0.0.1:9999/v1/y', '/api/y'],
+    ['http://127.0.0.1:9999/api/y', 'http://127.0.0.1:9999/api/y'],
+    ['http://127.0.0.1:9999/v1x', 'http://127.0.0.1:9999/v1x'],
+    ['https://127.0.0.1:9999/done?x#y', 'http://127.0.0.1:9999/done?x#y'],
+  ])('to %s leads to %s, and so does 201', async (location, expected) => {
+    const written = location.replace('ORIGIN', upstream.origin).replace('PORT', `${upstream.port}`)
+    for (const status of [302, 201]) {
+      expect((await redirect(written, '/api/x', status)).headers.location).toBe(expected)
+    }
+    const described = await answerWith(['content-location', written])
+    expect(described.headers['content-location']).toBe(expected)
   })
 
   it('to our own origin, as an API that reads x-forwarded-host writes it, passes', async () => {
@@ -243,7 +399,6 @@ describe('a redirect', () => {
     'http://user:pw@UPSTREAM/v1/x',
     'http://user@UPSTREAM/v1/x',
     'http://:pw@UPSTREAM/v1/x',
-    'https://UPSTREAM/v1/x',
     '/elsewhere',
     '/v1x',
     '../elsewhere',
@@ -279,5 +434,16 @@ describe('a redirect', () => {
   it('that is none keeps its answer and loses the foreign address', async () => {
     const answer = await redirect('https://evil.example/created', '/api/x', 201)
     expect([answer.status, answer.headers.location]).toEqual([201, undefined])
+  })
+
+  it('does not make an error of a content-location: what leads elsewhere is left out', async () => {
+    for (const value of ['http://orders.internal:8080/v1/y', '/elsewhere', 'data:x', 'http://']) {
+      const answer = await answerWith(['content-location', value, 'Content_Location', value])
+      expect([answer.status, all(answer, 'content-location'), all(answer, 'content_location')]).toEqual([
+        200,
+        [],
+        [],
+      ])
+    }
   })
 })
