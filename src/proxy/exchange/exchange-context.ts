@@ -19,3 +19,17 @@ export interface Answer {
   readonly resume: () => void
   readonly statusText: string
 }
+
+/** An answer whose body never came, without what described it. */
+export function headOnly(answer: Answer): Answer {
+  const rawHeaders: Buffer[] = []
+  for (let at = 0; at + 1 < answer.rawHeaders.length; at += 2) {
+    const [name, value] = answer.rawHeaders.slice(at, at + 2)
+    if (name === undefined || value === undefined || ofBodies.test(name.toString('latin1'))) continue
+    rawHeaders.push(name, value)
+  }
+  return { ...answer, rawHeaders: [...rawHeaders, Buffer.from('content-length'), Buffer.from('0')] }
+}
+
+const ofBodies =
+  /^(?:content-(?:length|type|encoding|range|language|location|disposition|digest|md5)|transfer-encoding|etag|last-modified)$/i

@@ -9,7 +9,7 @@ import { reasonOf, toUpstreamError } from '../upstream/upstream-errors.ts'
 import { sweepMs } from '../upstream/upstream-pool.ts'
 import { isRepeatable, upstreamRequest } from '../upstream/upstream-request.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import type { Answer, ExchangeContext } from './exchange-context.ts'
+import { type Answer, type ExchangeContext, headOnly } from './exchange-context.ts'
 import { isAnswering, isBrowserLate, type Phase, silenceLimitMs } from './exchange-phase.ts'
 import { ExchangeReport } from './exchange-report.ts'
 import type { InFlight } from './in-flight.ts'
@@ -43,6 +43,8 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   #wasCured = false
   /** The upstream has finished an answer that is still held. */
   #isHeldComplete = false
+  /** The upstream has gone while its answer was held: of that only the head is left. */
+  #isHeldBroken = false
   /** The sweep at which something last moved, in either direction. */
   #movedAtSweep = 0
 
@@ -110,9 +112,13 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
 
   onError(error: Error): void {
     if (this.#isReplacing || this.#phase === 'settled') return
+    if (this.#phase === 'held') {
+      this.#isHeldBroken = true
+      return
+    }
     const mayRepeat =
       this.#phase === 'waiting' && !this.#wasRetried && isRepeatable(this.#request, this.#upload)
-    if (mayRepeat && this.#context.route.pool.wasReused(error)) {
+    if (mayRepeat && this.#context.route.pool.endedUnanswered(error)) {
       this.#wasRetried = true
       this.#send()
     } else this.#fail(error)
@@ -202,8 +208,8 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   }
 
   #release(answer: Answer): void {
-    this.#begin(answer)
-    if (this.#isHeldComplete) this.onComplete()
+    this.#begin(this.#isHeldBroken ? headOnly(answer) : answer)
+    if (this.#isHeldComplete || this.#isHeldBroken) this.onComplete()
     else if (isAnswering(this.#phase)) answer.resume()
   }
 
@@ -213,6 +219,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#isReplacing = false
     this.#wasCured = true
     this.#isHeldComplete = false
+    this.#isHeldBroken = false
     this.#token = token
     this.#send()
   }

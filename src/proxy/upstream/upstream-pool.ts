@@ -26,8 +26,8 @@ export interface UpstreamPool {
   /** Gives the place back. */
   leave(request: InFlight): void
   dispatch(options: Dispatcher.DispatchOptions, request: InFlight): void
-  /** Whether the connection that ended with this error had carried an answer before. */
-  wasReused(error: Error): boolean
+  /** Whether the connection that ended with this error had carried an answer before, and not one byte of this one. */
+  endedUnanswered(error: Error): boolean
   /** Lets requests under way finish for `graceMs` at most, then ends them. */
   close(graceMs: number): Promise<void>
 }
@@ -52,9 +52,9 @@ const maxAnswerHeaderBytes = 32 * 1024
 
 /** Creates the pool. Nothing is connected before the first request. */
 export function createUpstreamPool(options: UpstreamPoolOptions, now: () => number): UpstreamPool {
-  const reusedErrors = new WeakSet<Error>()
+  const unanswered = new WeakSet<Error>()
   const underWay = new InFlightRequests(options.maxInFlight)
-  const connect = createConnector(options, reusedErrors)
+  const connect = createConnector(options, unanswered)
   const retiring = new Set<Pool>()
   let pool = createPool(options, connect)
   let bornAtMs = now()
@@ -77,7 +77,7 @@ export function createUpstreamPool(options: UpstreamPoolOptions, now: () => numb
     enter: (request) => underWay.enter(request),
     leave: (request) => underWay.leave(request),
     dispatch: (dispatchOptions, request) => void pool.dispatch(dispatchOptions, request),
-    wasReused: (error) => reusedErrors.has(error) || hadCarriedAnswers(error),
+    endedUnanswered: (error) => unanswered.has(error),
     async close(graceMs) {
       clearInterval(sweeper)
       await Promise.all([pool, ...retiring].map((open) => closeWithin(open, graceMs)))
@@ -102,14 +102,11 @@ function createPool(options: UpstreamPoolOptions, connect: buildConnector.connec
 }
 
 /** Certificates are always verified, whatever the environment says (`NODE_TLS_REJECT_UNAUTHORIZED`). */
-function createConnector(
-  options: UpstreamPoolOptions,
-  reusedErrors: WeakSet<Error>,
-): buildConnector.connector {
+function createConnector(options: UpstreamPoolOptions, unanswered: WeakSet<Error>): buildConnector.connector {
   const connect = buildConnector({ ...tlsOptions(options.tls), timeout: options.connectTimeoutMs })
   return (target, callback) => {
     connect(target, (error, socket) => {
-      if (error === null) markReuse(socket, reusedErrors)
+      if (error === null) watchAnswers(socket, unanswered)
       if (error === null) callback(null, socket)
       else callback(error, null)
     })
@@ -126,18 +123,21 @@ export function tlsOptions(tls: UpstreamPoolOptions['tls']) {
   }
 }
 
-function markReuse(socket: Socket, reusedErrors: WeakSet<Error>): void {
+/**
+ * Remembers the errors with which a connection ended that had been used before, while no byte of an answer to its last request had come: the
+ * upstream had closed it in the meantime. A connection carries one request at a time, and only one without a body may be repeated, which is
+ * one write.
+ */
+function watchAnswers(socket: Socket, unanswered: WeakSet<Error>): void {
+  let bytesBefore = 0
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
+  socket.write = (...args: unknown[]) => {
+    bytesBefore = socket.bytesRead
+    return write(...args)
+  }
   socket.on('error', (error) => {
-    if (socket.bytesRead > 0) reusedErrors.add(error)
+    if (bytesBefore > 0 && socket.bytesRead === bytesBefore) unanswered.add(error)
   })
-}
-
-/** A connection that the upstream closed in order comes as undici's own error, which counts its bytes. */
-function hadCarriedAnswers(error: Error): boolean {
-  if (!('code' in error) || error.code !== 'UND_ERR_SOCKET' || !('socket' in error)) return false
-  const { socket } = error
-  if (typeof socket !== 'object' || socket === null || !('bytesRead' in socket)) return false
-  return typeof socket.bytesRead === 'number' && socket.bytesRead > 0
 }
 
 async function closeWithin(pool: Pool, graceMs: number): Promise<void> {

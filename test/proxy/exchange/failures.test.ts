@@ -244,6 +244,28 @@ describe('an upstream that does not accept the token', () => {
     expect(proxy.outcomes).toEqual(['ok'])
   })
 
+  it('has its 401 passed on though it has gone meanwhile', async () => {
+    let whenGone = Promise.resolve()
+    upstream.on('/token', (response, request, raw) => {
+      whenGone = request.aborted
+      response.writeHead(401, {
+        'www-authenticate': 'Bearer error="invalid_token"',
+        'content-length': '9',
+        'x-from': 'api',
+      })
+      response.write('half')
+      setTimeout(() => raw.socket.resetAndDestroy(), 20)
+    })
+    proxy.tokens.whileCuring = async () => {
+      await whenGone
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    const answer = await send(proxy.port, '/api/token')
+    expect([answer.status, answer.headers['x-from'], answer.body]).toEqual([401, 'api', ''])
+    expect(answer.headers['www-authenticate']).toBe('Bearer error="invalid_token"')
+    expect(upstream.requests).toHaveLength(1)
+  })
+
   it('is asked no third time', async () => {
     answer401('Bearer error="invalid_token"')
     proxy.tokens.cured = tokenOf('token-2')

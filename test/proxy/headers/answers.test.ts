@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startUpstream, type Upstream } from '../../support/upstream.ts'
-import { baseUrl, routeTo, send, sendRaw, startProxy, type TestProxy } from '../support/harness.ts'
+import { baseUrl, ownFetch, routeTo, send, sendRaw, startProxy, type TestProxy } from '../support/harness.ts'
 
 let upstream: Upstream
 let proxy: TestProxy
@@ -349,6 +349,50 @@ describe('bytes that are no ASCII', () => {
     const arrived = raw.received.slice(before)
     expect(arrived).toContain(`content-disposition: ${name}\r\n`)
     expect(arrived).toContain('X-B: caf\u00e9 \u00fe\u00ff\r\n')
+  })
+})
+
+describe('the media type of a request', () => {
+  it.each([
+    '',
+    'undefined',
+    '; charset=binary',
+    'text',
+    'a/b/c',
+    'application/json',
+    'text/html(',
+    '*/*',
+    ';',
+    ',',
+  ])('%j passes, with its body, on every route and for every method with one', async (type) => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      const before = upstream.requests.length
+      const headers = [...Object.entries(ownFetch).flat(), 'content-length', '4', 'content-type', type]
+      const answer = await send(proxy.port, '/api/echo', { method, headers, body: 'body' })
+      expect([method, answer.status]).toEqual([method, 200])
+      const arrived = upstream.requests[before]
+      expect(arrived?.headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1]).toBe(type)
+      expect((await arrived?.body)?.toString()).toBe('body')
+    }
+  })
+
+  it('may be absent', async () => {
+    const before = upstream.requests.length
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+      expect(
+        (
+          await send(proxy.port, '/api/echo', {
+            method,
+            body: 'body',
+            headers: { ...ownFetch, 'content-length': '4' },
+          })
+        ).status,
+      ).toBe(200)
+    }
+    const types = upstream.requests
+      .slice(before)
+      .flatMap(({ headers }) => headers.filter(([name]) => name === 'content-type'))
+    expect(types).toEqual([])
   })
 })
 

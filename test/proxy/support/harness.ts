@@ -107,12 +107,14 @@ export class FakeTokens {
   current: AccessToken | GatewayError | Promise<AccessToken> = tokenOf('token-1')
   cured: AccessToken | undefined | GatewayError = undefined
   cures = 0
+  whileCuring: () => Promise<void> = async () => undefined
   get(): AccessToken | Promise<AccessToken> {
     if (this.current instanceof GatewayError) throw this.current
     return this.current
   }
   async cure(): Promise<AccessToken | undefined> {
     this.cures += 1
+    await this.whileCuring()
     if (this.cured instanceof GatewayError) throw this.cured
     return this.cured
   }
