@@ -29,6 +29,7 @@ import { createSealer } from './sealing/sealer.ts'
 import { createSessions } from './session/lifecycle/create-sessions.ts'
 import type { AccessTokens } from './session/lifecycle/sessions.ts'
 import { createSessionRecords } from './session/record/records.ts'
+import { createReferences } from './session/record/references.ts'
 import { createAccessTokens } from './session/refresh/access-token.ts'
 import type { SessionStore } from './session/store/contract.ts'
 import { createMemoryStore } from './session/store/memory/store.ts'
@@ -146,8 +147,9 @@ interface Services {
 function createServices(config: Config, given: Partial<Dependencies>, telemetry: Telemetry): Services {
   const now = given.now ?? Date.now
   const store = given.store ?? createStore(config, telemetry, now)
-  const provider = given.provider ?? createProvider(config, { telemetry, now })
   const sealer = createSealer(config.sessionSecret)
+  const provider =
+    given.provider ?? createProvider(config, { telemetry, now, userRef: createReferences(sealer).user })
   const records = createSessionRecords(config, { store, sealer, telemetry, now })
   const sessions = createSessions({ records, store, sealer, provider, now })
   const accessTokens = createAccessTokens(config, { records, store, provider, telemetry, now })

@@ -7,6 +7,13 @@ export const auditFields = {
   outcome: 'What came of it.',
   code: 'The problem code that the browser was told.',
   reason: 'Why; a word or short sentence of ours, or an error code of the provider.',
+  check:
+    'Which check failed: of an ID token `id_token.iss`, `.aud`, `.azp`, `.exp`, `.iat`, `.nonce`, `.sub`, `.at_hash`, `.alg`, `.kid`, `.signature`, `.acr`, `.auth_time`; `token.type`; `logout_token.…`, `userinfo.…` likewise; `response.iss`, `response.state`.',
+  expected: 'What it was compared with; at most 200 characters, a subject as its pseudonym.',
+  received: 'What came; likewise. Never a nonce or a state.',
+  providerError: 'The provider’s `error`.',
+  providerErrorDescription: 'The provider’s `error_description`, on one line, at most 300 characters.',
+  providerErrorUri: 'The provider’s `error_uri`.',
   count: 'Sessions that were ended.',
   revoked: 'Whether the provider confirmed that the refresh token is revoked.',
 } as const
@@ -24,6 +31,16 @@ interface AuditEventFacts {
   readonly isRefusal?: true
 }
 
+/** Why something of the provider's was refused. */
+const refusalFields = [
+  'check',
+  'expected',
+  'received',
+  'providerError',
+  'providerErrorDescription',
+  'providerErrorUri',
+] as const satisfies readonly AuditFieldName[]
+
 /**
  * Every audit event: a stable schema, and the source of its types and of `docs/audit-events.md`. Names and fields are never renamed or
  * reused with another meaning; new ones may be added.
@@ -36,7 +53,7 @@ export const auditEvents = {
   },
   'login.refused': {
     when: 'A login came back and no session was made of it.',
-    fields: ['requestId', 'code', 'reason'],
+    fields: ['requestId', 'code', 'reason', ...refusalFields],
     isRefusal: true,
   },
   'session.refreshed': {
@@ -45,7 +62,7 @@ export const auditEvents = {
   },
   'session.refresh_failed': {
     when: 'A refresh did not bring a usable token; `outcome` is `unusable`, `refused`, `rejected`, `unavailable` or `invalid`.',
-    fields: ['sessionRef', 'userRef', 'outcome', 'reason'],
+    fields: ['sessionRef', 'userRef', 'outcome', 'reason', ...refusalFields],
     isRefusal: true,
   },
   'session.ended': {
@@ -58,7 +75,7 @@ export const auditEvents = {
   },
   'logout.backchannel': {
     when: 'A logout token came; `outcome` is `ended`, `unknown` (no session here), `replayed`, `invalid`, or `failed` (it should be sent again).',
-    fields: ['requestId', 'outcome', 'count', 'code', 'reason'],
+    fields: ['requestId', 'outcome', 'count', 'code', 'reason', ...refusalFields],
   },
   'logout.frontchannel': {
     when: 'The provider’s logout page asked for the end of a session; `outcome` is `ended` or `unknown`.',

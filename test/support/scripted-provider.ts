@@ -21,6 +21,7 @@ export interface ScriptedFaults {
   /** Instead of the metadata. */
   discoveryAnswer?: () => ScriptedAnswer | undefined
   revocation?: () => ScriptedAnswer | undefined
+  userinfo?: () => ScriptedAnswer | undefined
   keys?: (keys: readonly JWK[]) => ScriptedAnswer | undefined
   token?: (answer: Members, form: URLSearchParams) => ScriptedAnswer | undefined
   /** Changes the claims and the protected header before signing; `accessToken` is what the answer carries. */
@@ -191,6 +192,7 @@ export async function startScriptedProvider(
       token_endpoint: `${base}/token`,
       jwks_uri: `${base}/jwks`,
       revocation_endpoint: `${base}/revoke`,
+      userinfo_endpoint: `${base}/userinfo`,
       id_token_signing_alg_values_supported: ['RS256'],
     }
     return faults.discovery?.(document) ?? document
@@ -218,6 +220,8 @@ export async function startScriptedProvider(
         return tokenAnswer(form)
       case '/revoke':
         return faults.revocation?.() ?? {}
+      case '/userinfo':
+        return faults.userinfo?.() ?? { body: { sub: 'alice' } }
       case '/authorize':
         return {
           status: 303,

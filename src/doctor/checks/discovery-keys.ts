@@ -1,9 +1,11 @@
+import { signatureAlgorithms } from '../../config/settings/kinds/algorithm.ts'
 import { describeTransportError } from '../../oidc/provider/provider-error.ts'
-import { idTokenAlgorithms } from '../../oidc/verification/key-set.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass } from '../finding.ts'
 import { fetchJson, listOf, type Metadata, textOf } from '../provider/discovery.ts'
 import { describeFailure } from '../reach.ts'
+
+const safe: readonly string[] = signatureAlgorithms
 
 /** ID tokens are signed with a public key that can be had. */
 export const discoveryKeysCheck: Check = {
@@ -12,7 +14,7 @@ export const discoveryKeysCheck: Check = {
     const metadata = await context.metadata()
     // Discovery section 3 demands RS256 of everybody.
     const announced = listOf(metadata, 'id_token_signing_alg_values_supported') ?? ['RS256']
-    const usable = announced.filter((name) => idTokenAlgorithms.includes(name))
+    const usable = announced.filter((name) => safe.includes(name))
     if (usable.length === 0) {
       return fail(
         `The provider signs ID tokens only with ${announced.join(', ')}, which anybody who knows the client secret could do too.`,

@@ -23,13 +23,13 @@ export interface Transactions {
   open<Kind extends TransactionKind>(kind: Kind, untrustedSealed: string): TransactionTypes[Kind] | undefined
   /**
    * Which cookies to clear so that another one has room: unreadable ones first, then the oldest, until with the new one there are at most
-   * 4 and 2,500 bytes of a kind. Browsers send all of them with every request.
+   * 4 and 8,000 bytes of a kind. Browsers send all of them with every request.
    */
   surplus(kind: TransactionKind, present: readonly TransactionCookie[], added: string): readonly string[]
 }
 
 const maxCookies = 4
-const maxCookieBytes = 2_500
+const maxCookieBytes = 8_000
 
 /**
  * Creates the sealing of transactions.

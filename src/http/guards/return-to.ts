@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 
 /** Longest return address, bytes of its serialised form: it travels in a cookie. */
-export const maxReturnToBytes = 512
+export const maxReturnToBytes = 2_048
 
 /** How often a path is decoded while looking for what it hides; nobody escapes an escape more often for a good reason. */
 const maxDecodings = 4
@@ -17,10 +17,12 @@ export interface ReturnToRules {
 
 /**
  * Turns what a browser asked to return to into a path of this origin, or `undefined` when it may not be returned to. The result
- * resolves to the same address wherever it is parsed: it never begins with two slashes.
+ * is the start page where it was too long, and else resolves to the same address wherever it is parsed: it never begins with two slashes.
  */
 export function resolveReturnTo(untrusted: string, rules: ReturnToRules): string | undefined {
-  if (Buffer.byteLength(untrusted) > maxReturnToBytes || hasControlOrBackslash(untrusted)) return undefined
+  // Whoever was deep in the app signs in all the same; nothing of it is looked at.
+  if (Buffer.byteLength(untrusted) > maxReturnToBytes) return `${rules.basePath}/`
+  if (hasControlOrBackslash(untrusted)) return undefined
   const url = URL.parse(untrusted, rules.baseUrl.origin)
   // The scheme too: a blob: address has the origin of the page that made it.
   if (url?.origin !== rules.baseUrl.origin || url.protocol !== rules.baseUrl.protocol) return undefined
@@ -28,7 +30,7 @@ export function resolveReturnTo(untrusted: string, rules: ReturnToRules): string
   if (!isWithin(url.pathname, rules.basePath)) return undefined
   if (!isDecodable(url.pathname) || isReservedPath(url.pathname, rules.reservedPaths)) return undefined
   const returnTo = `${url.pathname.startsWith('//') ? '/.' : ''}${url.pathname}${url.search}${url.hash}`
-  return Buffer.byteLength(returnTo) > maxReturnToBytes ? undefined : returnTo
+  return Buffer.byteLength(returnTo) > maxReturnToBytes ? `${rules.basePath}/` : returnTo
 }
 
 /** Browsers drop some control characters and read a backslash as a slash; other parsers do neither. */

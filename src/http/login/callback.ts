@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { wordsOf } from '../../oidc/login/authorization-response.ts'
 import type { LoginTransaction } from '../../oidc/provider/provider.ts'
+import { factsIn } from '../../oidc/provider/refusal.ts'
 import { attachPendingLogin, openSessionOf } from '../../session/lifecycle/fastify-store.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { hashSessionId } from '../../session/record/keys.ts'
@@ -24,7 +26,14 @@ export function createCallback(context: HttpContext) {
   async function callback(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { cookieName, transaction } = findByState(context, request)
     reply.header('set-cookie', cookies.clearTransaction(cookieName))
-    const session = await complete(context, request, transaction)
+    const session = await complete(context, request, transaction).catch((error: unknown) => {
+      if (isUnasked(transaction, error)) return undefined
+      throw error
+    })
+    if (session === undefined) {
+      telemetry.metrics.callback('unasked')
+      return reply.redirect(transaction.returnTo, 303)
+    }
     await endFormerSessions(context, request, transaction)
     telemetry.metrics.callback('completed')
     const { sessionRef, userRef } = session.view
@@ -37,12 +46,30 @@ export function createCallback(context: HttpContext) {
       return await callback(request, reply)
     } catch (thrown) {
       const { code, context: facts } = toGatewayError(thrown)
-      const why = typeof facts.reason === 'string' ? { reason: facts.reason } : {}
+      const why = { ...(typeof facts.reason === 'string' ? { reason: facts.reason } : {}), ...factsIn(facts) }
       telemetry.metrics.callback(code)
       telemetry.audit.event('login.refused', { requestId: request.id, code, ...why })
       throw thrown
     }
   }
+}
+
+/** Answers to `prompt=none` which say that somebody would have to be asked (OpenID Connect Core section 3.1.2.6). */
+const unaskedErrors: ReadonlySet<unknown> = new Set([
+  'login_required',
+  'interaction_required',
+  'consent_required',
+  'account_selection_required',
+])
+
+/** The page asked whether a sign-in is possible without asking anybody, and it is not: no failure, and everything stays as it was. */
+function isUnasked({ isSilent }: LoginTransaction, error: unknown): boolean {
+  return (
+    isSilent === true &&
+    error instanceof GatewayError &&
+    error.code === 'login_denied' &&
+    unaskedErrors.has(error.context.providerError)
+  )
 }
 
 function findByState(context: HttpContext, request: FastifyRequest): FoundTransaction<'login'> {
@@ -52,7 +79,9 @@ function findByState(context: HttpContext, request: FastifyRequest): FoundTransa
   const match = found.find(({ transaction }) => transaction.state === state)
   if (match === undefined) {
     const refusal = context.limits.countStray(request)
-    throw refusal ?? new GatewayError('login_state_invalid', { context: { reason: 'no cookie' } })
+    // Some providers answer an error without `state`; anybody else can write it into a link, so it is for the log only.
+    const words = wordsOf(new URLSearchParams(queryOf(request.raw.url ?? '')))
+    throw refusal ?? new GatewayError('login_state_invalid', { context: { reason: 'no cookie', ...words } })
   }
   // A login that this browser began is never limited by address, only against its own repetition.
   context.limits.admitTransaction(match.transaction.state)

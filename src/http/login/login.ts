@@ -5,13 +5,24 @@ import { toGatewayError } from '../answers/error-handler.ts'
 import { startTransaction } from '../cookies/transaction-cookies.ts'
 import { expectLoginNavigation } from '../guards/navigation-guard.ts'
 import type { HttpContext } from '../server/http-context.ts'
-import { maxQueryBytes, readQuery } from '../server/query.ts'
+import { invalid, maxHeadBytes, queryOf, readQuery } from '../server/query.ts'
 import { pickLoginParameters } from './login-parameters.ts'
+import { initiatedLogin, initiationParameters } from './provider-initiated.ts'
 
-/** `GET /login`: begins a login, whether or not there is a session, and stores nothing (DESIGN section 3.1). */
+/** What a login is asked for. */
+export interface AskedLogin {
+  readonly returnTo: string
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+/**
+ * `GET /login`: begins a login, whether or not there is a session, and stores nothing (DESIGN section 3.1). With `iss`, as a form too: a login
+ * that the provider or a portal begins (OpenID Connect Core section 4).
+ */
 export function createLogin(context: HttpContext) {
   const { limits, options, provider, telemetry } = context
-  const rules = { names: ['returnTo', ...options.loginParameters], maxBytes: maxQueryBytes }
+  const names = ['returnTo', ...new Set([...options.loginParameters, ...initiationParameters])]
+  const rules = { names, maxBytes: maxHeadBytes }
 
   async function login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Link checkers ask this way; a cookie and a state would be wasted on them.
@@ -19,10 +30,7 @@ export function createLogin(context: HttpContext) {
     expectLoginNavigation(request.headers)
     // Only now: pages of other sites can make a browser ask for this in many ways, and would use up what its user needs.
     limits.admitLogin(request)
-    const untrusted = readQuery(request.raw.url ?? '', rules)
-    const returnTo = context.resolveReturnTo(untrusted.get('returnTo') ?? context.startPath)
-    if (returnTo === undefined) throw new GatewayError('return_to_invalid')
-    const parameters = pickLoginParameters(untrusted, options.loginParameters)
+    const { returnTo, parameters } = read(request)
     const seenId = context.cookies.readSession(request.headers.cookie)
     const endsSession = seenId === undefined ? undefined : hashSessionId(seenId)
     const { url, transaction } = await provider.beginLogin({ returnTo, parameters, endsSession })
@@ -30,6 +38,17 @@ export function createLogin(context: HttpContext) {
     telemetry.metrics.login('started')
     telemetry.audit.event('login.started', { requestId: request.id })
     return reply.header('set-cookie', setCookies).redirect(url.href, 303)
+  }
+
+  function read(request: FastifyRequest): AskedLogin {
+    const isForm = request.method === 'POST'
+    const untrusted = readQuery(isForm ? `?${formOf(request.body)}` : (request.raw.url ?? ''), rules)
+    if (isForm && queryOf(request.raw.url ?? '') !== '') throw invalid('A form has no query beside it.')
+    const initiated = initiatedLogin(context, untrusted, isForm)
+    if (initiated !== undefined) return initiated
+    const returnTo = context.resolveReturnTo(untrusted.get('returnTo') ?? context.startPath)
+    if (returnTo === undefined) throw new GatewayError('return_to_invalid')
+    return { returnTo, parameters: pickLoginParameters(untrusted, options.loginParameters) }
   }
 
   return async function countedLogin(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -40,4 +59,9 @@ export function createLogin(context: HttpContext) {
       throw thrown
     }
   }
+}
+
+/** A form is read like a query: each parameter once. */
+function formOf(untrustedBody: unknown): string {
+  return typeof untrustedBody === 'string' ? untrustedBody : ''
 }

@@ -8,6 +8,9 @@ import type { HttpContext } from '../server/http-context.ts'
 import { createCallback } from './callback.ts'
 import { createLogin } from './login.ts'
 
+/** An issuer, an address and a hint, bytes. */
+const maxFormBytes = 16 * 1_024
+
 /**
  * The endpoints that a browser navigates to. @fastify/session sees a cookie only where a logout acts: `/login` needs no more than its hash,
  * and `/callback` must not take a former session away before the new one is there.
@@ -19,7 +22,16 @@ export function registerNavigationScope(app: FastifyInstance, context: HttpConte
     scope.addHook('preParsing', expectSmallBody)
     installLogoutLimits(scope, context)
     await registerSessionPlugin(scope, context)
-    scope.route({ method: ['GET', 'HEAD'], url: paths.login, handler: createLogin(context) })
+    const login = createLogin(context)
+    scope.route({ method: ['GET', 'HEAD'], url: paths.login, handler: login })
+    scope.register(async function loginForm(form) {
+      form.removeAllContentTypeParsers()
+      const options = { parseAs: 'string', bodyLimit: maxFormBytes } as const
+      form.addContentTypeParser('application/x-www-form-urlencoded', options, (_request, body, done) =>
+        done(null, body),
+      )
+      form.post(paths.login, login)
+    })
     scope.get(paths.callback, createCallback(context))
     scope.route({
       method: ['GET', 'HEAD'],

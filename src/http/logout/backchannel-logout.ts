@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { GatewayError } from '../../errors/gateway-error.ts'
+import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules, retryAfterSeconds } from '../../errors/problem.ts'
 import { LogoutTokenError } from '../../oidc/logout/logout-token.ts'
 import type { LogoutToken } from '../../oidc/provider/provider.ts'
+import { factsIn } from '../../oidc/provider/refusal.ts'
 import { reportError, toGatewayError } from '../answers/error-handler.ts'
 import { linger } from '../lifetime/linger.ts'
 import type { HttpContext } from '../server/http-context.ts'
@@ -47,6 +48,7 @@ export function createBackchannelLogout(context: HttpContext) {
       outcome,
       code: error.code,
       ...(error.detail === undefined ? {} : { reason: error.detail }),
+      ...factsIn(error.context),
     })
     reportError(telemetry, error, request.id)
     linger(request.raw, reply.raw)
@@ -63,7 +65,8 @@ export function createBackchannelLogout(context: HttpContext) {
 }
 
 function toFailure(thrown: unknown): GatewayError {
-  return thrown instanceof LogoutTokenError ? invalid(thrown.message) : toGatewayError(thrown)
+  if (!(thrown instanceof LogoutTokenError)) return toGatewayError(thrown)
+  return new GatewayError('request_invalid', { detail: thrown.message, context: { ...thrown.facts } })
 }
 
 function readLogoutToken(untrustedBody: unknown): string {

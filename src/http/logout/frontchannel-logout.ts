@@ -17,7 +17,9 @@ export function createFrontchannelLogout(context: HttpContext) {
   ): Promise<FastifyReply> {
     const rules = { names: ['iss', 'sid'], maxBytes: maxQueryBytes }
     const untrusted = readQuery(request.raw.url ?? '', rules)
-    if (untrusted.get('iss') !== provider.issuer) throw invalid('The parameter iss must name the provider.')
+    // There is one provider: some, such as Entra, do not say who they are.
+    const iss = untrusted.get('iss') ?? provider.issuer
+    if (iss !== provider.issuer) throw invalid('The parameter iss must name the provider.')
     const sid = untrusted.get('sid')
     if (sid === undefined || sid === '') throw invalid('The parameter sid is missing.')
     limits.admitStray(request)

@@ -59,11 +59,10 @@ function leave(
   session: OpenSession | undefined,
   returnTo: string,
 ): Leaving {
-  // Without a session there is no hint, and a provider without one asks its user questions.
-  if (session === undefined) return { url: returnTo, setCookies: [] }
-  const { identity, tokens } = session.record
+  // Without a session too: the provider's own may live on, and whoever signs in next would be the former user.
+  const { identity, tokens } = session?.record ?? {}
   const state = randomBytes(stateBytes).toString('base64url')
-  const url = context.provider.endSessionUrl({ idToken: tokens.idToken, identity, state })
+  const url = context.provider.endSessionUrl({ idToken: tokens?.idToken, identity, state })
   if (url === undefined) return { url: returnTo, setCookies: [] }
   const transaction = { state, returnTo, startedAtMs: context.now() }
   const setCookies = startTransaction(context, 'logout', request.headers.cookie, transaction)

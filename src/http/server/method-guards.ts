@@ -6,7 +6,7 @@ import type { GatewayPaths } from './paths.ts'
 function allowedMethods(paths: GatewayPaths): readonly (readonly [string, readonly string[]])[] {
   const page = ['GET', 'HEAD']
   return [
-    [paths.login, page],
+    [paths.login, ['GET', 'HEAD', 'POST']],
     [paths.callback, ['GET']],
     [paths.session, page],
     [paths.sessionRefresh, ['POST']],

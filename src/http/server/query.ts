@@ -12,6 +12,9 @@ export interface QueryRules {
 /** Longest query of endpoints that take short values only, bytes. */
 export const maxQueryBytes = 4_096
 
+/** The server itself refuses longer heads: for endpoints where a long value is no fault, bytes. */
+export const maxHeadBytes = 64 * 1_024
+
 /** The query of a request target, without its question mark. */
 export function queryOf(untrustedTarget: string): string {
   const at = untrustedTarget.indexOf('?')

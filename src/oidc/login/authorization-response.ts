@@ -4,9 +4,10 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { type ProviderHints, providerHints } from '../provider/hints.ts'
 import type { LoginTransaction } from '../provider/provider.ts'
+import { CheckError, providerWords, type RefusalFacts } from '../provider/refusal.ts'
+import { inWords } from './error-words.ts'
 
 const longestQuery = 8_192
-const longestDescription = 300
 /** RFC 6749 appendix A.11. */
 const visible = /^[\x20-\x7E]+$/
 /** Parameters that decide something: twice is an attempt to make two readers disagree (RFC 6749 section 3.1). */
@@ -25,29 +26,40 @@ export function checkAuthorizationResponse(
   transaction: LoginTransaction,
 ): void {
   const untrusted = parseOnce(untrustedQuery)
-  if (!isSame(untrusted.get('state') ?? '', transaction.state)) throw new GatewayError('login_state_invalid')
+  if (!isSame(untrusted.get('state') ?? '', transaction.state)) {
+    throw new GatewayError('login_state_invalid', {
+      context: { check: 'response.state', ...wordsOf(untrusted) },
+    })
+  }
   expectIssuer(untrusted.get('iss'), options.issuerUrl, metadata)
-  if (untrusted.has('response')) throw refused('response mode')
-  const error = untrusted.get('error')
+  if (untrusted.has('response')) throw refused('response_mode', { expected: 'query', received: 'jwt' })
   const code = untrusted.get('code')
-  if (error !== null && code !== null) throw refused('error and code')
-  if (error !== null) {
-    const denied = deniedBy(
-      error,
-      untrusted.get('error_description') ?? '',
-      providerHints(options.issuerUrl, metadata),
-    )
+  if (untrusted.has('error') && code !== null) throw refused('code', { expected: 'none beside an error' })
+  if (untrusted.has('error')) {
+    const denied = deniedBy(wordsOf(untrusted), providerHints(options.issuerUrl, metadata))
     telemetry.log.warn({ ...denied.context }, 'the identity provider denied a login')
     throw denied
   }
-  if (code === null || code === '') throw refused('no code')
-  if (!visible.test(code)) throw refused('code')
+  if (code === null || code === '') throw refused('code', { expected: 'a code', received: 'none' })
+  if (!visible.test(code)) throw refused('code', { expected: 'visible ASCII' })
+}
+
+/** The provider's error in an authorization response, `state` or not, safe to log. */
+export function wordsOf(untrusted: URLSearchParams): RefusalFacts {
+  const member = (name: string) => untrusted.get(name) ?? undefined
+  return providerWords({
+    error: member('error'),
+    error_description: member('error_description'),
+    error_uri: member('error_uri'),
+  })
 }
 
 function parseOnce(untrustedQuery: string): URLSearchParams {
-  if (untrustedQuery.length > longestQuery) throw refused('query too long')
+  if (untrustedQuery.length > longestQuery)
+    throw refused('length', { expected: `at most ${longestQuery}`, received: untrustedQuery.length })
   const untrusted = new URLSearchParams(untrustedQuery)
-  if (singleParameters.some((name) => untrusted.getAll(name).length > 1)) throw refused('duplicate parameter')
+  const twice = singleParameters.find((name) => untrusted.getAll(name).length > 1)
+  if (twice !== undefined) throw refused(twice, { expected: 'once', received: 'several times' })
   return untrusted
 }
 
@@ -57,32 +69,21 @@ function isSame(untrustedState: string, state: string): boolean {
 }
 
 function expectIssuer(untrustedIssuer: string | null, issuer: string, metadata: ServerMetadata): void {
-  if (untrustedIssuer === null) {
-    if (metadata.authorization_response_iss_parameter_supported === true) throw refused('iss missing')
-    return
-  }
-  if (untrustedIssuer !== issuer) throw refused('iss')
+  if (untrustedIssuer === null && metadata.authorization_response_iss_parameter_supported !== true) return
+  if (untrustedIssuer !== issuer) throw refused('iss', { expected: issuer, received: untrustedIssuer })
 }
 
-function refused(reason: string): GatewayError {
-  return new GatewayError('login_refused', { context: { reason } })
+function refused(parameter: string, compared: ConstructorParameters<typeof CheckError>[1]): GatewayError {
+  const { facts } = new CheckError(`response.${parameter}`, compared)
+  return new GatewayError('login_refused', { context: { reason: parameter, ...facts } })
 }
 
-function deniedBy(untrustedError: string, untrustedDescription: string, hints: ProviderHints): GatewayError {
-  const error = plain(untrustedError)
-  const description = plain(untrustedDescription)
-  const said = description === '' ? error : `${error}: ${description}`
-  const remedy = hints.authorizationError(error, description)
+/** What the page says: the provider's description is for the operator, and anybody could have written it. */
+function deniedBy(words: RefusalFacts, hints: ProviderHints): GatewayError {
+  const { providerError = 'none', providerErrorDescription = '' } = words
+  const remedy = hints.authorizationError(providerError, providerErrorDescription)
   return new GatewayError('login_denied', {
-    detail: `The identity provider said "${said}".${remedy === undefined ? '' : ` ${remedy}`}`,
-    context: { reason: error, description, ...(remedy === undefined ? {} : { remedy }) },
+    detail: `${inWords(providerError)}${remedy === undefined ? '' : ` ${remedy}`}`,
+    context: { reason: providerError, ...words, ...(remedy === undefined ? {} : { remedy }) },
   })
-}
-
-/** Text of the provider's, or of whoever wrote the link: bounded, on one line. It is escaped where it is shown. */
-function plain(untrusted: string): string {
-  return untrusted
-    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
-    .trim()
-    .slice(0, longestDescription)
 }

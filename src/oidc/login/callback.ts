@@ -1,4 +1,4 @@
-import { decodeProtectedHeader } from 'jose'
+import { decodeProtectedHeader, type JWTPayload } from 'jose'
 import { authorizationCodeGrant } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { revoke } from '../logout/logout.ts'
@@ -7,19 +7,16 @@ import { providerHints } from '../provider/hints.ts'
 import type { AccessTokenFault, CompletedLogin, LoginTransaction } from '../provider/provider.ts'
 import { loginFailure } from '../provider/provider-error.ts'
 import { beginTokenExchange, type TokenExchange } from '../tokens/code-grant.ts'
+import { explained } from '../tokens/explained.ts'
 import { readApiToken, readRefreshToken, revocableToken } from '../tokens/token-response.ts'
 import type { Identity } from '../tokens/token-set.ts'
-import {
-  IdTokenError,
-  type IdTokenRules,
-  identityOf,
-  sessionExpiryOf,
-  verifyIdToken,
-} from '../verification/id-token.ts'
+import { askUserinfo } from '../tokens/userinfo.ts'
+import type { Claims } from '../verification/claims.ts'
+import { IdTokenError, type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
+import { identityOf, sessionExpiryOf } from '../verification/identity.ts'
+import { adviseOperator } from './advice.ts'
 import { audienceParameters, redirectUri } from './login.ts'
 
-/** A login's ID token was made just now. */
-const freshIdTokens: IdTokenRules = { use: { kind: 'login' }, oldestSeconds: 600 }
 /** `auth_time` is in whole seconds of another clock. */
 const authTimeToleranceSeconds = 30
 
@@ -44,8 +41,15 @@ export async function completeLogin(
     // Nobody will use it. The user does not wait for that.
     const refreshToken = revocableToken(response)
     if (refreshToken !== undefined) void revoke(context, refreshToken)
-    throw loginFailure(error)
+    const failure = loginFailure(await explained(context, error, response, rulesOf(transaction)))
+    adviseOperator(context, failure)
+    throw failure
   }
+}
+
+/** A login's ID token was made just now, for this very login. */
+function rulesOf({ nonce }: LoginTransaction): IdTokenRules {
+  return { use: { kind: 'login' }, oldestSeconds: 600, nonce }
 }
 
 /** The classic of a first login: the client is registered for HS256, so its secret signs, and the refusal alone would not tell. */
@@ -87,13 +91,14 @@ async function redeem(
   )
   const response = exchange.answer()
   const idToken = response.id_token
-  if (typeof idToken !== 'string') throw new IdTokenError('missing')
-  const payload = await verifyIdToken(context, { ...response, id_token: idToken }, freshIdTokens)
-  if (payload.nonce !== transaction.nonce) throw new IdTokenError('nonce')
-  const identity = identityOf(payload, options.userClaims)
-  expectAuthentication(identity, transaction, context.now())
+  if (typeof idToken !== 'string')
+    throw new IdTokenError('format', { expected: 'a signed JWT', received: 'none' })
+  const payload = await verifyIdToken(context, { ...response, id_token: idToken }, rulesOf(transaction))
+  expectAuthentication(identityOf(payload, []), transaction, context.now())
   const api = readApiToken(context, response, options.audience)
   if (api.fault !== undefined) throw unusable(context, api.fault)
+  const userinfo = options.userinfo === true ? await userinfoOf(context, payload, api.accessToken.value) : {}
+  const identity = identityOf(payload, options.userClaims, userinfo)
   const refreshToken = readRefreshToken(response)
   warnAbout(context, api.facts.algorithm, refreshToken)
   return {
@@ -105,16 +110,25 @@ async function redeem(
   }
 }
 
+function userinfoOf(
+  context: ProviderContext,
+  { sub = '' }: JWTPayload,
+  accessToken: string,
+): Promise<Claims> {
+  return askUserinfo(context, { accessToken, issuer: context.options.issuerUrl, subject: sub })
+}
+
 /** Providers do not fail a request they could not satisfy, so `max_age` and `acr_values` are checked here (Core section 3.1.2.1). */
 function expectAuthentication(identity: Identity, transaction: LoginTransaction, nowMs: number): void {
   const { maxAgeSeconds, acrValues } = transaction
   if (maxAgeSeconds !== undefined) {
     const oldest = nowMs / 1_000 - maxAgeSeconds - authTimeToleranceSeconds
-    if (identity.authTimeSeconds === undefined || identity.authTimeSeconds < oldest)
-      throw new IdTokenError('auth_time')
+    const received = identity.authTimeSeconds
+    if (received === undefined || received < oldest)
+      throw new IdTokenError('auth_time', { expected: `not earlier than ${Math.floor(oldest)}`, received })
   }
   if (acrValues !== undefined && !acrValues.split(' ').includes(identity.acr ?? ''))
-    throw new IdTokenError('acr')
+    throw new IdTokenError('acr', { expected: acrValues, received: identity.acr })
 }
 
 function unusable({ telemetry }: ProviderContext, fault: AccessTokenFault): GatewayError {

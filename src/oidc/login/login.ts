@@ -9,6 +9,7 @@ import type { ProviderContext } from '../provider/context.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import type { LoginRequest, LoginTransaction } from '../provider/provider.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
+import { type Demands, demandParameters, demandsOf } from './demands.ts'
 
 /** The one redirect URI: from the settings alone, so that no header of a request can change it (RFC 9700 section 4.1). */
 export function redirectUri(options: Pick<ProviderOptions, 'baseUrl' | 'authPrefix'>): string {
@@ -33,11 +34,14 @@ export async function beginLogin(
   request: LoginRequest,
 ): Promise<{ readonly url: URL; readonly transaction: LoginTransaction }> {
   const configuration = await client.configuration()
-  const transaction = newTransaction(request, now())
+  const demands = demandsOf(request.parameters, options)
+  const transaction = newTransaction(request, options, demands, now())
   const parameters = new URLSearchParams({
     ...request.parameters,
     // What the operator has fixed wins over what a link asks for.
     ...options.authorizationParameters,
+    ...demandParameters(demands),
+    ...(options.claims === undefined ? {} : { claims: options.claims }),
     ...audienceParameters(options.audience),
     response_type: 'code',
     scope: options.scope,
@@ -64,16 +68,21 @@ function furtherResources({ audience, routes = [] }: ProviderOptions): readonly 
   )
 }
 
-function newTransaction(request: LoginRequest, nowMs: number): LoginTransaction {
-  const { max_age: maxAge, acr_values: acrValues } = request.parameters
+function newTransaction(
+  request: LoginRequest,
+  { authorizationParameters }: ProviderOptions,
+  demands: Demands,
+  nowMs: number,
+): LoginTransaction {
+  const prompt = authorizationParameters.prompt ?? request.parameters.prompt
   return {
     state: randomState(),
     nonce: randomNonce(),
     codeVerifier: randomPKCECodeVerifier(),
     returnTo: request.returnTo,
     startedAtMs: nowMs,
-    maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge),
-    acrValues,
+    ...demands,
+    ...(prompt === 'none' ? { isSilent: true } : {}),
     endsSession: request.endsSession,
   }
 }

@@ -8,6 +8,7 @@ import {
   type ServerMetadata,
 } from 'openid-client'
 import { publicAddress } from '../../network/provider-address.ts'
+import { allowedAlgorithms } from './algorithms.ts'
 import { endpointOf } from './endpoints.ts'
 import type { ProviderOptions } from './options.ts'
 import { announcedIssuer } from './provider-error.ts'
@@ -41,7 +42,10 @@ export async function discoverOnce(
     const announced = announcedIssuer(error)
     throw announced === undefined ? error : issuerError(announced, options.issuerUrl)
   })
-  const metadata = withPublicAddresses(found.serverMetadata(), options)
+  const announced = withPublicAddresses(found.serverMetadata(), options)
+  const algorithms = allowedAlgorithms(options.idTokenAlgorithm, announced)
+  // The OpenID library compares with the same list.
+  const metadata = { ...announced, id_token_signing_alg_values_supported: [...algorithms] }
   if (metadata.issuer !== options.issuerUrl) throw issuerError(metadata.issuer, options.issuerUrl)
   expectSafeEndpoints(metadata, options)
   return configurationOf(metadata, options, apply, fetch)
@@ -82,6 +86,11 @@ function withPublicAddresses(metadata: ServerMetadata, options: ProviderOptions)
 
 /** Discovery section 4.3 and RFC 9207 compare issuers as plain strings, so a slash too many fails every login later. */
 function issuerError(found: string, configured: string): MetadataError {
+  if (/[{}]|%7[BD]/i.test(found)) {
+    return new MetadataError(
+      'ISSUER_URL names a document for many tenants, and none of them: write the id of your own tenant in place of "common", "organizations" or the like',
+    )
+  }
   const hint =
     found.replace(/\/$/, '') === configured.replace(/\/$/, '') ? '; only the trailing slash differs' : ''
   return new MetadataError(`ISSUER_URL must be exactly what the provider calls itself: ${found}${hint}`)

@@ -4,7 +4,11 @@ import { isLoopback } from '../../config/settings/kinds/address.ts'
 export type UntrustedMetadata = Readonly<Record<string, unknown>>
 
 /** Endpoints that may be missing. */
-type OptionalEndpoint = 'end_session_endpoint' | 'revocation_endpoint'
+type OptionalEndpoint =
+  | 'end_session_endpoint'
+  | 'revocation_endpoint'
+  | 'userinfo_endpoint'
+  | 'pushed_authorization_request_endpoint'
 /** Endpoints without which no login is possible. */
 type RequiredEndpoint = 'authorization_endpoint' | 'token_endpoint' | 'jwks_uri'
 

@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import { MetadataError } from './discovery.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
 import { describeTransportError } from './provider-error.ts'
+import { unmetDemands } from './unmet-demands.ts'
 
 /** The provider's metadata as they were last found, looked at again now and then. */
 export interface MetadataWatch {
@@ -33,9 +34,11 @@ const suspicionCooldownMs = 30_000
  */
 export function createMetadataWatch(
   discover: () => Promise<Configuration>,
-  { issuerUrl, providerAddress }: ProviderOptions,
+  options: ProviderOptions,
   { telemetry: { log }, now }: ProviderDependencies,
 ): MetadataWatch {
+  const { issuerUrl, providerAddress } = options
+  const said = new Set<string>()
   let current: Configuration | undefined
   let problem: string | undefined = 'discovery has not finished yet'
   let attempt: Promise<void> | undefined
@@ -62,10 +65,18 @@ export function createMetadataWatch(
     schedule(waitMs * (0.75 + Math.random() / 2))
   }
 
+  /** Nothing would come of any login: said once each. */
+  function complain(problems: readonly string[]): void {
+    for (const one of problems)
+      if (!said.has(one)) log.error({ issuer: issuerUrl }, `every login will fail: ${one}`)
+    for (const one of problems) said.add(one)
+  }
+
   async function look(): Promise<void> {
     try {
       current = await discover()
       if (problem !== undefined) log.info({ issuer: issuerUrl }, 'the identity provider is discovered')
+      complain(unmetDemands(current.serverMetadata(), options))
       problem = undefined
       failures = 0
       schedule(rediscoverMs)

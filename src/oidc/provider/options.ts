@@ -19,6 +19,16 @@ export interface ProviderOptions extends ClientAuthenticationOptions, ProviderNe
   readonly tokenParameters: Readonly<Record<string, string>>
   readonly endSessionUrl: URL | undefined
   readonly userClaims: readonly string[]
+  /** Whether logins are pushed to the provider first; absent: never. */
+  readonly pushedAuthorizationRequests?: 'auto' | 'on' | 'off'
+  /** How the provider sends the browser back; absent: `query`. */
+  readonly responseMode?: string
+  /** Whether the userinfo endpoint is asked. */
+  readonly userinfo?: boolean | undefined
+  /** The `claims` request parameter (OpenID Connect Core section 5.5), JSON. */
+  readonly claims?: string | undefined
+  /** With what the provider may sign; `undefined`: with what it announces. */
+  readonly idTokenAlgorithm?: readonly string[] | undefined
 }
 
 /** What the provider's parts are handed. */
@@ -26,4 +36,6 @@ export interface ProviderDependencies {
   readonly telemetry: Telemetry
   /** The clock, epoch milliseconds. */
   readonly now: () => number
+  /** Pseudonym of a user for the log; without it a subject is not told from another. */
+  readonly userRef?: (issuer: string, subject: string) => string
 }

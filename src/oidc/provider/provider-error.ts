@@ -1,4 +1,3 @@
-import { errors as joseErrors } from 'jose'
 import {
   AuthorizationResponseError,
   ClientError,
@@ -7,11 +6,20 @@ import {
 } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { failureCode } from '../../network/failure-code.ts'
+import { CheckError, factsIn, providerWords, type RefusalFacts } from './refusal.ts'
 
 /** What a failed exchange with the provider means. The only place that knows the OpenID library's classes. */
-export type ProviderFailure =
-  /** The grant is over: `invalid_grant` and its kin. */
-  | { readonly kind: 'refused'; readonly error: string }
+export type ProviderFailure = Failure & {
+  /** What the log says of it. */
+  readonly facts: RefusalFacts
+}
+
+type Failure =
+  /**
+   * The grant is over: `invalid_grant` and its kin. Not certain where the word may also mean that our request is wrong: some providers say
+   * `invalid_request` of a dead refresh token.
+   */
+  | { readonly kind: 'refused'; readonly error: string; readonly isCertain: boolean }
   /** The provider refuses our client or our configuration. */
   | { readonly kind: 'rejected'; readonly error: string }
   /** It did not answer, or not as a provider does. */
@@ -47,16 +55,38 @@ function safeName(untrustedError: string): string {
   return safeErrorName.test(untrustedError) ? untrustedError : 'malformed_error'
 }
 
+/** What was asked for: at a refresh some words mean the refresh token, at a login never. */
+export type GrantKind = 'code' | 'refresh'
+
+/** How dex, LemonLDAP::NG and others call a refresh token that is dead. */
+const wordsOfDeadTokens = new Set(['invalid_request', 'invalid_token', 'expired_token'])
+
 /** Classifies whatever a grant has thrown. */
-export function classifyFailure(error: unknown): ProviderFailure {
-  if (error instanceof ResponseBodyError)
-    return classifyStatus(error.status, safeName(error.error), error.response)
+export function classifyFailure(error: unknown, grant: GrantKind = 'code'): ProviderFailure {
+  return { ...classify(error, grant), facts: factsOf(error) }
+}
+
+function factsOf(error: unknown): RefusalFacts {
+  if (error instanceof CheckError) return error.facts
+  if (error instanceof GatewayError) return factsIn(error.context)
+  return error instanceof ResponseBodyError ? providerWords(error.cause) : {}
+}
+
+function classify(error: unknown, grant: GrantKind): Failure {
+  if (error instanceof ResponseBodyError) {
+    const name = safeName(error.error)
+    const isDead =
+      grant === 'refresh' && wordsOfDeadTokens.has(name) && isRejection(error.status) && error.status !== 429
+    return isDead
+      ? { kind: 'refused', error: name, isCertain: false }
+      : classifyStatus(error.status, name, error.response)
+  }
   if (error instanceof WWWAuthenticateChallengeError)
     return { kind: 'rejected', error: `challenge_${error.status}` }
-  if (error instanceof joseErrors.JOSEError) return { kind: 'invalid', error: error.code }
+  if (error instanceof CheckError) return { kind: 'invalid', error: error.code }
   if (error instanceof GatewayError && error.code === 'provider_unavailable') return transport('no_metadata')
   const code = codeOf(error)
-  if (error instanceof ClientError) return classifyClientError(error, code)
+  if (error instanceof ClientError) return classifyClientError(error, code, grant)
   // `fetch` reports network failures as a bare TypeError with a cause.
   if (error instanceof TypeError && error.cause !== undefined) return transport('network')
   if (isInterrupted(error)) return transport(error.name)
@@ -70,22 +100,24 @@ function isInterrupted(error: unknown): error is Error {
   return error instanceof Error && interruptions.test(error.name)
 }
 
-function classifyStatus(status: number, error: string, response: Response): ProviderFailure {
+function classifyStatus(status: number, error: string, response: Response): Failure {
   if (status === 429)
     return { kind: 'unavailable', error, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
   if (status >= 500 || passingStatuses.has(status) || passingErrors.has(error)) return transport(error)
-  if (grantErrors.has(error)) return { kind: 'refused', error }
+  if (grantErrors.has(error)) return { kind: 'refused', error, isCertain: true }
   // Auth0 says access_denied with 401 for a wrong client secret; any other access_denied is about the user.
-  if (error === 'access_denied' && status !== 401) return { kind: 'refused', error }
+  if (error === 'access_denied' && status !== 401) return { kind: 'refused', error, isCertain: true }
   return { kind: 'rejected', error }
 }
 
-function classifyClientError(error: ClientError, code: string): ProviderFailure {
+function classifyClientError(error: ClientError, code: string, grant: GrantKind): Failure {
   if (isInterrupted(error.cause)) return transport(error.cause.name)
   const response = error.cause instanceof Response ? error.cause : undefined
   if (response?.status === 429) {
     return { kind: 'unavailable', error: code, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
   }
+  if (response !== undefined && grant === 'refresh' && response.status === 400 && response.body === null)
+    return { kind: 'refused', error: 'status_400', isCertain: false }
   if (response !== undefined && isRejection(response.status)) {
     return { kind: 'rejected', error: `status_${response.status}` }
   }
@@ -97,7 +129,7 @@ function isRejection(status: number): boolean {
   return status >= 400 && status < 500 && !passingStatuses.has(status)
 }
 
-function transport(error: string): Extract<ProviderFailure, { readonly kind: 'unavailable' }> {
+function transport(error: string): Extract<Failure, { readonly kind: 'unavailable' }> {
   return { kind: 'unavailable', error, cause: 'transport', retryAfterSeconds: undefined }
 }
 
@@ -133,12 +165,21 @@ export function describeTransportError(error: unknown): string {
   return failureCode(error) ?? classifyFailure(error).error
 }
 
+/** A stronger sign-in that did not take place is no attack, and its user can do something about it. */
+function explanationOf({ check }: RefusalFacts): { readonly detail?: string } {
+  if (check !== 'id_token.acr' && check !== 'id_token.auth_time') return {}
+  return {
+    detail:
+      'The stronger or newer sign-in that was asked for did not take place. You are signed in as before, if you were; try again, and follow the steps that the identity provider asks for.',
+  }
+}
+
 /** The failure of a login as the gateway's error. */
 export function loginFailure(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   if (error instanceof AuthorizationResponseError) return new GatewayError('login_refused')
   const failure = classifyFailure(error)
-  const context = { reason: failure.error }
+  const context = { reason: failure.error, ...failure.facts }
   switch (failure.kind) {
     case 'unavailable':
       return new GatewayError('provider_unavailable', { context })
@@ -146,6 +187,6 @@ export function loginFailure(error: unknown): GatewayError {
       return new GatewayError('provider_rejected', { context })
     case 'refused':
     case 'invalid':
-      return new GatewayError('login_refused', { context })
+      return new GatewayError('login_refused', { context, ...explanationOf(failure.facts) })
   }
 }

@@ -1,4 +1,5 @@
 import type { AccessToken, ApiAudience, Identity, TokenBinding } from '../tokens/token-set.ts'
+import type { RefusalFacts } from './refusal.ts'
 
 /** What `/login` remembers of an attempt until its callback; sealed into a cookie of its own. */
 export interface LoginTransaction {
@@ -12,6 +13,8 @@ export interface LoginTransaction {
   readonly maxAgeSeconds: number | undefined
   /** `acr_values` that were sent; the callback checks `acr` when `acrRequired`. */
   readonly acrValues: string | undefined
+  /** `prompt=none` was sent: that somebody must be asked is no failure then. */
+  readonly isSilent?: boolean
   /** Hash (`h`) of the session that `/login` saw, which a completed login ends. */
   readonly endsSession: string | undefined
 }
@@ -75,19 +78,31 @@ export type RefreshOutcome =
       readonly identity: Identity
     }
   /** `invalid_grant` and its kin: re-read, then end the session. */
-  | { readonly kind: 'refused'; readonly error: string }
+  | {
+      readonly kind: 'refused'
+      readonly error: string
+      readonly facts?: RefusalFacts
+      /** False: some providers say this word of a dead refresh token, others of a request that is wrong (DESIGN-2 section 1); absent counts as certain. */
+      readonly isCertain?: boolean
+    }
   /** Our client or configuration was refused: keep the session, 502. */
-  | { readonly kind: 'rejected'; readonly error: string }
+  | { readonly kind: 'rejected'; readonly error: string; readonly facts?: RefusalFacts }
   /** Network, timeout, 429, 5xx: keep the session. */
   | {
       readonly kind: 'unavailable'
       readonly error: string
+      readonly facts?: RefusalFacts
       readonly retryAfterSeconds: number | undefined
       /** `transport` counts for the breaker: network, timeout or 5xx; `busy` is a 429. */
       readonly cause: 'transport' | 'busy'
     }
   /** The answer failed its checks although the old token is spent: revoke what came, end the session. */
-  | { readonly kind: 'invalid'; readonly error: string; readonly obtainedRefreshToken: string | undefined }
+  | {
+      readonly kind: 'invalid'
+      readonly error: string
+      readonly facts?: RefusalFacts
+      readonly obtainedRefreshToken: string | undefined
+    }
 
 /** The claims of a verified logout token (OIDC Back-Channel Logout 1.0 section 2.4). */
 export interface LogoutToken {
@@ -130,6 +145,8 @@ export interface Provider {
     readonly refreshToken: string
     readonly identity: Identity
     readonly audience: ApiAudience
+    /** The ID token that is held: its nonce is the login's. */
+    readonly idToken?: string | undefined
   }): Promise<RefreshOutcome>
   /** RFC 7009, best effort, bounded to 2 s; resolves to whether the provider said it is done. Never throws. */
   revoke(refreshToken: string): Promise<boolean>

@@ -15,8 +15,8 @@ export interface TokenExchange {
 }
 
 /** The members that are read, here or by the library; what else an answer holds is never looked at. */
-const knownMembers = ['access_token', 'token_type', 'expires_in', 'refresh_token', 'scope', 'id_token']
-const errorMembers = ['error', 'error_description']
+const knownMembers = ['access_token', 'token_type', 'expires_in', 'refresh_token', 'id_token']
+const errorMembers = ['error', 'error_description', 'error_uri', 'claims']
 
 /**
  * Begins an exchange.
@@ -65,7 +65,7 @@ function refusal(
 ): Response {
   if (typeof untrusted?.error === 'string')
     return toResponse(pick(untrusted, errorMembers), response.status, response)
-  return new Response(text === '' ? null : text, response)
+  return new Response(text.trim() === '' ? null : text, response)
 }
 
 function toResponse(members: object, status: number, { headers: untrustedHeaders }: Response): Response {

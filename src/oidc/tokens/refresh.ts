@@ -1,18 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { JWTPayload } from 'jose'
+import { decodeJwt, type JWTPayload } from 'jose'
 import { refreshTokenGrant } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { audienceParameters } from '../login/login.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import type { RefreshOutcome } from '../provider/provider.ts'
 import { classifyFailure, type ProviderFailure } from '../provider/provider-error.ts'
-import {
-  type IdTokenRules,
-  refreshedIdentity,
-  sessionExpiryOf,
-  verifyIdToken,
-} from '../verification/id-token.ts'
+import type { Claims } from '../verification/claims.ts'
+import { type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
+import { refreshedIdentity, sessionExpiryOf } from '../verification/identity.ts'
 import { beginTokenExchange, type TokenExchange } from './code-grant.ts'
+import { explained } from './explained.ts'
 import {
   type ApiToken,
   bringsTokens,
@@ -22,16 +20,31 @@ import {
   type UntrustedTokenResponse,
 } from './token-response.ts'
 import type { ApiAudience, Identity } from './token-set.ts'
+import { askUserinfo } from './userinfo.ts'
 
 /** Input of {@link refresh}. */
 export interface RefreshRequest {
   readonly refreshToken: string
   readonly identity: Identity
   readonly audience: ApiAudience
+  /** The ID token that is held: its nonce is the login's. */
+  readonly idToken?: string | undefined
 }
 
 /** A refreshed ID token may keep the `iat` of an earlier one. */
-const refreshedIdTokens: IdTokenRules = { use: { kind: 'refresh' }, oldestSeconds: 86_400 }
+function rulesOf({ idToken }: RefreshRequest): IdTokenRules {
+  return { use: { kind: 'refresh' }, oldestSeconds: 86_400, nonce: nonceOf(idToken), nonceIsOptional: true }
+}
+
+/** It was verified when it came. */
+function nonceOf(idToken: string | undefined): string | undefined {
+  try {
+    const nonce: unknown = idToken === undefined ? undefined : decodeJwt(idToken).nonce
+    return typeof nonce === 'string' ? nonce : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /** Waits between attempts to get the keys that verify a refreshed ID token, milliseconds; all within the provider's timeout. */
 const keyRetriesMs = [100, 300, 600]
@@ -48,7 +61,9 @@ export async function refresh(context: ProviderContext, request: RefreshRequest)
     })
     return await judge(context, request, exchange.answer())
   } catch (error) {
-    return failedRefresh(classifyFailure(error), exchange?.answer() ?? {})
+    const response = exchange?.answer() ?? {}
+    const cause = await explained(context, error, response, rulesOf(request))
+    return failedRefresh(classifyFailure(cause, 'refresh'), response)
   }
 }
 
@@ -67,7 +82,7 @@ async function judge(
   response: UntrustedTokenResponse,
 ): Promise<RefreshOutcome> {
   const api = readApiToken(context, response, request.audience)
-  const user = await readUser(context, request.identity, response)
+  const user = await readUser(context, request, response)
   return toOutcome(api, user, readRefreshToken(response))
 }
 
@@ -79,20 +94,46 @@ interface RefreshedUser {
 
 async function readUser(
   context: ProviderContext,
-  identity: Identity,
+  request: RefreshRequest,
   response: UntrustedTokenResponse,
 ): Promise<RefreshedUser> {
+  const { identity } = request
   const idToken = response.id_token
   const payload =
     typeof idToken === 'string'
-      ? await verifyPatiently(context, { ...response, id_token: idToken })
+      ? await verifyPatiently(context, request, { ...response, id_token: idToken })
       : undefined
+  const {
+    userRef = () => 'a user',
+    options: { userClaims },
+  } = context
   if (typeof idToken !== 'string' || payload === undefined)
     return { identity, idToken: undefined, sessionExpirySeconds: undefined }
+  const userinfo = await userinfoOf(context, identity, response.access_token)
   return {
-    identity: refreshedIdentity(payload, identity, context.options.userClaims),
-    idToken,
+    identity: refreshedIdentity(payload, identity, userClaims, userinfo, userRef),
+    // Some providers leave `sid` out of refreshed ID tokens, and do not know their own session by them at a logout.
+    idToken: payload.sid === undefined && identity.providerSessionId !== undefined ? undefined : idToken,
     sessionExpirySeconds: sessionExpiryOf(payload),
+  }
+}
+
+/** What the userinfo endpoint says now; a failure there takes nothing away. */
+async function userinfoOf(
+  context: ProviderContext,
+  { issuer, subject }: Identity,
+  accessToken: unknown,
+): Promise<Claims | undefined> {
+  if (context.options.userinfo !== true) return {}
+  try {
+    return await askUserinfo(context, { accessToken: String(accessToken), issuer, subject })
+  } catch (error) {
+    const { error: reason, facts } = classifyFailure(error)
+    context.telemetry.log.warn(
+      { reason, ...facts },
+      'the userinfo endpoint was of no use at a refresh: the claims of before stand',
+    )
+    return undefined
   }
 }
 
@@ -102,12 +143,13 @@ async function readUser(
  */
 async function verifyPatiently(
   context: ProviderContext,
+  request: RefreshRequest,
   response: UntrustedTokenResponse & { readonly id_token: string },
 ): Promise<JWTPayload | undefined> {
   const givesUpAtMs = performance.now() + context.options.providerTimeout * 1_000
   for (const waitMs of [...keyRetriesMs, undefined]) {
     try {
-      return await verifyIdToken(context, response, refreshedIdTokens)
+      return await verifyIdToken(context, response, rulesOf(request))
     } catch (error) {
       if (!isUnavailable(error)) throw error
       if (waitMs === undefined || performance.now() + waitMs > givesUpAtMs) break

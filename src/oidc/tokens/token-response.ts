@@ -1,6 +1,7 @@
 import type { ProviderContext } from '../provider/context.ts'
 import { providerHints } from '../provider/hints.ts'
 import type { AccessTokenFault } from '../provider/provider.ts'
+import { CheckError } from '../provider/refusal.ts'
 import {
   type AccessTokenFacts,
   accessTokenFault,
@@ -10,9 +11,13 @@ import {
 import type { AccessToken, ApiAudience } from './token-set.ts'
 
 /** A token response is not one (RFC 6749 section 5.1). Its message names the member, never a value. */
-export class TokenResponseError extends Error {
+export class TokenResponseError extends CheckError {
   override readonly name = 'TokenResponseError'
-  readonly code = 'TOKEN_RESPONSE_REFUSED'
+
+  /** @param member which one, as checks name it */
+  constructor(member: string, compared: ConstructorParameters<typeof CheckError>[1] = {}) {
+    super(`token.${member}`, compared, 'TOKEN_RESPONSE_REFUSED')
+  }
 }
 
 /** The members of a token response that are read here. */
@@ -47,9 +52,7 @@ export function readApiToken(
   response: UntrustedTokenResponse,
   audience: ApiAudience,
 ): ApiToken {
-  if (typeof response.token_type !== 'string' || response.token_type.toLowerCase() !== 'bearer') {
-    throw new TokenResponseError('token_type')
-  }
+  expectBearer(response)
   if (!isBearerToken(response.access_token)) throw new TokenResponseError('access_token')
   const facts = readAccessToken(response.access_token)
   const obtainedAtMs = now()
@@ -61,6 +64,12 @@ export function readApiToken(
   })
   const expiresAtMs = obtainedAtMs + lifeSeconds(response.expires_in, facts, obtainedAtMs) * 1_000
   return { accessToken: { value: response.access_token, obtainedAtMs, expiresAtMs }, facts, fault }
+}
+
+/** @throws TokenResponseError when the token is to be used otherwise (RFC 6750) */
+export function expectBearer({ token_type: untrusted }: UntrustedTokenResponse): void {
+  if (typeof untrusted === 'string' && untrusted.toLowerCase() === 'bearer') return
+  throw new TokenResponseError('type', { expected: 'Bearer', received: untrusted })
 }
 
 /** What the answer says, unless the token itself says less; both are the provider's own clock, so a skew of ours plays no part. */

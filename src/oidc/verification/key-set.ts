@@ -11,21 +11,9 @@ import {
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { OidcClient } from '../provider/client.ts'
 import type { ProviderOptions } from '../provider/options.ts'
+import { plainValue, type RefusalFacts } from '../provider/refusal.ts'
+import { headerOf } from './jwt-refusal.ts'
 
-/** Asymmetric only: with `none` or HS* anybody, or anybody with the client secret, could sign. */
-export const idTokenAlgorithms: readonly string[] = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-]
 /** Clocks of provider and gateway may differ by this much, seconds. */
 export const clockToleranceSeconds = 30
 /** A provider's published keys. */
@@ -49,13 +37,15 @@ export function tokenKind({ typ }: JWSHeaderParameters): string | undefined {
 /** What every JWT of the provider must say, besides its signature. */
 export function checksOf(
   options: ProviderOptions,
+  algorithms: readonly string[],
   nowMs: number,
   requiredClaims: readonly string[],
+  isForUs: boolean,
 ): JWTVerifyOptions {
   return {
-    issuer: options.issuerUrl,
-    audience: options.clientId,
-    algorithms: [...idTokenAlgorithms],
+    // An answer of the userinfo endpoint may leave these out: it compares them itself.
+    ...(isForUs ? { issuer: options.issuerUrl, audience: options.clientId } : {}),
+    algorithms: [...algorithms],
     clockTolerance: clockToleranceSeconds,
     currentDate: new Date(nowMs),
     requiredClaims: [...requiredClaims],
@@ -82,8 +72,21 @@ export async function verifyWith(
     return { payload, header: protectedHeader }
   } catch (error) {
     if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithEach(error, untrustedJwt, checks)
-    throw isAboutToken(error) ? error : unavailable('a key is unusable', error)
+    throw isAboutToken(error) ? error : unusableKey(error, untrustedJwt)
   }
+}
+
+/** Too short an RSA key is the usual case, and jose says so only in a message. */
+function unusableKey(cause: unknown, untrustedJwt: string): GatewayError {
+  const isShort = cause instanceof TypeError && /modulusLength/.test(cause.message)
+  const expected = isShort ? 'an RSA key of at least 2048 bits' : 'a public key that can be used'
+  const { kid, alg } = headerOf(untrustedJwt)
+  const facts = { check: 'id_token.kid', expected, received: plainValue(`${textOf(kid)} (${textOf(alg)})`) }
+  return unavailable(isShort ? 'a key of the provider is too short' : 'a key is unusable', cause, facts)
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : 'none'
 }
 
 /** A key that cannot be imported, or is a private one, is the provider's fault. */
@@ -143,6 +146,6 @@ function isObject(value: unknown): value is object {
 }
 
 /** Says that the keys cannot be had, and why. */
-export function unavailable(reason: string, cause?: unknown): GatewayError {
-  return new GatewayError('provider_unavailable', { context: { reason }, cause })
+export function unavailable(reason: string, cause?: unknown, facts: RefusalFacts = {}): GatewayError {
+  return new GatewayError('provider_unavailable', { context: { reason, ...facts }, cause })
 }

@@ -1,6 +1,8 @@
+import { allowedAlgorithms } from '../provider/algorithms.ts'
 import type { OidcClient } from '../provider/client.ts'
 import type { ProviderDependencies, ProviderOptions } from '../provider/options.ts'
 import { createFetchBudget, createSharedBudget, type FetchBudget } from './fetch-budget.ts'
+import { jwtRefusal } from './jwt-refusal.ts'
 import {
   checksOf,
   type KeySet,
@@ -18,13 +20,25 @@ import {
 export type KeyUse =
   | { readonly kind: 'login' }
   | { readonly kind: 'refresh' }
+  | { readonly kind: 'userinfo' }
+  /** An authorization response (JARM): it comes through the browser. */
+  | { readonly kind: 'response' }
   | { readonly kind: 'logout'; readonly namedSession: () => Promise<string | undefined> }
+
+/** How checks name the token. */
+const tokenNames = {
+  login: 'id_token',
+  refresh: 'id_token',
+  logout: 'logout_token',
+  userinfo: 'userinfo',
+  response: 'response',
+} as const satisfies Readonly<Record<KeyUse['kind'], string>>
 
 /** The provider's signing keys. */
 export interface ProviderKeys {
   /**
    * Verifies a JWT of the provider: signature, `iss`, `aud` = our client id, `exp`, `nbf` (RFC 7519 section 7.2).
-   * @throws errors of jose when it is invalid; GatewayError `provider_unavailable` when the keys cannot be had
+   * @throws CheckError when it is invalid; GatewayError `provider_unavailable` when the keys cannot be had
    */
   verify(untrustedJwt: string, use: KeyUse, requiredClaims: readonly string[]): Promise<VerifiedJwt>
 }
@@ -103,6 +117,7 @@ export function createProviderKeys(
   }
 
   function budgetOf(use: KeyUse, claimant: string | undefined): FetchBudget {
+    if (use.kind === 'response') return budgets.strangers
     if (use.kind !== 'logout') return budgets.tokens
     return claimant === undefined ? budgets.strangers : budgets.sessions.of(claimant)
   }
@@ -122,9 +137,17 @@ export function createProviderKeys(
 
   return {
     async verify(untrustedJwt, use, requiredClaims) {
-      const checks = checksOf(options, now(), requiredClaims)
+      const metadata = (await client.configuration()).serverMetadata()
+      const algorithms = allowedAlgorithms(options.idTokenAlgorithm, metadata)
+      const checks = checksOf(options, algorithms, now(), requiredClaims, use.kind !== 'userinfo')
       const set = await currentSet()
-      return verifyFrom({ set, isForThis: false }, { text: untrustedJwt, use, checks })
+      return verifyFrom({ set, isForThis: false }, { text: untrustedJwt, use, checks }).catch(
+        (error: unknown) => {
+          const { issuerUrl: issuer, clientId: audience } = options
+          const token = tokenNames[use.kind]
+          throw jwtRefusal(error, untrustedJwt, { token, issuer, audience, algorithms, nowMs: now() })
+        },
+      )
     },
   }
 }

@@ -83,8 +83,9 @@ async function ask(
   refreshToken: string,
 ): Promise<RefreshOutcome> {
   const startedAtMs = performance.now()
-  const { identity } = session.record
-  const outcome = await provider.refresh({ refreshToken, identity, audience }).catch(unexpected)
+  const { identity, tokens } = session.record
+  const request = { refreshToken, identity, audience, idToken: tokens.idToken }
+  const outcome = await provider.refresh(request).catch(unexpected)
   breaker.record(session.view.h, outcome.kind === 'unavailable' && outcome.cause === 'transport')
   telemetry.metrics.refresh(outcome.kind, (performance.now() - startedAtMs) / 1_000)
   return outcome

@@ -69,8 +69,10 @@ function reportFailure(
   outcome: Exclude<RefreshOutcome, { readonly kind: 'refreshed' }>,
 ): void {
   const reason = outcome.kind === 'unusable' ? outcome.fault.kind : outcome.error
+  const facts = outcome.kind === 'unusable' ? {} : (outcome.facts ?? {})
   const { sessionRef, userRef } = view
-  telemetry.audit.event('session.refresh_failed', { sessionRef, userRef, outcome: outcome.kind, reason })
+  const event = { sessionRef, userRef, outcome: outcome.kind, reason, ...facts }
+  telemetry.audit.event('session.refresh_failed', event)
 }
 
 async function refreshed(
@@ -116,10 +118,10 @@ async function refused(
 function rejected(
   { telemetry, setbacks }: OutcomeDependencies,
   { session, audience }: Granted,
-  { error }: Of<'rejected'>,
+  { error, facts }: Of<'rejected'>,
 ): GatewayError {
   telemetry.log.error(
-    { reason: error, audience: audience.key },
+    { reason: error, audience: audience.key, ...facts },
     'the provider refuses our client or its configuration: sessions are kept but get no new tokens',
   )
   const key = setbackKey(session.view.h, audience.key)

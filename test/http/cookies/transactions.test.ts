@@ -56,18 +56,18 @@ describe('the clean-up of transaction cookies', () => {
     startedAtMs: fc.option(fc.integer({ min: 1, max: 1_000 }), { nil: undefined }),
   })
 
-  it('leaves at most 4 and 2,500 bytes with the new one, and clears no more than that takes', () => {
+  it('leaves at most 4 and 8,000 bytes with the new one, and clears no more than that takes', () => {
     fc.assert(
       fc.property(
         fc.array(occupant, { maxLength: 12 }),
-        fc.integer({ min: 1, max: 2_500 }),
+        fc.integer({ min: 1, max: 8_000 }),
         (present, added) => {
           const surplus = chooseSurplus(present, added)
           const sizeWithout = (names: readonly string[]) => {
             const kept = present.filter(({ name }) => !names.includes(name))
             return { count: kept.length + 1, bytes: kept.reduce((sum, { bytes }) => sum + bytes, added) }
           }
-          const fits = ({ count, bytes }: { count: number; bytes: number }) => count <= 4 && bytes <= 2_500
+          const fits = ({ count, bytes }: { count: number; bytes: number }) => count <= 4 && bytes <= 8_000
           expect(fits(sizeWithout(surplus))).toBe(true)
           if (surplus.length > 0) expect(fits(sizeWithout(surplus.slice(0, -1)))).toBe(false)
         },
@@ -83,7 +83,7 @@ describe('the clean-up of transaction cookies', () => {
       { name: 'middle', bytes: 10, startedAtMs: 20 },
     ]
     expect(chooseSurplus(present, 10)).toEqual(['broken'])
-    expect(chooseSurplus(present, 2_480)).toEqual(['broken', 'old'])
-    expect(chooseSurplus(present, 2_500)).toEqual(['broken', 'old', 'middle', 'new'])
+    expect(chooseSurplus(present, 7_980)).toEqual(['broken', 'old'])
+    expect(chooseSurplus(present, 8_000)).toEqual(['broken', 'old', 'middle', 'new'])
   })
 })

@@ -243,10 +243,11 @@ describe('a return address', () => {
     },
   )
 
-  it('is refused beyond 512 bytes, before and after it is serialised', () => {
-    expect(resolve(`/${'x'.repeat(511)}`)).toHaveLength(512)
-    expect(resolve(`/${'x'.repeat(512)}`)).toBeUndefined()
-    expect(resolve(`/${'ä'.repeat(200)}`)).toBeUndefined()
+  it('leads to the start page beyond 2,048 bytes, before and after it is serialised', () => {
+    expect(resolve(`/${'x'.repeat(2_047)}`)).toHaveLength(2_048)
+    expect(resolve(`/${'x'.repeat(2_048)}`)).toBe('/')
+    expect(resolve(`/${'ä'.repeat(700)}`)).toBe('/')
+    expect(resolve(`https://evil.example/${'x'.repeat(30_000)}`)).toBe('/')
   })
 
   it('is refused when its path cannot be decoded', () => {

@@ -41,7 +41,6 @@ describe('GET /login', () => {
     ['an escaped array', '?returnTo%5B0%5D=/a', 'request_invalid'],
     ['bytes that are not UTF-8', '?returnTo=%ff', 'request_invalid'],
     ['a half escape', '?returnTo=%4', 'request_invalid'],
-    ['an endless query', `?x=${'x'.repeat(4_096)}`, 'request_invalid'],
     ['a max_age that is no number', '?max_age=-1', 'request_invalid'],
     ['a max_age of letters', '?max_age=1e3', 'request_invalid'],
     ['an empty max_age', '?max_age=', 'request_invalid'],

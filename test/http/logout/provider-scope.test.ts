@@ -88,7 +88,6 @@ describe('GET /frontchannel-logout', () => {
   it.each([
     '',
     `?iss=${issuer}`,
-    '?sid=sid-1',
     `?iss=${issuer}&sid=`,
     '?iss=https://evil.example&sid=sid-1',
     `?iss=${issuer}&sid=a&sid=b`,

@@ -179,11 +179,7 @@ it.each<readonly [string, () => ScriptedFaults, 'the new' | 'the old']>([
   ['no expires_in', changed({ expires_in: undefined }), 'the new'],
   ['an endless life', changed({ expires_in: 1e300 }), 'the new'],
   ['a null scope', changed({ scope: null }), 'the new'],
-  [
-    'an ID token without sid, nonce and name',
-    idToken(() => ({ sid: undefined, nonce: undefined, name: undefined })),
-    'the new',
-  ],
+  ['an ID token without sid and nonce', idToken(() => ({ sid: undefined, nonce: undefined })), 'the new'],
   ['an ID token with another sid', idToken(() => ({ sid: 'sid-2' })), 'the new'],
   ['an ID token of an hour ago', idToken((now) => ({ iat: now - 3_600 })), 'the new'],
   [

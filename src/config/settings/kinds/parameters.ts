@@ -51,6 +51,42 @@ export const loginParameter: Parser<string> = (untrusted) => {
   return parameterName(untrusted)
 }
 
+/** `max_age` beyond ten digits means nothing. */
+const wholeSeconds = /^\d{1,10}$/
+
+/** Static parameters of the authorization request; what the login is verified by must be readable. */
+export const authorizationParameters: Parser<Readonly<Record<string, string>>> = (untrusted) => {
+  const parameters = queryParameters(untrusted)
+  if (parameters.max_age !== undefined && !wholeSeconds.test(parameters.max_age))
+    throw new ValueFault('holds a max_age that is no whole number of seconds')
+  if (parameters.claims !== undefined) throw new ValueFault('must not hold claims: there is CLAIMS for that')
+  return parameters
+}
+
+/** The `claims` request parameter: a JSON object with `id_token` and `userinfo` (OpenID Connect Core section 5.5). */
+export const claimsParameter: Parser<string> = (untrusted) => {
+  const asked = parseObject(untrusted)
+  if (asked === undefined) throw new ValueFault('must be a JSON object, such as {"id_token":{"acr":null}}')
+  for (const [name, members] of Object.entries(asked)) {
+    if (name !== 'id_token' && name !== 'userinfo')
+      throw new ValueFault('may hold id_token and userinfo only')
+    if (toObject(members) === undefined) throw new ValueFault(`must have an object as ${name}`)
+  }
+  return JSON.stringify(asked)
+}
+
+function parseObject(untrusted: string): object | undefined {
+  try {
+    return toObject(JSON.parse(untrusted))
+  } catch {
+    return undefined
+  }
+}
+
+function toObject(value: unknown): object | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+}
+
 /** Static parameters, written like a query string. */
 export const queryParameters: Parser<Readonly<Record<string, string>>> = (untrusted) => {
   const result: Record<string, string> = {}

@@ -100,8 +100,10 @@ export const scope: Parser<string> = (untrusted) => {
   return tokens.join(' ')
 }
 
-/** The name of a claim. */
+/** The name of a claim, or a JSON Pointer (RFC 6901) to a nested one. */
 export const claimName: Parser<string> = (untrusted) => {
+  if (untrusted.startsWith('/') && /~(?![01])/.test(untrusted))
+    throw new ValueFault('holds a pointer with a ~ that is neither ~0 nor ~1')
   if (!/^[\x21-\x7e]{1,128}$/.test(untrusted)) throw new ValueFault('holds something that is no claim name')
   return untrusted
 }

@@ -1,7 +1,13 @@
 import { internalOrigin, providerPageUrl } from '../kinds/address.ts'
-import { loginParameter, queryParameters } from '../kinds/parameters.ts'
+import { signatureAlgorithm } from '../kinds/algorithm.ts'
+import {
+  authorizationParameters,
+  claimsParameter,
+  loginParameter,
+  queryParameters,
+} from '../kinds/parameters.ts'
 import { certificatePem } from '../kinds/secret.ts'
-import { claimName, listOf, listOrNone, oneOf, openidScope, wholeNumber } from '../kinds/values.ts'
+import { claimName, listOf, listOrNone, oneOf, onOff, openidScope, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** A refresh holds up shutdown and other requests of its session for as long as this. */
@@ -36,8 +42,8 @@ export const providerSettings = {
         example: 'login_hint,ui_locales,prompt,connection,organization,invitation',
       },
     ),
-    AUTHORIZATION_PARAMETERS: withDefault(queryParameters, '', {
-      doc: 'Fixed parameters added to every authorization request, written like a query string.',
+    AUTHORIZATION_PARAMETERS: withDefault(authorizationParameters, '', {
+      doc: 'Fixed parameters added to every authorization request, written like a query string. `acr_values` and `max_age` are verified when the login comes back; a link can only ask for a smaller `max_age`.',
       example: 'access_type=offline&prompt=consent',
     }),
     TOKEN_PARAMETERS: withDefault(queryParameters, '', {
@@ -48,9 +54,21 @@ export const providerSettings = {
       doc: "The provider's page that ends its own session, where its discovery document names none or a wrong one.",
       example: 'https://login.example.com/logout',
     }),
+    CLAIMS: optional(claimsParameter, {
+      doc: 'The `claims` request parameter (OpenID Connect Core 5.5), JSON: asks for single claims in the ID token or at the userinfo endpoint. An `acr` that it asks of the ID token is verified.',
+      example: '{"id_token":{"acr":{"essential":true,"values":["urn:mfa"]}}}',
+    }),
+    USERINFO: withDefault(onOff, 'off', {
+      doc: 'Whether the userinfo endpoint is asked at login, and after each refresh that brought an ID token, for providers that leave claims out of the ID token. At login a failure fails the login; later the claims of before stand.',
+      example: 'on',
+    }),
     USER_CLAIMS: withDefault(listOf(claimName), 'sub,name,email,picture', {
-      doc: 'The claims of the ID token that `/session` shows to the page.',
-      example: 'sub,name,email,picture,https://example.com/roles',
+      doc: 'The claims of the ID token, and with `USERINFO` of the userinfo endpoint, that `/session` shows to the page. A JSON Pointer such as `/realm_access/roles` names a nested one, and is its key there.',
+      example: 'sub,name,email,picture,https://example.com/roles,/realm_access/roles',
+    }),
+    ID_TOKEN_ALGORITHM: optional(listOf(signatureAlgorithm), {
+      doc: 'The algorithms with which the provider may sign ID tokens, logout tokens and all else that it signs for us; unless set, those that it announces. Never a shared secret or none.',
+      example: 'ES256',
     }),
     PROVIDER_ADDRESS: optional(internalOrigin, {
       doc: 'An origin under which the gateway, and only it, reaches the provider: metadata, keys, tokens and all else that no browser asks for are fetched there, with the public host in `X-Forwarded-Host` and `X-Forwarded-Proto`. Browsers go to `ISSUER_URL`, which the provider must call itself.',

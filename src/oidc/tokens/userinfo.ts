@@ -1,0 +1,91 @@
+import { GatewayError } from '../../errors/gateway-error.ts'
+import type { ProviderContext } from '../provider/context.ts'
+import { endpointOf } from '../provider/endpoints.ts'
+import { classifyFailure } from '../provider/provider-error.ts'
+import { CheckError, plainValue } from '../provider/refusal.ts'
+import type { Claims } from '../verification/claims.ts'
+
+/** Whose claims are asked for, and with what. */
+export interface UserinfoRequest {
+  readonly accessToken: string
+  readonly issuer: string
+  readonly subject: string
+}
+
+/** Statuses of an answer that passes by itself. */
+const passingStatuses: ReadonlySet<number> = new Set([408, 425, 429])
+const firstServerStatus = 500
+
+/**
+ * Asks the userinfo endpoint (OpenID Connect Core section 5.3) about the user who has just signed in. A signed answer is verified like every
+ * JWT of the provider.
+ *
+ * @throws CheckError when it is another user's, or its signature is wrong; GatewayError `provider_rejected` (401, 403, malformed, no endpoint) or
+ *   `provider_unavailable`
+ */
+export async function askUserinfo(context: ProviderContext, request: UserinfoRequest): Promise<Claims> {
+  const claims = await readAnswer(context, await ask(context, request.accessToken))
+  const { issuer, subject } = request
+  if (claims.sub !== subject) {
+    const { userRef = () => 'a user' } = context
+    const received = typeof claims.sub === 'string' ? userRef(issuer, claims.sub) : 'none'
+    throw new CheckError('userinfo.sub', { expected: userRef(issuer, subject), received }, 'USERINFO_REFUSED')
+  }
+  return claims
+}
+
+async function ask({ client, options }: ProviderContext, accessToken: string): Promise<Response> {
+  const metadata = (await client.configuration()).serverMetadata()
+  const endpoint = endpointOf(metadata, 'userinfo_endpoint', options.issuerUrl)
+  if (endpoint === undefined) throw rejected('the provider announces no userinfo_endpoint: USERINFO=off')
+  const headers = { accept: 'application/json, application/jwt', authorization: `Bearer ${accessToken}` }
+  const init = { method: 'GET', headers, body: undefined, redirect: 'manual' } as const
+  const response = await client
+    .fetch('userinfo')(endpoint.href, init)
+    .catch((error: unknown) => {
+      throw unavailable(classifyFailure(error).error)
+    })
+  const { status } = response
+  if (status >= firstServerStatus || passingStatuses.has(status))
+    throw unavailable(`userinfo_status_${status}`)
+  if (status !== 200) throw rejected(`userinfo_status_${status}`, response.headers.get('www-authenticate'))
+  return response
+}
+
+async function readAnswer({ keys, options }: ProviderContext, response: Response): Promise<Claims> {
+  const text = await response.text()
+  if (/^application\/jwt\b/i.test(response.headers.get('content-type') ?? '')) {
+    const { payload } = await keys.verify(text.trim(), { kind: 'userinfo' }, [])
+    expectParty('iss', payload.iss, options.issuerUrl)
+    expectParty('aud', payload.aud, options.clientId)
+    return payload
+  }
+  const parsed = parseObject(text)
+  if (parsed === undefined) throw rejected('userinfo_malformed')
+  return parsed
+}
+
+/** Both may be left out (Core section 5.3.2). */
+function expectParty(name: 'iss' | 'aud', received: unknown, expected: string): void {
+  if (received === undefined || [received].flat().includes(expected)) return
+  throw new CheckError(`userinfo.${name}`, { expected, received }, 'USERINFO_REFUSED')
+}
+
+function parseObject(text: string): Claims | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function unavailable(reason: string): GatewayError {
+  return new GatewayError('provider_unavailable', { context: { reason } })
+}
+
+function rejected(reason: string, untrustedChallenge: string | null = null): GatewayError {
+  const words =
+    untrustedChallenge === null ? {} : { providerErrorDescription: plainValue(untrustedChallenge) }
+  return new GatewayError('provider_rejected', { context: { reason, ...words } })
+}
