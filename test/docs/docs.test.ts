@@ -19,7 +19,7 @@ describe('docs/operations.md', () => {
     const others = ['connection/health', 'connection/invalidation', 'fault'].map((name) =>
       read(`src/session/store/redis/${name}.ts`),
     )
-    const all = [sources, ...others, read('src/oidc/provider/client.ts')].join()
+    const all = [sources, ...others, read('src/oidc/provider/metadata-watch.ts')].join()
     const quoted = [
       'session store unavailable',
       'session store available again',

@@ -77,6 +77,12 @@ const failing = (code: 'access_token_unusable' | 'provider_rejected') =>
 const logoutToken =
   (token: string, headers: Record<string, string> = form): Scenario =>
   () => ({ headers, payload: token })
+const initiated =
+  (changes: Readonly<Record<string, string>> = {}): Scenario =>
+  () => ({
+    headers: { ...navigationHeaders, ...form },
+    payload: new URLSearchParams({ iss: 'https://issuer.example/', ...changes }).toString(),
+  })
 const framed = { iss: 'https://issuer.example/', sid: 'sid-1' }
 
 /** By operation and status: for problems one scenario for each code, otherwise one. */
@@ -92,6 +98,23 @@ const scenarios: Readonly<Record<string, Scenario | Readonly<Record<string, Scen
     provider_unavailable: (gateway) => {
       gateway.provider.ready = false
       return {}
+    },
+  },
+  'POST /login 303': initiated(),
+  'POST /login 400': {
+    return_to_invalid: initiated({ target_link_uri: 'https://evil.test' }),
+    request_invalid: initiated({ iss: 'https://other.test' }),
+  },
+  'POST /login 403': { csrf_rejected: () => ({ headers: { ...form, 'sec-fetch-dest': 'image' } }) },
+  'POST /login 413': { payload_too_large: initiated({ x: 'x'.repeat(20_000) }) },
+  'POST /login 415': {
+    unsupported_media_type: () => ({ headers: { 'content-type': 'application/json' }, payload: '{}' }),
+  },
+  'POST /login 429': { rate_limited: initiated() },
+  'POST /login 503': {
+    provider_unavailable: (gateway) => {
+      gateway.provider.ready = false
+      return initiated()(gateway)
     },
   },
   'HEAD /login 200': () => ({}),
