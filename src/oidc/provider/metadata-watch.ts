@@ -56,9 +56,9 @@ export function createMetadataWatch(
   function onFailure(error: unknown): void {
     const reason = error instanceof MetadataError ? error.message : describeTransportError(error)
     const host = (providerAddress ?? new URL(issuerUrl)).host
-    const advice =
-      'the identity provider cannot be discovered: compare ISSUER_URL, coatcheck doctor says more'
-    if (reason !== problem) log.warn({ reason, issuer: issuerUrl, host }, advice)
+    const remedy = 'Compare ISSUER_URL; coatcheck doctor says more.'
+    if (reason !== problem)
+      log.warn({ reason, issuer: issuerUrl, host, remedy }, 'the identity provider cannot be discovered')
     problem = reason
     const waitMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures)
     failures = Math.min(failures + 1, 10)
