@@ -3,6 +3,7 @@ import type { Config } from './config/load-config.ts'
 import { usesRedis } from './config/settings/rules.ts'
 import { registerFetchScope } from './http/account/fetch-scope.ts'
 import { createFrameworkErrorHandler, installErrorHandling } from './http/answers/error-handler.ts'
+import { registerDeviceScope } from './http/device/device-scope.ts'
 import { registerHealthRoutes } from './http/health/health-routes.ts'
 import { type CheckReadiness, createReadiness } from './http/health/readiness.ts'
 import { registerHelperRoute } from './http/helper/helper-route.ts'
@@ -88,7 +89,13 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   registerNavigationScope(app, context)
   registerFetchScope(app, context)
   registerProviderScope(app, context)
-  registerProxyScope(app, config, { ...context, accessTokens, csrf: context.csrfPolicy })
+  registerDeviceScope(app, context)
+  registerProxyScope(app, config, {
+    ...context,
+    accessTokens,
+    csrf: context.csrfPolicy,
+    device: context.device?.guard,
+  })
   installUpgrades(app)
   installExpectations(app)
   closeWith(app, services)

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { Cookies } from '../http/cookies/cookies.ts'
+import type { DeviceGuard } from '../http/device/device-guard.ts'
 import type { CsrfPolicy } from '../http/guards/csrf-guard.ts'
 import type { AddressLimits } from '../http/limits/address-limits.ts'
 import type { AccessToken } from '../oidc/tokens/token-set.ts'
@@ -16,6 +17,8 @@ export interface AccessServices {
   readonly cookies: Pick<Cookies, 'readSession'>
   /** The gateway's CSRF rule (DESIGN section 2.4). */
   readonly csrf: CsrfPolicy
+  /** `undefined` where sessions are not bound to devices. */
+  readonly device: DeviceGuard | undefined
   readonly limits: Pick<AddressLimits, 'admitLookup' | 'noteLive' | 'countMiss'>
 }
 
@@ -67,6 +70,7 @@ function admitSession(
 ): Admission | Promise<Admission> {
   if (session === undefined) return admitAnonymous(request, rules, services, target, 'session_expired')
   request.caller = session
+  services.device?.check(sessionId, session, request.headers)
   services.sessions.touch(session)
   const { audience } = rules
   if (audience === undefined) return admission(target, sessionId, session)

@@ -8,6 +8,7 @@ export const gatewayEndpoints = [
   '/backchannel-logout',
   '/frontchannel-logout',
   '/client.js',
+  '/device',
 ] as const
 
 /** Endpoints of the orchestrator: never moved by `AUTH_PREFIX`, because probes know nothing of the app. */

@@ -11,6 +11,7 @@ export const errorCodes = [
   'forbidden',
   'token_refused',
   'bearer_invalid',
+  'device_proof_missing',
   'ambiguous_credentials',
   'login_refused',
   'login_denied',

@@ -28,6 +28,12 @@ export const problemRules: Readonly<Record<ErrorCode, ProblemRule>> = {
     title: 'Stronger sign-in required',
     detail: 'This action asks for a fresh or stronger sign-in. Your session is kept.',
   },
+  device_proof_missing: {
+    status: 401,
+    title: 'Device not proven',
+    detail:
+      'This session is bound to the device that it began on, and the request did not prove that it comes from there. Your session is kept.',
+  },
   csrf_rejected: {
     status: 403,
     title: 'Request refused',

@@ -7,7 +7,14 @@ export const sealPurposes = ['record', 'facts', 'login-transaction', 'logout-tra
 export type SealPurpose = (typeof sealPurposes)[number]
 
 /** What text is authenticated or pseudonymised for; keys of their own here too. */
-export const macPurposes = ['index', 'public-id', 'csrf-form', 'log-reference'] as const
+export const macPurposes = [
+  'index',
+  'public-id',
+  'csrf-form',
+  'log-reference',
+  'device-challenge',
+  'device-value',
+] as const
 
 /** One of {@link macPurposes}. */
 export type MacPurpose = (typeof macPurposes)[number]

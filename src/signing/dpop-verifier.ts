@@ -1,7 +1,8 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
-import { algorithmsOf, type SigningAlgorithm } from './algorithms.ts'
+import { algorithmsOf } from './algorithms.ts'
 import { isSignedBy } from './jws.ts'
 import { jwkThumbprint, publicMembers } from './thumbprints.ts'
+import { splitJws } from './untrusted-jws.ts'
 
 /** A DPoP proof has failed a check. The message names the check, never a value. */
 export class ProofError extends Error {
@@ -62,43 +63,19 @@ interface OpenedProof {
   readonly publicKey: KeyObject
 }
 
-const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
-
 /** The parts of a proof that was signed by the key in its own header. */
 function openProof(untrustedProof: string | undefined): OpenedProof {
   if (untrustedProof === undefined || untrustedProof === '') throw new ProofError('missing')
-  if (untrustedProof.length > longestProof || !compact.test(untrustedProof)) throw new ProofError('form')
-  const [headerText = '', payloadText = '', signatureText = ''] = untrustedProof.split('.')
-  const { typ, alg, jwk, crit, b64 } = parseObject(headerText)
+  const jws = splitJws(untrustedProof, longestProof)
+  if (typeof jws === 'string') throw new ProofError(jws)
+  const { typ, alg, jwk } = jws.header
   if (typ !== 'dpop+jwt') throw new ProofError('typ')
-  if (crit !== undefined || b64 !== undefined) throw new ProofError('crit')
   const publicJwk = publicKeyOf(jwk)
   const publicKey = importKey(publicJwk)
   const algorithm = algorithmsOf(publicKey).find((each) => each === alg)
   if (algorithm === undefined) throw new ProofError('alg')
-  expectSignature(`${headerText}.${payloadText}`, signatureText, { publicKey, algorithm })
-  return { header: { jwk: publicJwk }, payload: parseObject(payloadText), publicKey }
-}
-
-function expectSignature(
-  input: string,
-  untrustedSignature: string,
-  key: { readonly publicKey: KeyObject; readonly algorithm: SigningAlgorithm },
-): void {
-  const signature = Buffer.from(untrustedSignature, 'base64url')
-  // One proof has one text: else a used one, spelt in another way, would be another.
-  if (signature.toString('base64url') !== untrustedSignature || !isSignedBy(input, signature, key))
-    throw new ProofError('signature')
-}
-
-function parseObject(encoded: string): Readonly<Record<string, unknown>> {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString())
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return { ...parsed }
-  } catch {
-    // Said below.
-  }
-  throw new ProofError('form')
+  if (!isSignedBy(jws.input, jws.signature, { publicKey, algorithm })) throw new ProofError('signature')
+  return { header: { jwk: publicJwk }, payload: jws.payload, publicKey }
 }
 
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']

@@ -81,6 +81,15 @@ export const auditEvents = {
     when: 'The provider’s logout page asked for the end of a session; `outcome` is `ended` or `unknown`.',
     fields: ['requestId', 'outcome', 'count'],
   },
+  'device.bound': {
+    when: 'A session was bound to the device of its browser.',
+    fields: ['requestId', 'sessionRef', 'userRef'],
+  },
+  'device.proof_failed': {
+    when: 'A proof of a device did not hold; `reason` is `registration`, `bound_already`, `signature` or `challenge` (not ours, old, or answered before). The browser is asked again.',
+    fields: ['requestId', 'sessionRef', 'userRef', 'reason'],
+    isRefusal: true,
+  },
   'request.refused': {
     when: 'A request was refused because it could have been forged by another site.',
     fields: ['requestId', 'code', 'reason'],

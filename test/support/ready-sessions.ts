@@ -77,7 +77,7 @@ async function writeSession(
   const h = hashSessionId(session.id)
   const writeId = newWriteId()
   const record = toRecord(session, options, nowMs)
-  const facts = { ...record, subjectIndex: '', providerSessionIndex: undefined }
+  const facts = { ...record, subjectIndex: '', providerSessionIndex: undefined, isDeviceBound: false }
   const row = {
     sealedRecord: seal.seal(session.id, h, writeId, record),
     writeId,

@@ -53,6 +53,11 @@ export const configRules: readonly ConfigRule[] = [
       ? 'is missing (it may be only with AUDIENCE_PARAMETER=none and an ACCESS_TOKEN_FORMAT other than jwt)'
       : undefined,
   ),
+  rule(['DEVICE_BINDING', 'BASE_URL'], ({ deviceBinding, baseUrl }) =>
+    deviceBinding === 'required' && baseUrl.protocol !== 'https:'
+      ? 'cannot be required: browsers bind sessions of https origins only, and BASE_URL is http'
+      : undefined,
+  ),
   rule(['SPA_URL', 'SPA_DIR'], ({ spaUrl, spaDir }) =>
     spaUrl !== undefined && spaDir !== undefined ? 'is set, and so is SPA_DIR; keep one of them' : undefined,
   ),

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
 import { forbidStoring } from '../answers/no-store.ts'
 import { readsSession, registerSessionPlugin } from '../cookies/session-plugin.ts'
 import { createCsrfGuard } from '../guards/csrf-guard.ts'
@@ -21,6 +22,7 @@ export function registerFetchScope(app: FastifyInstance, context: HttpContext): 
     scope.addHook('onRequest', guard)
     installSessionLimits(scope, context)
     await registerSessionPlugin(scope, context)
+    installDeviceCheck(scope, context)
     registerSessionRoutes(scope, context)
   })
   app.register(async function logoutScope(scope) {
@@ -32,6 +34,18 @@ export function registerFetchScope(app: FastifyInstance, context: HttpContext): 
     await registerSessionPlugin(scope, context)
     const config = { readsSession: (request: { awaitsLogoutProof: boolean }) => !request.awaitsLogoutProof }
     scope.post(context.paths.logout, { config }, createLogout(context))
+  })
+}
+
+/** `GET /session` alone tells everybody who has the long cookie what there is to tell: a browser comes there to prove its device. */
+function installDeviceCheck(scope: FastifyInstance, { device, paths }: HttpContext): void {
+  if (device === undefined) return
+  scope.addHook('preHandler', function checkDevice(request, _reply, done): void {
+    const session = openSessionOf(request.session)
+    if (session !== undefined && request.routeOptions.url !== paths.session) {
+      device.guard.check(session.id, session.view, request.headers)
+    }
+    done()
   })
 }
 

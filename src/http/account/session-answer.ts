@@ -1,5 +1,6 @@
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { idleEndsAtMs, type SessionLimits } from '../../session/record/session.ts'
+import type { DeviceStatus } from '../device/device-offer.ts'
 import type { GatewayPaths } from '../server/paths.ts'
 
 /** The answer of `GET /session` (DESIGN section 2.1). */
@@ -14,6 +15,8 @@ export type SessionAnswer =
       readonly idleExpiresIn: number
       readonly loginUrl: string
       readonly logoutUrl: string
+      /** There where sessions are bound to devices. */
+      readonly device?: DeviceStatus
     }
 
 /** Describes a session to the page that it belongs to: claims and deadlines, no token. */

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
 import type { SessionLimits } from '../../session/record/session.ts'
+import { deviceStatus, offerDevice } from '../device/device-offer.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { describeSession } from './session-answer.ts'
 
@@ -14,9 +15,14 @@ function limitsOf({ options }: HttpContext): SessionLimits {
 /** `GET /session`: who is signed in and for how long. Never counts as activity, so that polling keeps nothing alive. */
 export function createSessionAnswer(context: HttpContext) {
   const limits = limitsOf(context)
-  return function answerSession(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { device } = context
+  return async function answerSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = openSessionOf(request.session)
-    return reply.send(describeSession(session, context.paths, limits, context.now()))
+    const answer = describeSession(session, context.paths, limits, context.now())
+    if (device === undefined || session === undefined) return reply.send(answer)
+    const offer = await offerDevice(context, device, session)
+    if (offer !== undefined) reply.header('secure-session-registration', offer)
+    return reply.send({ ...answer, device: deviceStatus(session, device, context.now()) })
   }
 }
 
@@ -31,6 +37,9 @@ export function createSessionRefresh(context: HttpContext) {
       await context.accessTokens.refreshIfDue(session.id, session.view, context.options.audience)
     }
     const refreshed = session === undefined ? undefined : await context.sessions.open(session.id)
-    return reply.send(describeSession(refreshed, context.paths, limits, context.now()))
+    const answer = describeSession(refreshed, context.paths, limits, context.now())
+    const { device } = context
+    if (device === undefined || refreshed === undefined) return reply.send(answer)
+    return reply.send({ ...answer, device: deviceStatus(refreshed, device, context.now()) })
   }
 }

@@ -4,7 +4,7 @@ import type { ListedSession, ListRange, OpenSession } from '../../session/lifecy
 import { isSessionHash } from '../../session/record/keys.ts'
 import type { FieldsOf } from '../../telemetry/audit.ts'
 import { requireSession } from '../cookies/session-plugin.ts'
-import { endSession } from '../logout/logout.ts'
+import { clearedCookies, endSession } from '../logout/logout.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { invalid, maxQueryBytes, readQuery } from '../server/query.ts'
 
@@ -20,15 +20,18 @@ interface ShownSession {
   readonly createdAt: string
   readonly lastUsedAt: string
   readonly current: boolean
+  /** There where sessions are bound to devices. */
+  readonly device?: 'bound' | 'unbound'
 }
 
-function show(session: ListedSession): ShownSession {
+function show(session: ListedSession, { device }: HttpContext): ShownSession {
   return {
     id: session.id,
     browser: session.browserFamily,
     createdAt: new Date(session.createdAtMs).toISOString(),
     lastUsedAt: new Date(session.lastSeenAtMs).toISOString(),
     current: session.current,
+    ...(device === undefined ? {} : { device: session.isDeviceBound ? 'bound' : 'unbound' }),
   }
 }
 
@@ -46,7 +49,7 @@ export function createSessionList(context: HttpContext) {
     const page = await context.sessions.list(session, readRange(request))
     if (page === undefined) throw invalid('The parameter after must be the next of an answer before.')
     const next = page.next === undefined ? {} : { next: page.next }
-    return reply.send({ sessions: page.sessions.map(show), ...next })
+    return reply.send({ sessions: page.sessions.map((session) => show(session, context)), ...next })
   }
 }
 
@@ -75,7 +78,7 @@ export function createSessionEnding(context: HttpContext) {
     const ended = { reason: 'ended_from_list', count: 1 } as const
     if (result === 'own') {
       report(context, request, session, { ...ended, revoked: await endSession(context, session) })
-      reply.header('set-cookie', context.cookies.clearSession())
+      reply.header('set-cookie', clearedCookies(context))
     } else report(context, request, session, ended)
     return reply.code(204).send()
   }
@@ -86,7 +89,7 @@ export function createSessionEnding(context: HttpContext) {
  * done whatever became of those before; the answer says which was not.
  */
 export function createAllSessionsEnding(context: HttpContext) {
-  const { sessions, cookies } = context
+  const { sessions } = context
   return async function endAllSessions(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = requireSession(request, context)
     const others = await sessions.endOthersOf(session).catch(() => ({ ended: 0, failed: 1 }))
@@ -96,7 +99,7 @@ export function createAllSessionsEnding(context: HttpContext) {
     )
     const count = others.ended + (own.isGone ? 1 : 0)
     if (count > 0) report(context, request, session, { reason: 'ended_all', count, revoked: own.revoked })
-    if (own.isGone) reply.header('set-cookie', cookies.clearSession())
+    if (own.isGone) reply.header('set-cookie', clearedCookies(context))
     const left = whatIsLeft(others.failed === 0, own.isGone)
     if (left !== undefined) throw notEnded(left)
     return reply.send({ ended: count })

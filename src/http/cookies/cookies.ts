@@ -38,6 +38,12 @@ export interface Cookies {
   clearSession(): string
   /** The well-formed session id of a `Cookie` header; `undefined` when absent, malformed or there twice. */
   readSession(untrustedHeader: string | undefined): string | undefined
+  /** The cookie that is bound to the device (DESIGN-2 section 9): its name, and its attributes as a browser is told them. */
+  readonly device: { readonly name: string; readonly attributes: string }
+  setDevice(value: string, maxAgeSeconds: number): string
+  clearDevice(): string
+  /** The value of the device's cookie; `undefined` when it is absent or there twice. */
+  readDevice(untrustedHeader: string | undefined): string | undefined
   /** The name of the cookie of one transaction, by its `state`. */
   transactionName(kind: TransactionKind, state: string): string
   setTransaction(name: string, sealed: string): string
@@ -55,6 +61,8 @@ const stateCharactersInName = 8
 const sessionIdPattern = /^[A-Za-z0-9_-]{43}$/
 /** Browsers accept the prefix only with Secure and HttpOnly, from this very host, for all its paths. */
 const securePrefix = '__Host-Http-'
+/** Browsers do not bind a cookie of the other prefix to a device. */
+const deviceSecurePrefix = '__Host-'
 
 /**
  * Creates the cookies' rules for one frontend.
@@ -72,6 +80,7 @@ export function createCookies(
   // The callback is a cross-site navigation, which carries Lax cookies but not Strict ones.
   const transaction = `${common}; SameSite=Lax`
   const lifetime = options.sessionCookiePersistent ? `; Max-Age=${options.sessionMaxLifetime}` : ''
+  const deviceName = `${isSecure ? deviceSecurePrefix : ''}${options.cookieWord}-device`
   const prefixOf = (kind: TransactionKind) => `${sessionName}-${kind}-`
   return {
     sessionName,
@@ -79,6 +88,10 @@ export function createCookies(
     setSession: (id) => `${sessionName}=${id}; ${session}${lifetime}`,
     clearSession: () => `${sessionName}=; ${session}; ${cleared}`,
     readSession: (untrustedHeader) => readSessionId(untrustedHeader, sessionName),
+    device: { name: deviceName, attributes: session },
+    setDevice: (value, maxAgeSeconds) => `${deviceName}=${value}; ${session}; Max-Age=${maxAgeSeconds}`,
+    clearDevice: () => `${deviceName}=; ${session}; ${cleared}`,
+    readDevice: (untrustedHeader) => readOnly(untrustedHeader, deviceName),
     transactionName: (kind, state) => `${prefixOf(kind)}${state.slice(0, stateCharactersInName)}`,
     setTransaction: (name, sealed) =>
       `${name}=${sealed}; ${transaction}; Max-Age=${transactionMaxAgeSeconds}`,
@@ -89,8 +102,13 @@ export function createCookies(
 
 const cleared = 'Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT'
 
-/** Signed-in requests pay for this, so it looks only at what bears the name and copies only its value. */
 function readSessionId(untrustedHeader: string | undefined, name: string): string | undefined {
+  const value = readOnly(untrustedHeader, name)
+  return value !== undefined && sessionIdPattern.test(value) ? value : undefined
+}
+
+/** The value of a cookie that is there once. Signed-in requests pay for this, so it looks only at what bears the name and copies only that. */
+function readOnly(untrustedHeader: string | undefined, name: string): string | undefined {
   if (untrustedHeader === undefined) return undefined
   let value: string | undefined
   for (
@@ -105,7 +123,7 @@ function readSessionId(untrustedHeader: string | undefined, name: string): strin
     const end = untrustedHeader.indexOf(';', valueAt)
     value = untrustedHeader.slice(valueAt, end === -1 ? undefined : end)
   }
-  return value !== undefined && sessionIdPattern.test(value) ? value : undefined
+  return value
 }
 
 const [semicolon, blank, tab, equals] = [0x3b, 0x20, 0x09, 0x3d]

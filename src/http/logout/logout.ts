@@ -31,11 +31,16 @@ export async function logOut(
   const leaving = leave(context, request, session, returnTo)
   report(context, request, session, revoked)
   reply
-    .header('set-cookie', [context.cookies.clearSession(), ...leaving.setCookies])
+    .header('set-cookie', [...clearedCookies(context), ...leaving.setCookies])
     // Not "cookies": that clears those of sibling hosts, and not "storage": the app's drafts are its own.
     .header('clear-site-data', '"cache"')
   const wantsJson = request.headers.accept?.toLowerCase().includes('application/json') === true
   return wantsJson ? reply.send({ redirectTo: leaving.url }) : reply.redirect(leaving.url, 303)
+}
+
+/** `Set-Cookie` that takes away what a session has left in the browser. */
+export function clearedCookies({ cookies, device }: HttpContext): readonly string[] {
+  return device === undefined ? [cookies.clearSession()] : [cookies.clearSession(), cookies.clearDevice()]
 }
 
 /**

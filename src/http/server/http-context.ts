@@ -4,6 +4,7 @@ import { createPages, type Pages } from '../answers/pages.ts'
 import { type HeaderFields, transportHeaders } from '../answers/security-headers.ts'
 import { type Cookies, createCookies } from '../cookies/cookies.ts'
 import { createTransactions, type Transactions } from '../cookies/transactions.ts'
+import { createDeviceBinding, type DeviceBinding } from '../device/device-binding.ts'
 import type { CsrfPolicy } from '../guards/csrf-guard.ts'
 import { type ReturnToRules, resolveReturnTo } from '../guards/return-to.ts'
 import { createLogoutProofs, type LogoutProofs } from '../logout/logout-proof.ts'
@@ -16,6 +17,8 @@ export interface HttpContext extends GatewayServices {
   readonly paths: GatewayPaths
   readonly cookies: Cookies
   readonly csrfPolicy: CsrfPolicy
+  /** `undefined` where sessions are not bound to devices. */
+  readonly device: DeviceBinding | undefined
   readonly errorAnswers: ErrorAnswers
   readonly logoutProofs: LogoutProofs
   readonly pages: Pages
@@ -43,11 +46,13 @@ export function createHttpContext(options: HttpOptions, services: GatewayService
     options.clientId,
     `${options.baseUrl.origin}${options.basePath}`,
   ])
+  const cookies = createCookies(options, services.cookieNames)
   return {
     ...services,
     options,
     paths,
-    cookies: createCookies(options, services.cookieNames),
+    cookies,
+    device: createDeviceBinding(options, { services, cookies, paths }),
     csrfPolicy: { origin: options.baseUrl.origin, headerRequired: options.csrfHeader === 'required' },
     errorAnswers: createErrorAnswers({
       loginUrl: paths.login,

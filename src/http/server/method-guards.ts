@@ -16,6 +16,8 @@ function allowedMethods(paths: GatewayPaths): readonly (readonly [string, readon
     [paths.logoutCallback, page],
     [paths.backchannelLogout, ['POST']],
     [paths.frontchannelLogout, ['GET']],
+    [paths.device, ['POST']],
+    [paths.deviceRefresh, ['POST']],
     [paths.client, page],
     [paths.livez, page],
     [paths.readyz, page],

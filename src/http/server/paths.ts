@@ -9,6 +9,10 @@ export interface GatewayPaths {
   readonly logoutCallback: string
   readonly backchannelLogout: string
   readonly frontchannelLogout: string
+  /** Where browsers bind a session to their device … */
+  readonly device: string
+  /** … and renew the proof. */
+  readonly deviceRefresh: string
   /** The browser helper. */
   readonly client: string
   /** Probes know nothing of the app, so `AUTH_PREFIX` never moves them. */
@@ -32,6 +36,8 @@ export function gatewayPaths(authPrefix: string): GatewayPaths {
     logoutCallback: `${authPrefix}/logout/callback`,
     backchannelLogout: `${authPrefix}/backchannel-logout`,
     frontchannelLogout: `${authPrefix}/frontchannel-logout`,
+    device: `${authPrefix}/device`,
+    deviceRefresh: `${authPrefix}/device/refresh`,
     client: `${authPrefix}/client.js`,
     livez: '/livez',
     readyz: '/readyz',

@@ -8,14 +8,15 @@ import type { SessionStore } from '../../session/store/contract.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { SecurityHeaderOptions } from '../answers/security-headers.ts'
 import type { CookieOptions } from '../cookies/cookies.ts'
+import type { DeviceBindingOptions } from '../device/device-binding.ts'
 import type { Limits } from '../limits/limits.ts'
 
 /** What the endpoints work with. */
 export interface GatewayServices {
   readonly sessions: Sessions
-  readonly accessTokens: Pick<AccessTokens, 'refreshIfDue'>
+  readonly accessTokens: Pick<AccessTokens, 'refreshIfDue' | 'update'>
   readonly provider: Provider
-  readonly store: Pick<SessionStore, 'status' | 'ping'>
+  readonly store: Pick<SessionStore, 'status' | 'ping' | 'markDevice'>
   readonly limits: Limits
   readonly telemetry: Telemetry
   readonly sealer: Sealer
@@ -25,7 +26,7 @@ export interface GatewayServices {
 }
 
 /** What the settings say to the endpoints; the configuration fits. */
-export interface HttpOptions extends CookieOptions, SecurityHeaderOptions {
+export interface HttpOptions extends CookieOptions, SecurityHeaderOptions, DeviceBindingOptions {
   readonly authPrefix: string
   /** The path of `BASE_URL`, `''` for none. */
   readonly basePath: string

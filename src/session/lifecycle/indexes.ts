@@ -52,7 +52,7 @@ export function createSessionIndexes({ store, keys, now }: SessionIndexesDepende
       }
       await Promise.allSettled([...members].map(([key, hs]) => store.removeFromIndex(key, hs)))
     },
-    factsOf({ createdAtMs, endsAtMs, browserFamily, identity }) {
+    factsOf({ createdAtMs, endsAtMs, browserFamily, identity, device }) {
       const [user, providerSession] = keysOf(identity)
       return {
         createdAtMs,
@@ -60,6 +60,7 @@ export function createSessionIndexes({ store, keys, now }: SessionIndexesDepende
         browserFamily,
         subjectIndex: user?.current ?? '',
         providerSessionIndex: providerSession?.current,
+        isDeviceBound: device?.publicJwk !== undefined,
       }
     },
   }

@@ -50,7 +50,7 @@ export function createListing(dependencies: ListingDependencies): Pick<Sessions,
 
 interface Found {
   readonly h: string
-  readonly facts: Pick<StoredFacts, 'browserFamily' | 'createdAtMs' | 'lastSeenAtMs'>
+  readonly facts: Pick<StoredFacts, 'browserFamily' | 'createdAtMs' | 'lastSeenAtMs' | 'isDeviceBound'>
 }
 
 function newestFirst(one: Found, other: Found): number {
@@ -127,8 +127,9 @@ function withCurrent(
   found: readonly Found[],
 ): readonly Found[] {
   if (found.some(({ h }) => h === view.h)) return found
-  const { createdAtMs, lastSeenAtMs } = view
-  return [...found, { h: view.h, facts: { browserFamily, createdAtMs, lastSeenAtMs } }]
+  const { createdAtMs, lastSeenAtMs, device } = view
+  const isDeviceBound = device?.publicJwk !== undefined
+  return [...found, { h: view.h, facts: { browserFamily, createdAtMs, lastSeenAtMs, isDeviceBound } }]
 }
 
 async function findListed(
@@ -149,9 +150,9 @@ async function findListed(
 
 function toListed(
   sealer: ListingSealer,
-  { h, facts: { browserFamily, createdAtMs, lastSeenAtMs } }: Found,
+  { h, facts: { browserFamily, createdAtMs, lastSeenAtMs, isDeviceBound } }: Found,
   session: OpenSession,
 ): ListedSession {
   const id = listedSessionId(sealer, h)
-  return { id, browserFamily, createdAtMs, lastSeenAtMs, current: h === session.view.h }
+  return { id, browserFamily, createdAtMs, lastSeenAtMs, isDeviceBound, current: h === session.view.h }
 }

@@ -16,6 +16,8 @@ export interface ListedSession {
   readonly browserFamily: string
   readonly createdAtMs: number
   readonly lastSeenAtMs: number
+  /** Whether it is bound to a device. */
+  readonly isDeviceBound: boolean
   readonly current: boolean
 }
 

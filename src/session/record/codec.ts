@@ -181,21 +181,33 @@ function toAccessEntry(
   ]
 }
 
-/** Facts as bytes: a JSON array, because there are many of them and they are small. */
+/**
+ * Facts as bytes: a JSON array, because there are many of them and they are small. Only those of a session that is bound to a device have a
+ * sixth member, which versions before that do not read.
+ */
 export function encodeFacts(facts: SessionFacts): Buffer {
-  const { createdAtMs, endsAtMs, browserFamily, subjectIndex, providerSessionIndex } = facts
+  const { createdAtMs, endsAtMs, browserFamily, subjectIndex, providerSessionIndex, isDeviceBound } = facts
   return Buffer.from(
-    JSON.stringify([createdAtMs, endsAtMs, browserFamily, subjectIndex, providerSessionIndex ?? null]),
+    JSON.stringify([
+      createdAtMs,
+      endsAtMs,
+      browserFamily,
+      subjectIndex,
+      providerSessionIndex ?? null,
+      ...(isDeviceBound ? [true] : []),
+    ]),
   )
 }
 
 /** Reads facts strictly. */
 export function decodeFacts(bytes: Buffer): SessionFacts | undefined {
   const value = parseJson(bytes.toString())
-  if (!Array.isArray(value) || value.length !== 5) return undefined
-  const [createdAtMs, endsAtMs, browserFamily, subjectIndex, sidIndex]: readonly unknown[] = value
+  if (!Array.isArray(value) || value.length < 5 || value.length > 6) return undefined
+  const [createdAtMs, endsAtMs, browserFamily, subjectIndex, sidIndex, bound = false]: readonly unknown[] =
+    value
   const providerSessionIndex = sidIndex ?? undefined
   if (!isTime(createdAtMs) || !isTime(endsAtMs) || !isText(browserFamily)) return undefined
   if (!isText(subjectIndex) || !isOptional(providerSessionIndex, isText)) return undefined
-  return { createdAtMs, endsAtMs, browserFamily, subjectIndex, providerSessionIndex }
+  if (typeof bound !== 'boolean') return undefined
+  return { createdAtMs, endsAtMs, browserFamily, subjectIndex, providerSessionIndex, isDeviceBound: bound }
 }

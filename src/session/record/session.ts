@@ -34,6 +34,8 @@ export interface SessionFacts {
   /** Index keys of the session's user and provider session, HMACs. */
   readonly subjectIndex: string
   readonly providerSessionIndex: string | undefined
+  /** Whether it is bound to a device. */
+  readonly isDeviceBound: boolean
 }
 
 /** What the proxy needs of a session, and all that is ever cached: no ID token, no refresh token. */

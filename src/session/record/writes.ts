@@ -53,7 +53,8 @@ export function prepareReplace(
   const row = sealRow(writing, id, view.h, next, view.lastSeenAtMs)
   const isShortened = next.endsAtMs < record.endsAtMs
   const { sealedFacts, ...withoutFacts } = row
-  const write = stale || isShortened ? { ...withoutFacts, sealedFacts } : withoutFacts
+  const isBoundNow = next.device?.publicJwk !== undefined && record.device?.publicJwk === undefined
+  const write = stale || isShortened || isBoundNow ? { ...withoutFacts, sealedFacts } : withoutFacts
   return async () => {
     if (stale) await indexes.add(view.h, next)
     const maxTtlMs = isShortened ? Math.max(1, next.endsAtMs - now()) : undefined

@@ -119,6 +119,14 @@ export interface SessionStore {
   /** Gives our own lease back (compare and delete). */
   releaseLease(h: string, owner: string): Promise<void>
 
+  /**
+   * Notes that a challenge was answered by a session's device, which keeps the device alive for `ttlMs`. False, changing nothing, when it was
+   * answered before.
+   */
+  markDevice(h: string, challenge: string, ttlMs: number): Promise<boolean>
+  /** Whether the devices of these sessions are alive, like {@link SessionStore.exist}. */
+  areDevicesAlive(hs: readonly string[]): Promise<readonly (boolean | undefined)[]>
+
   /** Adds a session to an index, keeps the index at least `ttlMs`, and prunes members that have outlived every session. */
   addToIndex(indexKey: string, member: IndexMember, ttlMs: number): Promise<void>
   removeFromIndex(indexKey: string, hs: readonly string[]): Promise<void>

@@ -17,6 +17,8 @@ export interface StoreKeys {
   lease(h: string): string
   /** What a session was when its holder ended it, for as long as its deletion may have to be asked about again; in its slot. */
   taken(h: string): string
+  /** The last renewals of a session's device; in the slot of the session. */
+  device(h: string): string
   usedState(stateHash: string): string
   usedTokenId(jtiHash: string): string
   count(counterKey: string): string
@@ -47,6 +49,7 @@ export function createStoreKeys(frontend?: string): StoreKeys {
     session: tagged('session'),
     lease: tagged('refresh'),
     taken: tagged('taken'),
+    device: tagged('device'),
     usedState: named('used-state'),
     usedTokenId: named('used-jti'),
     count: named('count'),

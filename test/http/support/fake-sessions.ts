@@ -126,6 +126,7 @@ export function createFakeSessions(): FakeSessions {
         browserFamily: one.record.browserFamily,
         createdAtMs: one.view.createdAtMs,
         lastSeenAtMs: one.view.lastSeenAtMs,
+        isDeviceBound: false,
         current: one.view.h === session.view.h,
       }))
       return { sessions, next: undefined }

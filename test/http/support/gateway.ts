@@ -82,6 +82,8 @@ const defaults: HttpOptions = {
     scope: undefined,
   },
   routes: [{ prefix: '/api' }],
+  deviceBinding: 'off',
+  deviceBindingLifetime: 600,
 }
 
 /** Builds the endpoints in the order in which the gateway registers them. Close `app` afterwards. */
@@ -112,9 +114,11 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
           refreshes.push(id)
           if (gateway.refreshFailure !== undefined) throw gateway.refreshFailure
         },
+        update: async (session) => session,
       },
       provider: provider.provider,
       store: {
+        markDevice: async () => true,
         ping: async () => {
           if (!store.answers) throw new Error('the store is gone')
         },

@@ -164,6 +164,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
       sessionMaxLifetime: 36_000,
     }),
     csrf: { origin: baseUrl.origin, headerRequired: false },
+    device: undefined,
     limits: noLimits,
     telemetry: {
       log: app.log,

@@ -59,6 +59,7 @@ const facts: fc.Arbitrary<SessionFacts> = fc.record({
   browserFamily: text,
   subjectIndex: text,
   providerSessionIndex: optional(text),
+  isDeviceBound: fc.boolean(),
 })
 
 describe('the record format', () => {

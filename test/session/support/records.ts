@@ -37,4 +37,5 @@ export const sampleFacts: SessionFacts = {
   browserFamily: 'Firefox',
   subjectIndex: `coatcheck:by-sub:${segment(32, 5)}`,
   providerSessionIndex: `coatcheck:by-sid:${segment(32, 6)}`,
+  isDeviceBound: false,
 }

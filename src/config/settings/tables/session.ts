@@ -5,6 +5,8 @@ import { optional, withDefault } from '../setting.ts'
 
 /** A year: longer than any session should live. */
 const longestLifetimeSeconds = 31_536_000
+/** A day: longer proofs protect nobody. */
+const longestProofSeconds = 86_400
 /** At 3 KB each about 3 GB. */
 const mostCachedSessions = 1_000_000
 
@@ -25,6 +27,15 @@ export const sessionSettings = {
     SESSION_COOKIE_PERSISTENT: withDefault(onOff, 'off', {
       doc: 'Whether the session cookie survives the end of the browser, up to the absolute lifetime.',
       example: 'on',
+    }),
+    DEVICE_BINDING: withDefault(oneOf('off', 'auto', 'required'), 'off', {
+      doc: 'Whether sessions are bound to the device of their browser (Device Bound Session Credentials), so that a copied cookie is worth nothing elsewhere. `auto`: in browsers that can. `required`: a session that is not bound a minute after it was offered reaches no API.',
+      example: 'auto',
+    }),
+    DEVICE_BINDING_LIFETIME: withDefault(wholeNumber(1, longestProofSeconds), '600', {
+      doc: 'How long a browser’s proof of its device counts; a copied one is worthless after this and a tenth of it, at most a minute.',
+      example: '300',
+      unit: 'seconds',
     }),
     SESSION_STORE: withDefault(oneOf('auto', 'redis', 'memory'), 'auto', {
       scope: 'process',

@@ -3,6 +3,7 @@ import { createSharedListeners } from '../../lifecycle/listeners.ts'
 import type { FrontendStoreOptions, SessionChanges, SessionRow, SessionStore, TakenRow } from '../contract.ts'
 import { createStoreKeys, readSessionKey, type StoreKeys } from '../keys.ts'
 import { piecesOf } from '../pieces.ts'
+import { type DeviceMarks, memoryDevices } from './devices.ts'
 import { createExpiringMap, type ExpiringMap } from './expiring.ts'
 import { type Indexes, memoryIndexes } from './indexes.ts'
 
@@ -41,14 +42,16 @@ export function createMemoryStore(
   const marks: Marks = createExpiringMap(now)
   const taken: TakenRows = createExpiringMap(now)
   const indexes: Indexes = createExpiringMap(now)
+  const devices: DeviceMarks = createExpiringMap(now)
+  const mostSessions = options.mostSessions ?? defaultMostSessions
   const timer = setInterval(() => {
-    for (const part of [rows, marks, taken, indexes]) part.sweep()
+    for (const part of [rows, marks, taken, indexes, devices]) part.sweep()
   }, sweepIntervalMs).unref()
   const write = {
     rows,
     taken,
     tell: listeners.tellKey,
-    mostSessions: options.mostSessions ?? defaultMostSessions,
+    mostSessions,
   }
   const open = (frontend: string | undefined, { sessionMaxLifetime }: FrontendStoreOptions): SessionStore => {
     const keys = createStoreKeys(frontend)
@@ -61,6 +64,7 @@ export function createMemoryStore(
       ...readsOf(rows, keys),
       ...writesOf(write, keys),
       ...leasesOf(marks, keys),
+      ...memoryDevices(devices, keys, mostSessions),
       ...memoryIndexes(indexes, { now, maxLifetimeSeconds: sessionMaxLifetime, exists }),
       ...marksOf(marks, keys, now),
       ping: async () => undefined,

@@ -14,6 +14,8 @@ export const storeOperations = [
   'delete',
   'take',
   'take_read',
+  'device_mark',
+  'device_exist',
   'lease_acquire',
   'lease_renew',
   'lease_release',

@@ -84,6 +84,14 @@ end
 local nonce, first = string.match(mark, '^(%S+) (%d+)$')
 return {nonce == ARGV[1] and 1 or 0, tonumber(first) or ms}`,
 
+  /** KEYS device; ARGV challenge, ttl. 1: noted. 0: it was among those noted last. */
+  coatcheckMarkDevice: `
+local noted = redis.pcall('GET', KEYS[1])
+if type(noted) ~= 'string' then noted = '' end
+if string.find(noted, ARGV[1], 1, true) then return 0 end
+redis.call('SET', KEYS[1], string.sub(ARGV[1] .. ' ' .. noted, 1, 1024), 'PX', ARGV[2])
+return 1`,
+
   /** KEYS tombstone; ARGV ttl. */
   coatcheckEntomb: `
 local time = redis.call('TIME')

@@ -6,6 +6,7 @@ import { createRunner } from './commands.ts'
 import { connectRedis, type RedisAddress, type RedisClient } from './connection/connection.ts'
 import { type RedisHealth, watchRedis } from './connection/health.ts'
 import { createRedisChanges, type RedisChanges } from './connection/invalidation.ts'
+import { redisDevices } from './devices.ts'
 import { checkEviction, evictionNote } from './diagnosis/eviction.ts'
 import { redisIndexes } from './indexes.ts'
 import { redisLeases, redisMarks } from './marks.ts'
@@ -51,6 +52,7 @@ export function createRedisStore(
       ...redisReads(client, run, keys),
       ...redisWrites(client, run, keys),
       ...redisLeases(client, run, keys),
+      ...redisDevices(client, run, keys),
       ...redisIndexes(client, run, keys, sessionMaxLifetime),
       ...redisMarks(client, run, keys),
       ping: () => run('ping', undefined, async () => void (await client.ping())),

@@ -1,0 +1,73 @@
+import { type BoundValues, createBoundValues } from '../../session/device/bound-values.ts'
+import { createDeviceChallenges, type DeviceChallenges } from '../../session/device/challenges.ts'
+import { createDeviceRule, type DeviceOptions } from '../../session/device/device-rule.ts'
+import type { OpenSession } from '../../session/lifecycle/sessions.ts'
+import { listedSessionId } from '../../session/record/keys.ts'
+import type { Cookies } from '../cookies/cookies.ts'
+import type { GatewayPaths } from '../server/paths.ts'
+import type { GatewayServices } from '../server/services.ts'
+import { createDeviceGuard, type DeviceGuard } from './device-guard.ts'
+
+/** What the settings say to the binding; the configuration fits. */
+export interface DeviceBindingOptions extends DeviceOptions {
+  readonly baseUrl: URL
+  /** Everything that is proxied: what the browser shall prove its device for. */
+  readonly routes: readonly { readonly prefix: string }[]
+}
+
+/** The parts of device binding (DESIGN-2 section 9) of one frontend. */
+export interface DeviceBinding {
+  readonly guard: DeviceGuard
+  readonly challenges: DeviceChallenges
+  readonly values: BoundValues
+  /** Life of the bound cookie, seconds. */
+  readonly lifetimeSeconds: number
+  readonly isRequired: boolean
+  /** What a browser is told of its session's binding, as JSON. */
+  instructions(session: OpenSession): string
+}
+
+/** What the binding is made of. */
+export interface DeviceBindingParts {
+  readonly services: Pick<GatewayServices, 'sealer' | 'sessions' | 'accessTokens' | 'telemetry' | 'now'>
+  readonly cookies: Cookies
+  readonly paths: GatewayPaths
+}
+
+/** Makes the binding; `undefined` where it is off, and where the browser has none: it binds nothing to an http origin. */
+export function createDeviceBinding(
+  options: DeviceBindingOptions,
+  { services, cookies, paths }: DeviceBindingParts,
+): DeviceBinding | undefined {
+  if (options.deviceBinding === 'off' || options.baseUrl.protocol !== 'https:') return undefined
+  const { sealer, now } = services
+  const values = createBoundValues(sealer)
+  const rule = createDeviceRule(options, values, now)
+  const scope = scopeOf(options, paths)
+  return {
+    guard: createDeviceGuard({ ...services, rule, cookies }),
+    challenges: createDeviceChallenges(sealer, options.deviceBindingLifetime, now),
+    values,
+    lifetimeSeconds: options.deviceBindingLifetime,
+    isRequired: options.deviceBinding === 'required',
+    instructions: ({ view }) =>
+      JSON.stringify({
+        session_identifier: listedSessionId(sealer, view.h),
+        refresh_url: paths.deviceRefresh,
+        scope,
+        credentials: [{ type: 'cookie', name: cookies.device.name, attributes: cookies.device.attributes }],
+      }),
+  }
+}
+
+/** Requests of the API and of `/session` wait for a fresh cookie; pages and files do not need it. */
+function scopeOf({ routes }: DeviceBindingOptions, paths: GatewayPaths) {
+  const proven = [...routes.map(({ prefix }) => prefix), paths.session]
+  return {
+    include_site: false,
+    scope_specification: [
+      { type: 'exclude', domain: '*', path: '/' },
+      ...proven.map((path) => ({ type: 'include', domain: '*', path })),
+    ],
+  }
+}

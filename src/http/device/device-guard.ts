@@ -1,0 +1,80 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import type { DeviceRule } from '../../session/device/device-rule.ts'
+import type { AccessTokens, Sessions } from '../../session/lifecycle/sessions.ts'
+import type { SessionRecord, SessionView } from '../../session/record/session.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import type { Cookies } from '../cookies/cookies.ts'
+
+/** Says whether a request of a session comes from the device that the session is bound to. */
+export interface DeviceGuard {
+  /**
+   * Synchronous; nothing is asked of the store. The first good proof of a session is written into its record, in the background: from then
+   * on every node demands one.
+   *
+   * @returns until when the proof counts, epoch milliseconds; `undefined` for a session of which none is demanded
+   * @throws GatewayError `device_proof_missing`; `overloaded` when the browser says that it could not renew its proof
+   */
+  check(untrustedId: string, view: SessionView, untrustedHeaders: IncomingHttpHeaders): number | undefined
+}
+
+/** What the guard works with. */
+export interface DeviceGuardParts {
+  readonly rule: DeviceRule
+  readonly cookies: Pick<Cookies, 'readDevice'>
+  readonly sessions: Pick<Sessions, 'open'>
+  readonly accessTokens: Pick<AccessTokens, 'update'>
+  readonly telemetry: Pick<Telemetry, 'log'>
+}
+
+/** Makes the guard. */
+export function createDeviceGuard(parts: DeviceGuardParts): DeviceGuard {
+  const { rule, cookies } = parts
+  const enforce = createEnforcing(parts)
+  return {
+    check(untrustedId, view, untrustedHeaders) {
+      const { device } = view
+      if (device === undefined) return undefined
+      const verdict = rule.judge(view, device, cookies.readDevice(untrustedHeaders.cookie))
+      if (verdict.kind === 'unproven') throw unproven(untrustedHeaders)
+      if (verdict.isFirst) enforce(untrustedId, view.h)
+      return verdict.untilMs
+    },
+  }
+}
+
+/** Soon enough for a person, and late enough for a browser that holds back its next renewal, seconds. */
+const skippedRetrySeconds = 5
+
+/** A browser that was not able to renew its cookie sends the request all the same, and says so. */
+function unproven(untrustedHeaders: IncomingHttpHeaders): GatewayError {
+  if (untrustedHeaders['secure-session-skipped'] === undefined)
+    return new GatewayError('device_proof_missing')
+  return new GatewayError('overloaded', {
+    detail: 'The browser could not prove its device just now. Your session is kept; try again.',
+    retryAfterSeconds: skippedRetrySeconds,
+    context: { reason: 'the browser skipped the proof of its device' },
+  })
+}
+
+function createEnforcing({ sessions, accessTokens, telemetry }: DeviceGuardParts) {
+  const underWay = new Set<string>()
+  const write = async (untrustedId: string): Promise<void> => {
+    const session = await sessions.open(untrustedId)
+    if (session !== undefined) await accessTokens.update(session, enforced)
+  }
+  return (untrustedId: string, h: string): void => {
+    if (underWay.has(h)) return
+    underWay.add(h)
+    write(untrustedId)
+      // The next request tries again: it brings a first good proof too.
+      .catch((error: unknown) => telemetry.log.debug({ err: error }, 'a device is not enforced yet'))
+      .finally(() => underWay.delete(h))
+  }
+}
+
+function enforced(record: SessionRecord): SessionRecord {
+  const { device } = record
+  if (device?.publicJwk === undefined || device.isEnforced) return record
+  return { ...record, device: { ...device, isEnforced: true } }
+}

@@ -1,0 +1,178 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import { problemRules } from '../../errors/problem.ts'
+import type { OpenSession } from '../../session/lifecycle/sessions.ts'
+import { isListedSessionId, listedSessionId } from '../../session/record/keys.ts'
+import type { SessionRecord } from '../../session/record/session.ts'
+import { type DeviceProof, verifyRegistration, verifyRenewal } from '../../signing/device-proof.ts'
+import { forbidStoring } from '../answers/no-store.ts'
+import { expectSmallBody } from '../lifetime/expectations.ts'
+import type { HttpContext } from '../server/http-context.ts'
+import type { DeviceBinding } from './device-binding.ts'
+
+/** Browsers send no body here, bytes. */
+const maxBodyBytes = 1_024
+
+/**
+ * The endpoints with which a browser binds a session to its device, and renews the proof (DESIGN-2 section 9). The browser calls them by
+ * itself: no page's script can, and no header of the CSRF guard comes with it. It gives the binding up on 4xx and keeps it on 5xx, so
+ * that whatever is our own fault, limits included, is 503 here.
+ */
+export function registerDeviceScope(app: FastifyInstance, context: HttpContext): void {
+  const { device: binding } = context
+  if (binding === undefined) return
+  app.register(async function deviceScope(scope) {
+    scope.addHook('preParsing', expectSmallBody)
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, body, done) =>
+      done(null, body),
+    )
+    scope.addHook('onRequest', forbidStoring)
+    scope.post(context.paths.device, keepingBinding(createRegistration(context, binding)))
+    scope.post(context.paths.deviceRefresh, keepingBinding(createRenewal(context, binding)))
+  })
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
+
+const ownFaults: ReadonlySet<number> = new Set([408, 413, 429])
+
+/** Turns what would make the browser give up the binding into 503. */
+function keepingBinding(handler: Handler): Handler {
+  return async (request, reply) => {
+    try {
+      return await handler(request, reply)
+    } catch (error) {
+      if (!(error instanceof GatewayError) || !ownFaults.has(problemRules[error.code].status)) throw error
+      throw new GatewayError('overloaded', {
+        cause: error,
+        context: { ...error.context, reason: error.code },
+      })
+    }
+  }
+}
+
+/** The live session of the long cookie. @throws GatewayError `session_missing`, `session_expired`, `session_store_unavailable` */
+async function openSession(context: HttpContext, request: FastifyRequest): Promise<OpenSession> {
+  const { cookies, limits, sessions } = context
+  const id = cookies.readSession(request.headers.cookie)
+  if (id === undefined) throw limits.countMiss(request) ?? new GatewayError('session_missing')
+  limits.admitLookup(request, id)
+  const session = await sessions.open(id)
+  if (session === undefined) throw limits.countMiss(request) ?? new GatewayError('session_expired')
+  limits.noteLive(session.view.h)
+  request.caller = session.view
+  return session
+}
+
+function createRegistration(context: HttpContext, binding: DeviceBinding): Handler {
+  const origin = context.options.baseUrl.origin
+  return async function registerDevice(request, reply) {
+    const untrustedOrigin = request.headers.origin
+    if (untrustedOrigin !== undefined && untrustedOrigin !== origin) throw new GatewayError('csrf_rejected')
+    const session = await openSession(context, request)
+    const proof = verifyRegistration(headerOf(request, 'secure-session-response'))
+    const challenge =
+      proof === undefined ? undefined : binding.challenges.read(proof.untrustedChallenge, session.view.h)
+    if (proof === undefined || challenge === undefined)
+      throw refused(context, request, session, 'registration')
+    const bound = await context.accessTokens.update(session, (record) =>
+      boundTo(record, proof, context.now()),
+    )
+    // Once per session: a second device does not take the place of the first.
+    if (!isBoundTo(bound.record, proof)) throw refused(context, request, session, 'bound_already')
+    await context.store.markDevice(session.view.h, challenge, binding.lifetimeSeconds * 1_000)
+    const { sessionRef, userRef } = session.view
+    context.telemetry.audit.event('device.bound', { requestId: request.id, sessionRef, userRef })
+    return answerBound(context, binding, bound, proof.publicJwk, reply)
+  }
+}
+
+function boundTo(record: SessionRecord, { publicJwk }: DeviceProof, nowMs: number): SessionRecord {
+  if (record.device?.publicJwk !== undefined) return record
+  return { ...record, device: { offeredAtMs: nowMs, ...record.device, publicJwk, isEnforced: false } }
+}
+
+function isBoundTo({ device }: SessionRecord, { publicJwk }: DeviceProof): boolean {
+  return device?.publicJwk?.x === publicJwk.x && device?.publicJwk?.y === publicJwk.y
+}
+
+function createRenewal(context: HttpContext, binding: DeviceBinding): Handler {
+  return async function renewDevice(request, reply) {
+    const session = await openSession(context, request)
+    const { view } = session
+    const publicJwk = view.device?.publicJwk
+    const untrustedId = unquoted(headerOf(request, 'sec-secure-session-id') ?? '')
+    if (publicJwk === undefined || !isListedSessionId(context.sealer, view.h, untrustedId)) {
+      throw new GatewayError('not_found')
+    }
+    const untrustedProof = headerOf(request, 'secure-session-response')
+    if (untrustedProof === undefined) return challengeAgain(context, binding, session, reply)
+    const proof = verifyRenewal(untrustedProof, publicJwk)
+    const challenge =
+      proof === undefined ? undefined : binding.challenges.read(proof.untrustedChallenge, view.h)
+    const isGood =
+      challenge !== undefined &&
+      (await context.store.markDevice(view.h, challenge, binding.lifetimeSeconds * 1_000))
+    if (isGood) return answerBound(context, binding, session, publicJwk, reply)
+    reportFailure(context, request, session, proof === undefined ? 'signature' : 'challenge')
+    return challengeAgain(context, binding, session, reply)
+  }
+}
+
+/** 403 with a challenge is how the browser is asked to sign; it does not give the binding up for it. */
+function challengeAgain(
+  { sealer }: HttpContext,
+  { challenges }: DeviceBinding,
+  { view: { h } }: OpenSession,
+  reply: FastifyReply,
+): FastifyReply {
+  const challenge = `"${challenges.make(h)}";id="${listedSessionId(sealer, h)}"`
+  return reply.code(403).header('secure-session-challenge', challenge).send()
+}
+
+function answerBound(
+  { cookies, now }: HttpContext,
+  binding: DeviceBinding,
+  session: OpenSession,
+  publicJwk: Readonly<Record<string, unknown>>,
+  reply: FastifyReply,
+): FastifyReply {
+  const endsAtSeconds = Math.floor(now() / 1_000) + binding.lifetimeSeconds
+  const value = binding.values.make({ h: session.view.h, publicJwk }, endsAtSeconds)
+  return reply
+    .header('set-cookie', cookies.setDevice(value, binding.lifetimeSeconds))
+    .type('application/json; charset=utf-8')
+    .send(binding.instructions(session))
+}
+
+function refused(
+  context: HttpContext,
+  request: FastifyRequest,
+  session: OpenSession,
+  reason: string,
+): GatewayError {
+  reportFailure(context, request, session, reason)
+  return new GatewayError('request_invalid', {
+    detail: 'This does not prove a device that this session can be bound to.',
+  })
+}
+
+function reportFailure(
+  { telemetry }: HttpContext,
+  request: FastifyRequest,
+  { view: { sessionRef, userRef } }: OpenSession,
+  reason: string,
+): void {
+  telemetry.audit.event('device.proof_failed', { requestId: request.id, sessionRef, userRef, reason })
+}
+
+/** Browsers of different ages send a text as it is, or in quotes (RFC 8941 section 3.3.3). */
+function unquoted(untrusted: string): string {
+  return untrusted.replace(/^"(.*)"$/, '$1')
+}
+
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const untrusted = request.headers[name]
+  return typeof untrusted === 'string' ? untrusted : undefined
+}

@@ -1,0 +1,74 @@
+import type { DeviceState, SessionView } from '../record/session.ts'
+import type { BoundTo, BoundValues } from './bound-values.ts'
+
+/** What the settings say about the binding of sessions to devices; the configuration fits. */
+export interface DeviceOptions {
+  readonly deviceBinding: 'off' | 'auto' | 'required'
+  /** Life of the bound cookie, seconds. */
+  readonly deviceBindingLifetime: number
+}
+
+/** What a request says of its device. */
+export type DeviceVerdict =
+  /** Nothing is demanded of this session, or what was demanded is there. */
+  | { readonly kind: 'proven'; readonly untilMs: number | undefined; readonly isFirst: boolean }
+  /** The cookie is missing, of another session or key, or over. */
+  | { readonly kind: 'unproven' }
+
+/** The rule of the bound cookie, asked for every guarded request of a session that has one. */
+export interface DeviceRule {
+  /** Synchronous; a value that was good before costs a comparison of texts. */
+  judge(view: SessionView, device: DeviceState, untrustedValue: string | undefined): DeviceVerdict
+}
+
+/** How long a session may stay unbound where binding is required, from the first offer on, milliseconds. */
+export const unboundForMs = 60_000
+
+/** A tenth of the bound cookie's life is let pass after its end, but no more than this, milliseconds. */
+const mostToleranceMs = 60_000
+
+/** How long a value is still taken after its end: the browser's clock and ours differ, and requests are on their way. */
+export function toleranceMs({ deviceBindingLifetime }: DeviceOptions): number {
+  return Math.min(mostToleranceMs, deviceBindingLifetime * 100)
+}
+
+interface GoodValue {
+  readonly text: string
+  readonly untilMs: number
+}
+
+const nothingDemanded: DeviceVerdict = { kind: 'proven', untilMs: undefined, isFirst: false }
+
+/**
+ * Makes the rule. The last good value of a session is kept with its cached view, and goes with it.
+ *
+ * @param now the clock, epoch milliseconds
+ */
+export function createDeviceRule(options: DeviceOptions, values: BoundValues, now: () => number): DeviceRule {
+  const lastGood = new WeakMap<SessionView, GoodValue>()
+  const graceMs = toleranceMs(options)
+  const isOverdue = ({ offeredAtMs }: DeviceState): boolean =>
+    options.deviceBinding === 'required' && now() >= offeredAtMs + unboundForMs
+
+  const findGood = (view: SessionView, to: BoundTo, untrustedValue: string): GoodValue | undefined => {
+    const known = lastGood.get(view)
+    if (known?.text === untrustedValue) return known
+    const endsAtSeconds = values.readEnd(untrustedValue, to)
+    if (endsAtSeconds === undefined) return undefined
+    const good = { text: untrustedValue, untilMs: endsAtSeconds * 1_000 + graceMs }
+    lastGood.set(view, good)
+    return good
+  }
+  return {
+    judge(view, device, untrustedValue) {
+      const { publicJwk, isEnforced } = device
+      if (publicJwk !== undefined && untrustedValue !== undefined) {
+        const good = findGood(view, { h: view.h, publicJwk }, untrustedValue)
+        if (good !== undefined && now() < good.untilMs) {
+          return { kind: 'proven', untilMs: good.untilMs, isFirst: !isEnforced }
+        }
+      }
+      return isEnforced || isOverdue(device) ? { kind: 'unproven' } : nothingDemanded
+    },
+  }
+}
