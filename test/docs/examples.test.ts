@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,25 +30,25 @@ function settingsOf(): string {
     extends: join(project, 'tsconfig.json'),
     compilerOptions: {
       lib: ['ES2024', 'DOM', 'DOM.Iterable'],
-      jsx: 'preserve',
+      jsx: 'react-jsx',
       types: [],
       paths: {
         coatcheck: at('src/app.ts'),
         'coatcheck/client': at('src/client/client.ts'),
+        'coatcheck/react': at('src/react/react.ts'),
         'coatcheck/testing': at('src/testing/testing.ts'),
-        '*': at('node_modules/*'),
       },
     },
     include: [
       '*',
-      join(project, 'test/docs/react.d.ts'),
+      join(project, 'test/docs/angular.d.ts'),
       join(project, 'node_modules/@types/node/index.d.ts'),
     ],
     exclude: [],
   })
 }
 
-describe.each(['client.md', 'testing.md'])('the examples of docs/%s', (page) => {
+describe.each(['client.md', 'testing.md', 'frontends.md', 'api.md'])('the examples of docs/%s', (page) => {
   let folder = ''
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'coatcheck-examples-'))
@@ -60,9 +60,10 @@ describe.each(['client.md', 'testing.md'])('the examples of docs/%s', (page) => 
     expect(examples.length).toBeGreaterThan(0)
     const write = ({ text, extension }: Example, at: number) =>
       writeFile(join(folder, `example-${at}.${extension}`), text)
+    await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
     await Promise.all([...examples.map(write), writeFile(join(folder, 'tsconfig.json'), settingsOf())])
     const outcome = await run(join(project, 'node_modules/.bin/tsc'), ['-p', folder]).catch((error) => error)
     expect(outcome.stdout).toBe('')
-  })
+  }, 60_000)
 })
