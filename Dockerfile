@@ -9,17 +9,19 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY scripts/prepare.js scripts/
 RUN npm ci --no-audit --no-fund
+# The "node" package is for machines with another Node. Its binary wants glibc, and lies first on the path of npm's scripts.
+RUN rm -rf node_modules/node node_modules/node-bin-* node_modules/.bin/node
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/clean-dist.js scripts/
 COPY src src
-RUN npm run build
+RUN npm run build && find dist -name '*.d.ts' -delete
 
 # --- production: what dist needs at run time, nothing else ---
 FROM node:${NODE_VERSION}-alpine AS production
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY scripts/prepare.js scripts/
-RUN npm ci --omit=dev --no-audit --no-fund
+RUN npm ci --omit=dev --no-audit --no-fund && find node_modules \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
 
 # --- demo: provider, API and page of docker-compose.yml. Not the gateway: it runs from the last stage. ---
 FROM build AS demo

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the system packages that the tests use, those that are missing only: a Redis, a browser and nginx.
+# Installs the system packages that the tests use, those that are missing only: a Redis, browsers and proxies.
 set -euo pipefail
 
 missing=()
@@ -12,6 +12,7 @@ want redis-server redis-server
 want chromium chromium
 want nginx nginx-light
 want openssl openssl
+want haproxy haproxy
 
 ((${#missing[@]} == 0)) && exit 0
 

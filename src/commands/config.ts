@@ -1,3 +1,4 @@
+import { addressesAtProvider } from '../config/endpoints.ts'
 import { type EffectiveSetting, effectiveSettings, loadConfig } from '../config/load-config.ts'
 import { findLookalikes } from '../config/lookalikes.ts'
 import type { RouteConfig } from '../config/routes/route.ts'
@@ -26,6 +27,12 @@ export async function run(context: CommandContext): Promise<number> {
   for (const warning of findLookalikes(context.env)) context.complain(`warning: ${warning}`)
   const config = loadConfig(context.env)
   for (const warning of configWarnings(config)) context.complain(`warning: ${warning}`)
+  const { callback, logout, backchannelLogout } = addressesAtProvider(config)
+  context.print('# To be registered at the provider')
+  context.print(`# callback             ${callback}`)
+  context.print(`# after the sign-out   ${logout}`)
+  context.print(`# back-channel logout  ${backchannelLogout}`)
+  context.print('')
   context.print('# Routes')
   for (const route of config.routes) context.print(`# ${describeRoute(route)}`)
   return 0

@@ -2,7 +2,7 @@ import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
-import { ownedPaths } from '../config/endpoints.ts'
+import { addressesAtProvider, ownedPaths } from '../config/endpoints.ts'
 import type { Config } from '../config/load-config.ts'
 import { flushLog } from '../telemetry/logger.ts'
 import { CommandError } from './command.ts'
@@ -14,7 +14,10 @@ export interface RunnableGateway extends Pick<FastifyInstance, 'listen' | 'close
   readonly beginDraining?: () => void
 }
 
-type ServeConfig = Pick<Config, 'port' | 'host' | 'drainDelay' | 'shutdownGrace' | 'authPrefix' | 'routes'>
+type ServeConfig = Pick<
+  Config,
+  'port' | 'host' | 'drainDelay' | 'shutdownGrace' | 'authPrefix' | 'routes' | 'baseUrl'
+>
 
 /**
  * Starts the gateway, and stops it on a signal. Resolves once it listens.
@@ -28,6 +31,11 @@ export async function serve<C extends ServeConfig>(
   const gateway = await listening(createGateway, config)
   const paths = [...ownedPaths(config.authPrefix), ...config.routes.map(({ prefix }) => `${prefix}/*`)]
   gateway.log.info({ paths }, 'the gateway listens; these paths are its own')
+  const { callback, logout } = addressesAtProvider(config)
+  gateway.log.info(
+    { open: config.baseUrl.href, callback, logout },
+    `open ${config.baseUrl.href}; registered at the provider must be the callback ${callback} and, for after the sign-out, ${logout}`,
+  )
   stopGracefully(gateway, config)
 }
 

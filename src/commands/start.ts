@@ -1,9 +1,11 @@
 import cluster from 'node:cluster'
+import { connect } from 'node:net'
 import { createGateway, type Gateway } from '../app.ts'
 import { type Config, loadConfig } from '../config/load-config.ts'
 import { findLookalikes } from '../config/lookalikes.ts'
 import { configWarnings } from '../config/warnings.ts'
 import { type Admin, createAdmin } from '../http/server/admin.ts'
+import { devServerAdvice } from '../proxy/upstream/upstream-errors.ts'
 import { createTelemetry } from '../telemetry/create-telemetry.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -12,6 +14,9 @@ import { describeListenError, serve } from './serve.ts'
 import { createSupervisorView } from './supervisor-admin.ts'
 import { answerSupervisor, readyWithin } from './worker.ts'
 import { superviseWorkers } from './workers.ts'
+
+/** A development server on this machine answers at once, milliseconds. */
+const listensWithinMs = 1_000
 
 /** Longest time that a worker waits for its store and provider before it takes connections, milliseconds. */
 const workerReadyWithinMs = 3_000
@@ -34,7 +39,23 @@ export async function run(context: CommandContext): Promise<number> {
   }
   if (config.workers > 1) return supervise(config, createLogger(config))
   await serve(createGateway, config)
+  await warnOfSpa(config, context.complain)
   return 0
+}
+
+/** The most frequent slip of a morning. */
+async function warnOfSpa({ spaUrl }: Config, complain: (line: string) => void): Promise<void> {
+  if (spaUrl === undefined || (await listens(spaUrl))) return
+  complain(`coatcheck: warning: ${devServerAdvice(spaUrl)}`)
+}
+
+function listens({ hostname, port, protocol }: URL): Promise<boolean> {
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const socket = connect({ host, port: Number(port) || (protocol === 'https:' ? 443 : 80) })
+  return new Promise<boolean>((resolve) => {
+    socket.setTimeout(listensWithinMs, () => resolve(false))
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+  }).finally(() => socket.destroy())
 }
 
 /**

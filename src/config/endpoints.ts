@@ -14,6 +14,19 @@ export const gatewayEndpoints = [
 /** Endpoints of the orchestrator: never moved by `AUTH_PREFIX`, because probes know nothing of the app. */
 export const healthEndpoints = ['/livez', '/readyz'] as const
 
+/** What has to be registered at the provider, as whole addresses. */
+export function addressesAtProvider(config: {
+  readonly baseUrl: URL
+  readonly authPrefix: string
+}): Readonly<Record<'callback' | 'logout' | 'backchannelLogout', string>> {
+  const at = (path: string): string => `${config.baseUrl.origin}${config.authPrefix}${path}`
+  return {
+    callback: at('/callback'),
+    logout: at('/logout/callback'),
+    backchannelLogout: at('/backchannel-logout'),
+  }
+}
+
 /** Every path that the gateway answers itself; what lies beneath them is its own too. */
 export function ownedPaths(authPrefix: string): readonly string[] {
   return [...gatewayEndpoints.map((path) => `${authPrefix}${path}`), ...healthEndpoints]

@@ -196,7 +196,18 @@ function applyRules(
 
 function checkSpa({ spaDir }: SettingValues, files: ConfigFiles): readonly ConfigFault[] {
   if (spaDir === undefined || tryToRead(join(spaDir, 'index.html'), files) !== undefined) return []
-  return [settingFault('SPA_DIR', settings.SPA_DIR, 'names a folder without an index.html')]
+  const isThere = files.listFolder === undefined || listed(spaDir, files)
+  const fault = isThere ? 'names a folder without an index.html' : 'names a folder that is not there'
+  const problem = `${fault}; a relative one counts from where the command runs, and meant is the app's build`
+  return [settingFault('SPA_DIR', settings.SPA_DIR, problem)]
+}
+
+function listed(folder: string, { listFolder }: ConfigFiles): boolean {
+  try {
+    return listFolder?.(folder) !== undefined
+  } catch {
+    return false
+  }
 }
 
 function loadPages({ pagesDir }: SettingValues, files: ConfigFiles): PagesFolderResult {

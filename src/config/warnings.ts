@@ -4,6 +4,11 @@ import type { SettingValues } from './settings/settings.ts'
 /** Fewer different characters than this mean that nobody drew them at random: random hexadecimal has more. */
 const leastDifferentCharacters = 8
 
+type WarnedSettings = Pick<
+  SettingValues,
+  'sessionSecret' | 'providerAddress' | 'spaUrl' | 'baseUrl' | 'sessionIdleTimeout' | 'sessionMaxLifetime'
+>
+
 /**
  * What is allowed but hardly meant, as one line each. Pure; never shows a secret.
  *
@@ -12,12 +17,24 @@ const leastDifferentCharacters = 8
 export function configWarnings({
   sessionSecret,
   providerAddress,
-}: Pick<SettingValues, 'sessionSecret' | 'providerAddress'>): readonly string[] {
+  spaUrl,
+  baseUrl,
+  sessionIdleTimeout,
+  sessionMaxLifetime,
+}: WarnedSettings): readonly string[] {
   const isWeak = sessionSecret.some((secret) => new Set(secret).size < leastDifferentCharacters)
   const isPlain = providerAddress?.protocol === 'http:' && !isLoopback(providerAddress)
   return [
     ...(isWeak
       ? ['SESSION_SECRET repeats too few characters to be random; make one with: coatcheck secret']
+      : []),
+    ...(spaUrl !== undefined && !isLoopback(baseUrl)
+      ? [
+          'SPA_URL is for a development server, but BASE_URL is not on loopback: what it serves runs on the origin of the gateway; see docs/frontends.md',
+        ]
+      : []),
+    ...(sessionIdleTimeout > sessionMaxLifetime
+      ? ['SESSION_IDLE_TIMEOUT is above SESSION_MAX_LIFETIME, which ends sessions first']
       : []),
     ...(isPlain
       ? ['PROVIDER_ADDRESS is plain http: secrets and tokens cross that network in the clear']

@@ -48,22 +48,27 @@ function settingsOf(): string {
   })
 }
 
-describe.each(['client.md', 'testing.md', 'frontends.md', 'api.md'])('the examples of docs/%s', (page) => {
-  let folder = ''
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'coatcheck-examples-'))
-  })
-  afterAll(() => rm(folder, { recursive: true, force: true }))
+describe.each(['client.md', 'testing.md', 'frontends.md', 'api.md', 'embedding.md'])(
+  'the examples of docs/%s',
+  (page) => {
+    let folder = ''
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'coatcheck-examples-'))
+    })
+    afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  it('compile against the package as it is', async () => {
-    const examples = await examplesOf(page)
-    expect(examples.length).toBeGreaterThan(0)
-    const write = ({ text, extension }: Example, at: number) =>
-      writeFile(join(folder, `example-${at}.${extension}`), text)
-    await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
-    await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
-    await Promise.all([...examples.map(write), writeFile(join(folder, 'tsconfig.json'), settingsOf())])
-    const outcome = await run(join(project, 'node_modules/.bin/tsc'), ['-p', folder]).catch((error) => error)
-    expect(outcome.stdout).toBe('')
-  }, 60_000)
-})
+    it('compile against the package as it is', async () => {
+      const examples = await examplesOf(page)
+      expect(examples.length).toBeGreaterThan(0)
+      const write = ({ text, extension }: Example, at: number) =>
+        writeFile(join(folder, `example-${at}.${extension}`), text)
+      await symlink(join(project, 'node_modules'), join(folder, 'node_modules'))
+      await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+      await Promise.all([...examples.map(write), writeFile(join(folder, 'tsconfig.json'), settingsOf())])
+      const outcome = await run(join(project, 'node_modules/.bin/tsc'), ['-p', folder]).catch(
+        (error) => error,
+      )
+      expect(outcome.stdout).toBe('')
+    }, 60_000)
+  },
+)

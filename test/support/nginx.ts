@@ -86,7 +86,9 @@ type Places = NginxOptions & Pick<Nginx, 'port' | 'plainPort'>
 /** The shipped text with this machine's places. @throws Error when one of them is not in it */
 function render(shipped: string, places: Places): string {
   const replacements: readonly (readonly [string, string])[] = [
-    ['server gateway:3000', `server 127.0.0.1:${places.gatewayPort}`],
+    // The nginx of distributions is older than "resolve".
+    ['server gateway:3000 resolve', `server 127.0.0.1:${places.gatewayPort}`],
+    ['resolver 127.0.0.11 valid=5s;', ''],
     ['listen 8080', `listen 127.0.0.1:${places.plainPort}`],
     ['listen [::]:8080;', ''],
     ['listen 8443', `listen 127.0.0.1:${places.port}`],

@@ -17,7 +17,7 @@ export interface SettingFacts<Scope extends SettingScope = SettingScope> {
   readonly doc: string
   /** A value that works, as it would stand in `.env`. */
   readonly example: string
-  readonly unit?: 'seconds' | 'bytes (kb, mb, gb)' | 'PEM text'
+  readonly unit?: 'seconds' | 'seconds (m, h, d)' | 'bytes (kb, mb, gb)' | 'PEM text'
   /** Never shown by any command; also read from the file that `<NAME>_FILE` names. */
   readonly secret?: true
   /** Also read from the file that `<NAME>_FILE` names, although it is not secret. */

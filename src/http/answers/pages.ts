@@ -91,9 +91,11 @@ function problemBody(
   texts: ShownTexts,
   links: PageLinks,
 ): readonly Html[] {
+  // Where the request was not of the app's making, signing in changes nothing.
+  const signIn = code === 'csrf_rejected' ? [] : [link(links.login, texts.signInAgain)]
   return [
     html`<p>${detail}</p>`,
-    html`<nav>${link(links.app, texts.openApp)}${link(links.login, texts.signInAgain)}</nav>`,
+    html`<nav>${[link(links.app, texts.openApp), ...signIn]}</nav>`,
     html`<dl><dt>${texts.codeLabel}</dt><dd>${code}</dd><dt>${texts.requestIdLabel}</dt><dd>${requestId}</dd></dl>`,
   ]
 }

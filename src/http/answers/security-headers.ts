@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
+import { isLoopback } from '../../config/settings/kinds/address.ts'
 
 /** What the settings say about headers. */
 export interface SecurityHeaderOptions {
   readonly baseUrl: URL
-  /** Value of `Strict-Transport-Security`; `undefined` sends none. */
+  /** Value of `Strict-Transport-Security`; `undefined` sends none, `auto` a year off loopback. */
   readonly hsts: string | undefined
 }
 
@@ -13,10 +14,14 @@ export type HeaderFields = Readonly<Record<string, string>>
 /** On every answer, proxied ones included: no content sniffing, and https only (RFC 6797) where we are on https. */
 export function transportHeaders(options: SecurityHeaderOptions): HeaderFields {
   const nosniff = { 'x-content-type-options': 'nosniff' }
-  const isHttps = options.baseUrl.protocol === 'https:'
-  return isHttps && options.hsts !== undefined
-    ? { ...nosniff, 'strict-transport-security': options.hsts }
-    : nosniff
+  const hsts = options.baseUrl.protocol === 'https:' ? resolveHsts(options) : undefined
+  return hsts === undefined ? nosniff : { ...nosniff, 'strict-transport-security': hsts }
+}
+
+/** On loopback a browser would refuse http on all ports of that name for a year, whatever runs there. */
+function resolveHsts({ baseUrl, hsts }: SecurityHeaderOptions): string | undefined {
+  if (hsts !== 'auto') return hsts
+  return isLoopback(baseUrl) ? undefined : 'max-age=31536000'
 }
 
 /**

@@ -11,7 +11,7 @@ export interface CsrfPolicy {
 }
 
 /** Why a request did not prove that it comes from a page of ours. */
-export type CsrfRefusal = 'foreign_origin' | 'foreign_site' | 'header_missing'
+export type CsrfRefusal = 'foreign_origin' | 'foreign_site' | 'header_missing' | 'typed_address'
 
 /** The headers that the rule reads. Node joins repeated ones with a comma, so a repeated one equals nothing here. */
 export type CsrfHeaders = Pick<IncomingHttpHeaders, 'origin' | 'sec-fetch-site'> & {
@@ -27,6 +27,7 @@ export type CsrfHeaders = Pick<IncomingHttpHeaders, 'origin' | 'sec-fetch-site'>
 export function csrfRefusal(untrusted: CsrfHeaders, policy: CsrfPolicy): CsrfRefusal | undefined {
   if (untrusted.origin !== undefined && untrusted.origin !== policy.origin) return 'foreign_origin'
   const site = untrusted['sec-fetch-site']
+  if (site === 'none') return 'typed_address'
   if (site !== undefined && site !== 'same-origin') return 'foreign_site'
   const isHeaderNeeded = policy.headerRequired || site === undefined
   return isHeaderNeeded && untrusted['x-csrf'] !== '1' ? 'header_missing' : undefined
@@ -42,9 +43,17 @@ export function handshakeRefusal(untrusted: CsrfHeaders, policy: CsrfPolicy): Cs
   return site !== undefined && site !== 'same-origin' ? 'foreign_site' : undefined
 }
 
+/** For people who look at an endpoint from outside of the app. */
+const typedAddressDetail =
+  "This address answers the app's scripts, not the address bar. In the console of a page of the app: await (await fetch(address)).json(). With curl: -H 'X-CSRF: 1'."
+
 /** The error for a refused request. */
 export function csrfError(reason: CsrfRefusal): GatewayError {
-  return new GatewayError('csrf_rejected', { context: { reason } })
+  const context = { reason }
+  return new GatewayError(
+    'csrf_rejected',
+    reason === 'typed_address' ? { context, detail: typedAddressDetail } : { context },
+  )
 }
 
 /** An `onRequest` hook that lets only requests of our own pages pass; it comes before anything reads a session. */

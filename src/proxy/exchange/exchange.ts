@@ -239,7 +239,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
       return
     }
     this.#answer.takeBack()
-    const problem = toUpstreamError(error, this.#context.route.config.prefix)
+    const problem = toUpstreamError(error, this.#context.route)
     this.#settle(problem.code)
     this.#abort?.()
     if (this.#answer.isUntouched) this.#reply.send(problem)

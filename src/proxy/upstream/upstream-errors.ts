@@ -20,9 +20,31 @@ export function reasonOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }
 
+/** The route whose upstream failed. */
+interface FailedRoute {
+  readonly config: { readonly prefix: string; readonly upstream: URL }
+  /** It leads to the app's development server. */
+  readonly isApp: boolean
+}
+
 /** What a failed exchange with an upstream means to the browser. */
-export function toUpstreamError(error: unknown, route: string): GatewayError {
+export function toUpstreamError(error: unknown, route: FailedRoute): GatewayError {
   if (error instanceof GatewayError) return error
   const reason = reasonOf(error)
-  return new GatewayError(codeOf[reason] ?? 'upstream_unreachable', { context: { reason, route } })
+  const code = codeOf[reason] ?? 'upstream_unreachable'
+  if (route.isApp && code === 'upstream_unreachable') return devServerDown(reason, route)
+  return new GatewayError(code, { context: { reason, route: route.config.prefix } })
 }
+
+/** The developer is told, and the page tries again by itself. */
+function devServerDown(reason: string, { config }: FailedRoute): GatewayError {
+  return new GatewayError('upstream_unreachable', {
+    detail: devServerAdvice(config.upstream),
+    context: { reason, route: 'SPA_URL' },
+    headers: { refresh: '2' },
+  })
+}
+
+/** What to do about a development server that does not listen. */
+export const devServerAdvice = (spaUrl: URL): string =>
+  `The development server at SPA_URL (${spaUrl.origin}) is not running. Start it, for example: npm run dev. This page tries again by itself.`

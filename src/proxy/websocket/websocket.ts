@@ -187,7 +187,7 @@ class WebSocketBridge implements OpenStream {
     this.#isAnswered = true
     this.#done()
     this.#ends.upstream.terminate()
-    this.#ends.reply.send(toUpstreamError(error, this.#context.route.config.prefix))
+    this.#ends.reply.send(toUpstreamError(error, this.#context.route))
   }
 
   #passRefusal(refusal: Refusal): void {

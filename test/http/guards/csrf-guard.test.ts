@@ -24,7 +24,7 @@ describe('the CSRF rule', () => {
     [{ 'x-csrf': 'true' }, 'header_missing'],
     [{ 'sec-fetch-site': 'same-site', 'x-csrf': '1' }, 'foreign_site'],
     [{ 'sec-fetch-site': 'cross-site', 'x-csrf': '1' }, 'foreign_site'],
-    [{ 'sec-fetch-site': 'none', 'x-csrf': '1' }, 'foreign_site'],
+    [{ 'sec-fetch-site': 'none', 'x-csrf': '1' }, 'typed_address'],
     [{ 'sec-fetch-site': '', 'x-csrf': '1' }, 'foreign_site'],
     [{ 'sec-fetch-site': 'SAME-ORIGIN' }, 'foreign_site'],
     [{ 'sec-fetch-site': 'same-origin, same-origin' }, 'foreign_site'],

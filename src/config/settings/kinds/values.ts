@@ -49,6 +49,22 @@ export function wholeNumber(least: number, most: number): Parser<number> {
   }
 }
 
+const secondsPerUnit: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
+
+/** A time in whole seconds, or with one of the units s, m, h, d. */
+export function seconds(least: number, most: number): Parser<number> {
+  return (untrusted) => {
+    const [, digits, unit = 's'] = /^(\d{1,12}) ?([smhd])?$/.exec(untrusted.toLowerCase()) ?? []
+    const value = Number(digits ?? Number.NaN) * (secondsPerUnit[unit] ?? 1)
+    if (!(value >= least && value <= most)) {
+      throw new ValueFault(
+        `must be a time such as 90, 30m or 8h: whole seconds without a unit, from ${least} to ${most} of them`,
+      )
+    }
+    return value
+  }
+}
+
 /** A TCP port to listen on. */
 export const port = wholeNumber(1, 65_535)
 
@@ -108,11 +124,12 @@ export const claimName: Parser<string> = (untrusted) => {
   return untrusted
 }
 
-/** A value of `Strict-Transport-Security` (RFC 6797 section 6.1); `off` sends none. */
+/** A value of `Strict-Transport-Security` (RFC 6797 section 6.1); `off` sends none, `auto` decides by the host. */
 export const hsts: Parser<string | undefined> = (untrusted) => {
   if (untrusted.toLowerCase() === 'off') return undefined
+  if (untrusted.toLowerCase() === 'auto') return 'auto'
   if (!/^max-age=\d{1,10}(; ?includeSubDomains)?(; ?preload)?$/i.test(untrusted)) {
-    throw new ValueFault('must be off, or max-age=… with includeSubDomains and preload after it')
+    throw new ValueFault('must be auto, off, or max-age=… with includeSubDomains and preload after it')
   }
   return untrusted
 }

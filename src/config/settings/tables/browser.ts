@@ -16,18 +16,18 @@ export const browserSettings = {
     }),
     SPA_DIR: optional(filePath, {
       doc: 'The folder of the built single-page app, with its `index.html`. Not together with `SPA_URL`; without either everything else is 404.',
-      example: './dist',
+      example: '/srv/app/dist',
     }),
     SPA_URL: optional(upstreamUrl, {
-      doc: 'A development server of the single-page app, its hot reload included.',
+      doc: 'A development server of the single-page app, its hot reload included. For development: what it serves runs on the origin of the gateway.',
       example: 'http://localhost:5173',
     }),
     SPA_CSP: optional(text, {
       doc: "Replaces the `Content-Security-Policy` of the app's pages.",
       example: "default-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
     }),
-    HSTS: withDefault(hsts, 'max-age=31536000', {
-      doc: 'The `Strict-Transport-Security` of all answers when `BASE_URL` is https; `off` sends none.',
+    HSTS: withDefault(hsts, 'auto', {
+      doc: 'The `Strict-Transport-Security` of all answers when `BASE_URL` is https; `off` sends none. `auto` is `max-age=31536000` (a year), and none on loopback: there it would keep browsers from http on every port of `localhost`.',
       example: 'max-age=63072000; includeSubDomains',
     }),
     CSRF_HEADER: withDefault(oneOf('auto', 'required'), 'auto', {

@@ -7,7 +7,7 @@ import {
   queryParameters,
 } from '../kinds/parameters.ts'
 import { certificatePem } from '../kinds/secret.ts'
-import { claimName, listOf, listOrNone, oneOf, onOff, openidScope, wholeNumber } from '../kinds/values.ts'
+import { claimName, listOf, listOrNone, oneOf, onOff, openidScope, seconds } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** A refresh holds up shutdown and other requests of its session for as long as this. */
@@ -80,10 +80,10 @@ export const providerSettings = {
       unit: 'PEM text',
       fileForm: true,
     }),
-    PROVIDER_TIMEOUT: withDefault(wholeNumber(1, longestProviderTimeoutSeconds), '5', {
+    PROVIDER_TIMEOUT: withDefault(seconds(1, longestProviderTimeoutSeconds), '5', {
       doc: 'How long one request to the provider may take.',
       example: '10',
-      unit: 'seconds',
+      unit: 'seconds (m, h, d)',
     }),
   },
 } as const

@@ -2,7 +2,7 @@ import { filePath, pathPrefix } from '../kinds/address.ts'
 import { signingKeys } from '../kinds/private-keys.ts'
 import { apiRequirement } from '../kinds/requirement.ts'
 import { certificatePem, privateKeyPem } from '../kinds/secret.ts'
-import { bytes, listOf, oneOf, wholeNumber } from '../kinds/values.ts'
+import { bytes, listOf, oneOf, seconds, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** A day: nothing that waits longer than this waits for an answer. */
@@ -44,20 +44,20 @@ export const proxySettings = {
       unit: 'PEM text',
       secret: true,
     }),
-    UPSTREAM_CONNECT_TIMEOUT: withDefault(wholeNumber(1, 300), '5', {
+    UPSTREAM_CONNECT_TIMEOUT: withDefault(seconds(1, 300), '5', {
       doc: 'How long connecting to an API may take, TLS included.',
       example: '2',
-      unit: 'seconds',
+      unit: 'seconds (m, h, d)',
     }),
-    UPSTREAM_FIRST_BYTE_TIMEOUT: withDefault(wholeNumber(1, longestWaitSeconds), '30', {
+    UPSTREAM_FIRST_BYTE_TIMEOUT: withDefault(seconds(1, longestWaitSeconds), '30', {
       doc: 'How long an API may take to begin its answer once it has the request.',
       example: '60',
-      unit: 'seconds',
+      unit: 'seconds (m, h, d)',
     }),
-    UPSTREAM_IDLE_TIMEOUT: withDefault(wholeNumber(0, longestWaitSeconds), '60', {
+    UPSTREAM_IDLE_TIMEOUT: withDefault(seconds(0, longestWaitSeconds), '60', {
       doc: 'The longest silence within a body, in either direction; 0 for no limit. Event streams and WebSockets are not cut by it.',
       example: '120',
-      unit: 'seconds',
+      unit: 'seconds (m, h, d)',
     }),
     BODY_LIMIT: withDefault(bytes(largestBodyBytes), '10mb', {
       doc: 'The largest request body that is passed on; larger ones are answered 413.',

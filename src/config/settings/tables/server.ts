@@ -6,7 +6,7 @@ import {
   proxyUrl,
   trustedNetwork,
 } from '../kinds/address.ts'
-import { listOrNone, oneOf, onOff, port, wholeNumber } from '../kinds/values.ts'
+import { listOrNone, oneOf, onOff, port, seconds, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** More processes than any machine has cores. */
@@ -78,17 +78,17 @@ export const serverSettings = {
       doc: 'Processes that share the port. More than one needs Redis.',
       example: '4',
     }),
-    DRAIN_DELAY: withDefault(wholeNumber(0, longestShutdownSeconds), '5', {
+    DRAIN_DELAY: withDefault(seconds(0, longestShutdownSeconds), '5', {
       scope: 'process',
       doc: 'After SIGTERM `/readyz` fails this long before anything is closed, so that the balancer notices.',
       example: '10',
-      unit: 'seconds',
+      unit: 'seconds (m, h, d)',
     }),
-    SHUTDOWN_GRACE: withDefault(wholeNumber(1, longestShutdownSeconds), '25', {
+    SHUTDOWN_GRACE: withDefault(seconds(1, longestShutdownSeconds), '25', {
       scope: 'process',
       doc: 'How long requests and refreshes under way may take to finish after that.',
       example: '60',
-      unit: 'seconds',
+      unit: 'seconds (m, h, d)',
     }),
     LOG_LEVEL: withDefault(oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
       scope: 'process',

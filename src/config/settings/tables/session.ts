@@ -1,6 +1,6 @@
 import { hostAndPort, maskRedisUrl, redisUrl } from '../kinds/address.ts'
 import { certificatePem, secretText } from '../kinds/secret.ts'
-import { listOf, oneOf, onOff, text, wholeNumber } from '../kinds/values.ts'
+import { listOf, oneOf, onOff, seconds, text, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** A year: longer than any session should live. */
@@ -14,15 +14,15 @@ const mostCachedSessions = 1_000_000
 export const sessionSettings = {
   title: 'Sessions',
   rows: {
-    SESSION_IDLE_TIMEOUT: withDefault(wholeNumber(1, longestLifetimeSeconds), '1800', {
+    SESSION_IDLE_TIMEOUT: withDefault(seconds(1, longestLifetimeSeconds), '1800', {
       doc: 'A session ends after this long without use.',
       example: '900',
-      unit: 'seconds',
+      unit: 'seconds (m, h, d)',
     }),
-    SESSION_MAX_LIFETIME: withDefault(wholeNumber(1, longestLifetimeSeconds), '36000', {
+    SESSION_MAX_LIFETIME: withDefault(seconds(1, longestLifetimeSeconds), '36000', {
       doc: 'A session ends this long after its login, used or not. Nothing extends it.',
       example: '28800',
-      unit: 'seconds',
+      unit: 'seconds (m, h, d)',
     }),
     SESSION_COOKIE_PERSISTENT: withDefault(onOff, 'off', {
       doc: 'Whether the session cookie survives the end of the browser, up to the absolute lifetime.',
