@@ -39,7 +39,7 @@ export function toUpstreamError(error: unknown, route: FailedRoute): GatewayErro
 /** The developer is told, and the page tries again by itself. */
 function devServerDown(reason: string, { config }: FailedRoute): GatewayError {
   return new GatewayError('upstream_unreachable', {
-    detail: devServerAdvice(config.upstream),
+    detail: `${devServerAdvice(config.upstream)} This page tries again by itself.`,
     context: { reason, route: 'SPA_URL' },
     headers: { refresh: '2' },
   })
@@ -47,4 +47,4 @@ function devServerDown(reason: string, { config }: FailedRoute): GatewayError {
 
 /** What to do about a development server that does not listen. */
 export const devServerAdvice = (spaUrl: URL): string =>
-  `The development server at SPA_URL (${spaUrl.origin}) is not running. Start it, for example: npm run dev. This page tries again by itself.`
+  `The development server at SPA_URL (${spaUrl.origin}) is not running. Start it, for example: npm run dev.`
