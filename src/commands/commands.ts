@@ -5,8 +5,28 @@ export const commands: readonly [Command, ...Command[]] = [
   {
     name: 'start',
     summary: 'Start the gateway (the default).',
-    details: ['coatcheck --help lists the settings.'],
+    details: ['coatcheck help settings lists the settings.'],
     load: () => import('./start.ts'),
+  },
+  {
+    name: 'init',
+    usage: '[flags]',
+    summary: 'Write a .env by asking, then run doctor.',
+    details: [
+      '  --issuer URL              the provider (ISSUER_URL)',
+      '  --client-id ID            the client registered there (CLIENT_ID)',
+      '  --client-secret-file FILE where its secret is; else you are asked',
+      '  --audience TEXT           the identifier of the API (API_AUDIENCE)',
+      '  --api URL                 where the API listens (default http://localhost:8080)',
+      '  --base-url URL            what browsers open (default http://localhost:3000)',
+      '  --spa URL|FOLDER          the dev server, or the folder of the built app',
+      '  --redis URL               where sessions are kept; in memory without it',
+      '  --force                   replaces a .env that is there',
+      '  --skip-doctor             only writes',
+      '',
+      'Makes a SESSION_SECRET, and prints the addresses to register at the provider.',
+    ],
+    load: () => import('./init.ts'),
   },
   {
     name: 'dev',
@@ -88,7 +108,7 @@ export const commands: readonly [Command, ...Command[]] = [
   },
   {
     name: 'help',
-    usage: '[command]',
+    usage: '[settings|command]',
     summary: 'Show this help (also --help).',
     load: () => import('./help.ts'),
   },

@@ -7,16 +7,19 @@ import { readVersion } from './version.ts'
 const lineWidth = 80
 
 /**
- * `coatcheck help`: commands and settings, rendered from their tables. `coatcheck help <command>`: what one of them takes.
+ * `coatcheck help`: the commands. `coatcheck help settings`: the settings. `coatcheck help <command>`: what one command takes. All from
+ * their tables.
  *
  * @throws UsageError
  */
 export async function run({ commands, arguments: [about, extra], print }: CommandContext): Promise<number> {
   const command = commands.find(({ name }) => name === about)
-  if (extra !== undefined || (about !== undefined && command === undefined)) {
+  const isSettings = about === 'settings'
+  if (extra !== undefined || (about !== undefined && command === undefined && !isSettings)) {
     throw new UsageError(`unexpected argument ${JSON.stringify(extra ?? about)}`)
   }
-  print(command === undefined ? renderHelp(commands) : renderCommand(command))
+  if (isSettings) print(renderSettings())
+  else print(command === undefined ? renderHelp(commands) : renderCommand(command))
   return 0
 }
 
@@ -25,7 +28,7 @@ function renderCommand({ name, usage, summary, details }: Command): string {
   return [`Usage: ${call}`, '', summary, ...(details === undefined ? [] : ['', ...details])].join('\n')
 }
 
-/** The whole help text. */
+/** The commands. */
 function renderHelp(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name, usage }) => `${name} ${usage ?? ''}`.length))
   return [
@@ -36,6 +39,14 @@ function renderHelp(commands: readonly Command[]): string {
     '',
     ...commands.map(({ name, usage, summary }) => `  ${`${name} ${usage ?? ''}`.padEnd(width)}  ${summary}`),
     '',
+    'Settings come from environment variables; .env of the working directory is read when it',
+    'is there, and real variables win. "coatcheck help settings" lists them.',
+  ].join('\n')
+}
+
+/** Every setting. */
+function renderSettings(): string {
+  return [
     'Settings come from environment variables; .env of the working directory is read when it',
     'is there, and real variables win. NAME_FILE names a file that holds the value.',
     ...settingGroups.flatMap(({ title, rows }) => [

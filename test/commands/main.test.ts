@@ -29,13 +29,20 @@ async function run(
 
 describe('the command line', () => {
   it.each([[['--help']], [['-h']], [['help']], [['--version', '--help']]])(
-    'shows help for %j, with every setting',
+    'shows for %j every command, on one screen',
     async (line) => {
       const { code, printed } = await run(line)
       expect(code).toBe(0)
-      for (const [name] of settingRows) expect(printed).toContain(`  ${name}`)
+      for (const { name } of commands) expect(printed).toContain(`  ${name}`)
+      expect(printed.split('\n').length).toBeLessThan(24)
     },
   )
+
+  it('shows every setting when asked for them', async () => {
+    const { code, printed } = await run(['help', 'settings'])
+    expect(code).toBe(0)
+    for (const [name] of settingRows) expect(printed).toContain(`  ${name}`)
+  })
 
   it.each([
     [['sessions', '--help'], 'Usage: coatcheck sessions list|revoke', '--sid'],

@@ -73,9 +73,12 @@ function get(path: string, headers: Readonly<Record<string, string>> = {}): Prom
       headers,
     }
     const sent = request({ ...options, agent: false, headers: { host: 'app.example.com', ...headers } })
-    sent.once('error', reject).once('response', async (response) => {
-      const body = Buffer.from(await text(response.setEncoding('latin1')), 'latin1')
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, body })
+    sent.once('error', reject).once('response', (response) => {
+      const { statusCode: status = 0, headers: answered } = response
+      text(response.setEncoding('latin1')).then(
+        (body) => resolve({ status, headers: answered, body: Buffer.from(body, 'latin1') }),
+        reject,
+      )
     })
     sent.end()
   })
