@@ -10,6 +10,7 @@ want() {
 
 want redis-server redis-server
 want chromium chromium
+want firefox-esr firefox-esr
 want nginx nginx-light
 want openssl openssl
 want haproxy haproxy

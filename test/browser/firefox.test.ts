@@ -1,0 +1,98 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Demo, startDemo } from '../../demo/demo.ts'
+import { type Firefox, type FirefoxTab, isFirefoxLeftOut, launchFirefox } from '../support/firefox.ts'
+
+const title = isFirefoxLeftOut ? 'in Firefox (left out: it is not installed)' : 'in Firefox'
+/** Starting it takes its time on a busy machine, milliseconds. */
+const patienceMs = 120_000
+
+let firefox: Firefox
+let demo: Demo
+let sibling: Server
+
+const session = (tab: FirefoxTab) =>
+  tab.evaluate<{ authenticated: boolean }>("fetch('/session').then((answer) => answer.json())")
+
+async function signedIn(): Promise<FirefoxTab> {
+  const tab = await firefox.openTab()
+  await tab.goto(demo.url)
+  await tab.until("document.querySelector('#main[aria-busy]') === null")
+  if ((await session(tab)).authenticated) return tab
+  await tab.evaluate("void (location.href = '/login')")
+  await tab.click('Ada Okafor')
+  await tab.until("document.querySelector('#who')?.textContent.includes('Ada Okafor')")
+  return tab
+}
+
+describe.skipIf(isFirefoxLeftOut)(title, () => {
+  beforeAll(async () => {
+    demo = await startDemo({ preferredPort: 0, logLevel: 'silent' })
+    // Another port of the same host is another origin of the same site: it sends our cookies.
+    sibling = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Sibling</title>')
+    }).listen(0, 'localhost')
+    await once(sibling, 'listening')
+    firefox = await launchFirefox()
+  }, patienceMs)
+  afterAll(async () => {
+    await firefox?.close()
+    await demo?.stop()
+    sibling?.close()
+  })
+
+  it(
+    'somebody signs in, calls the API, listens to a stream, and no script sees a token',
+    async () => {
+      const tab = await signedIn()
+      const me = await tab.evaluate<{ status: number }>("fetch('/api/me').then(({ status }) => ({ status }))")
+      expect(me.status).toBe(200)
+      const first = await tab.evaluate<string>(
+        "new Promise((resolve) => { const source = new EventSource('/api/bell'); source.onmessage = ({ data }) => { source.close(); resolve(data) } })",
+      )
+      expect(JSON.parse(first)).toHaveProperty('text')
+      const seen = await tab.evaluate<string>(
+        '[document.cookie, JSON.stringify({ ...localStorage, ...sessionStorage })].join()',
+      )
+      expect(seen).not.toMatch(/eyJ|coatcheck/)
+    },
+    patienceMs,
+  )
+
+  it(
+    'a sibling cannot sign anybody out, read the session, or call the API',
+    async () => {
+      const tab = await signedIn()
+      const foreign = await firefox.openTab()
+      await foreign.goto(`http://localhost:${(sibling.address() as AddressInfo).port}/`)
+      const attempt = (path: string, init: string): Promise<string> =>
+        foreign.evaluate(
+          `fetch('${demo.url}${path}', { credentials: 'include', ${init} }).then(({ type, status }) => type + status, () => 'failed')`,
+        )
+      expect(await attempt('/logout', "method: 'POST', mode: 'no-cors'")).toBe('opaque0')
+      expect(await attempt('/session', '')).toBe('failed')
+      expect(await attempt('/api/me', "headers: { 'X-CSRF': '1' }")).toBe('failed')
+      expect((await session(tab)).authenticated).toBe(true)
+    },
+    patienceMs,
+  )
+
+  it(
+    'a sign-out in one tab is seen in the other, and ends its stream',
+    async () => {
+      const [one, other] = [await signedIn(), await signedIn()]
+      await other.evaluate(
+        "void import('/client.js').then(({ createCoatcheck }) => createCoatcheck().openEventSource('/api/bell', (source) => { globalThis.source = source }))",
+      )
+      await other.until('globalThis.source?.readyState === 1')
+      await one.click('Sign out')
+      await one.until("document.querySelector('[data-people]')")
+      await other.until("document.body.textContent.includes('Your session has ended')")
+      await other.until('globalThis.source.readyState === 2')
+      expect((await session(other)).authenticated).toBe(false)
+    },
+    patienceMs,
+  )
+})
