@@ -32,6 +32,6 @@ export const describeSpa = (addresses: DemoAddresses, sendsAudience: boolean): S
   withoutAudienceUrl: addresses.withoutAudienceUrl,
   sendsAudience,
   audience: cloakroomAudience,
-  users: people.map(({ name, description = '' }) => ({ name, description })),
+  users: people.map(({ name, email, description = '' }) => ({ name, email, description })),
   providerLogoutUrl: `${addresses.issuer}oidc/logout`,
 })

@@ -10,7 +10,7 @@ export interface SpaFacts {
   /** Which of the two serves this page. */
   readonly sendsAudience: boolean
   readonly audience: string
-  readonly users: readonly { readonly name: string; readonly description: string }[]
+  readonly users: readonly { readonly name: string; readonly email: string; readonly description: string }[]
   /** The provider's page that ends its session for every app. */
   readonly providerLogoutUrl: string
 }

@@ -95,9 +95,13 @@ function show(view, text, movesFocus = false) {
 /** @param {SpaFacts['users'][number]} user */
 function renderPerson(user) {
   const item = document.createElement('li')
+  const link = document.createElement('a')
+  // The provider of the demo asks all the same, unless it signs in by itself; the hint is what a link of an app can give.
+  link.href = `/login?login_hint=${encodeURIComponent(user.email)}`
   const name = document.createElement('strong')
   name.textContent = user.name
-  item.append(name, ` ${user.description}`)
+  link.append(name, ` ${user.description}`)
+  item.append(link)
   return item
 }
 

@@ -108,7 +108,7 @@ function renderControls(knobs: DemoProviderKnobs, appUrl: string): string {
     `<h1>What the provider does</h1>
 <p class="lead">For the app at <a href="${escapeHtml(appUrl)}">${escapeHtml(appUrl)}</a>. It takes effect at once.</p>
 <ul>${switches.map((row) => `<li>${renderSwitch(row, row.isOn(knobs))}</li>`).join('')}
-<li><form method="post"><button class="user" name="action" value="end-sessions">
+<li><form method="post"><button class="user" name="action" value="end-sessions"><span class="state" aria-hidden="true">now</span>
 <strong>Sign everybody out, as from another device</strong>
 <span>Ends the provider's sessions and sends logout tokens to the gateway.</span></button></form></li></ul>
 <p class="note">A step-up needs no button: answer 401 with <code>error="insufficient_user_authentication"</code> and the

@@ -12,11 +12,17 @@ export function renderLoginPage(tenant: DemoTenant, interaction: Interaction): s
     `<h1>Who are you today?</h1>
 <p class="lead">One click signs you in. There are no passwords here.</p>
 <form method="post">
-<ul>${tenant.users.map(renderUser).join('')}</ul>
+<ul>${hintedFirst(tenant.users, interaction.params.login_hint).map(renderUser).join('')}</ul>
 <button class="cancel" name="action" value="cancel">Cancel</button>
 </form>
 <details><summary>What the gateway asked for</summary><dl>${shownParameters.map((name) => renderParameter(name, interaction)).join('')}</dl></details>`,
   )
+}
+
+/** Whom the application thinks it is. */
+function hintedFirst(users: readonly DemoUser[], hint: string | undefined): readonly DemoUser[] {
+  const isHinted = ({ email, id }: DemoUser): boolean => email === hint || id === hint
+  return [...users.filter(isHinted), ...users.filter((user) => !isHinted(user))]
 }
 
 function renderUser(user: DemoUser): string {

@@ -72,7 +72,8 @@ button { font: inherit; color: inherit; cursor: pointer; width: 100%; border-rad
 .user[aria-pressed=true] .state { background: var(--accent); color: var(--card) }
 a { color: var(--accent) }
 .note { margin: 1.25rem 0 0; color: var(--quiet); font-size: .875rem }
-code { font-family: ui-monospace, monospace; font-size: .9em }
+code { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere }
+main { min-width: 0 }
 .user span:last-child { color: var(--quiet); font-size: .875rem; line-height: 1.35 }
 .cancel { margin-top: 1rem; padding: .625rem; background: none; border: 0; color: var(--accent); font-weight: 600 }
 .cancel:hover { background: var(--wash) }
