@@ -116,6 +116,7 @@ describe('the published package', () => {
   it.each([
     ['coatcheck', 'createGateway'],
     ['coatcheck/client', 'createCoatcheck'],
+    ['coatcheck/client', 'createSessionStore'],
     ['coatcheck/testing', 'createTestSession'],
   ])('can be imported there as %s', async (name, export_) => {
     const script = `console.log(typeof (await import('${name}')).${export_})`
@@ -134,6 +135,34 @@ describe('the published package', () => {
     )
     expect(imported.length).toBeGreaterThan(0)
     expect(imported.filter((path) => !/^\.\/[\w-]+\.js$/.test(path))).toEqual([])
+  })
+
+  it(
+    'has a tarball of the browser side alone, without dependencies, under the same names',
+    async () => {
+      const { stdout } = await run('npm', ['run', '--silent', 'pack:client', '--', folder], { cwd: project })
+      const other = join(folder, 'front-end')
+      await mkdir(other)
+      await writeFile(join(other, 'package.json'), '{"private":true,"type":"module"}')
+      await run('npm', ['install', '--offline', '--no-audit', '--no-fund', stdout.trim()], { cwd: other })
+      expect(
+        await readdir(join(other, 'node_modules')).then((names) =>
+          names.filter((name) => !name.startsWith('.')),
+        ),
+      ).toEqual(['coatcheck'])
+      const script = "console.log(typeof (await import('coatcheck/client')).createCoatcheck().getSession)"
+      const ran = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: other })
+      expect(ran.stdout.trim()).toBe('function')
+    },
+    patienceMs,
+  )
+
+  it('is built when it is installed from a folder or a Git address, and only then by itself', async () => {
+    const { scripts } = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'))
+    expect(scripts.prepare).toBe('node scripts/prepare.js')
+    const env = { ...process.env, INIT_CWD: project }
+    const { stdout } = await run(process.execPath, ['scripts/prepare.js'], { cwd: project, env })
+    expect(stdout).toBe('')
   })
 
   it('says in one line that an old Node will not do', async () => {
