@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
+import { parseDotenv } from '../config/dotenv.ts'
 import type { Environment } from '../config/environment.ts'
 import { CommandError } from './command.ts'
 
@@ -10,7 +10,7 @@ import { CommandError } from './command.ts'
  */
 export function readEnvironment(real: Environment, path = '.env'): Environment {
   const text = readIfPresent(path)
-  return text === undefined ? real : { ...parseEnv(text), ...real }
+  return text === undefined ? real : { ...parseDotenv(text), ...real }
 }
 
 function readIfPresent(path: string): string | undefined {

@@ -13,6 +13,7 @@ import {
   tryToRead,
 } from './environment.ts'
 import { deepFreeze } from './freeze.ts'
+import { isQuoted } from './lookalikes.ts'
 import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
 import { accessFaults } from './routes/access-faults.ts'
 import { toAccess } from './routes/build-access.ts'
@@ -175,8 +176,18 @@ function parseText(name: string, setting: Setting<unknown>, text: string | undef
     return { value: setting.parse(text) }
   } catch (error) {
     if (!(error instanceof ValueFault)) throw error
-    return { fault: settingFault(name, setting, error.message) }
+    return { fault: settingFault(name, setting, `${error.message}${hintOf(text)}`) }
   }
+}
+
+/** What a text that is no value probably is. */
+function hintOf(text: string): string {
+  if (/^(?:tcp|udp|sctp):\/\/[\d.:[\]a-f]+$/i.test(text)) {
+    return '; Kubernetes writes such a variable for a service of that name: rename the service, or set enableServiceLinks: false in the pod'
+  }
+  return isQuoted(text)
+    ? '; its quotation marks are part of the value (docker --env-file keeps them): leave them out'
+    : ''
 }
 
 /** @param scope the process's rules read only its settings; all others are a frontend's; `undefined`: all */

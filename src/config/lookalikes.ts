@@ -29,14 +29,32 @@ function intendedName(name: string): string | undefined {
   return mistaken?.[0] ?? knownNames.find((known) => nearlyMatches(name, known))
 }
 
+/** Whether a text stands within quotation marks. */
+export function isQuoted(text: string): boolean {
+  return /^(["'`])[\s\S]*\1$/.test(text) && text.length > 1
+}
+
+/** `docker --env-file` and unit files hand quotation marks on, where `.env` and a shell take them away. */
+function quotedSettings(env: Environment): readonly string[] {
+  return knownNames.flatMap((name) =>
+    isQuoted(env[name]?.trim() ?? '')
+      ? [
+          `${name} begins and ends with quotation marks, which count as part of it; docker --env-file keeps them: leave them out`,
+        ]
+      : [],
+  )
+}
+
 /**
- * Variables that nearly match one of our settings and therefore do nothing, as one line each. Pure; never shows a value.
+ * Variables that nearly match one of our settings and therefore do nothing, and values within quotation marks, as one line each. Pure;
+ * never shows a value.
  */
 export function findLookalikes(env: Environment): readonly string[] {
-  return Object.keys(env).flatMap((name) => {
+  const misspelt = Object.keys(env).flatMap((name) => {
     const intended = intendedName(name)
     return intended === undefined
       ? []
       : [`${name} is not a setting and does nothing; did you mean ${intended}?`]
   })
+  return [...misspelt, ...quotedSettings(env)]
 }
