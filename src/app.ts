@@ -7,8 +7,8 @@ import { registerDeviceScope } from './http/device/device-scope.ts'
 import { registerHealthRoutes } from './http/health/health-routes.ts'
 import { type CheckReadiness, createReadiness } from './http/health/readiness.ts'
 import { registerHelperRoute } from './http/helper/helper-route.ts'
-import { trackConnections } from './http/lifetime/connections.ts'
-import { installExpectations } from './http/lifetime/expectations.ts'
+import { closeWithin } from './http/lifetime/closing.ts'
+import { ownLives } from './http/lifetime/listener.ts'
 import { createLimits, noLimits } from './http/limits/limits.ts'
 import { installOverloadProtection } from './http/limits/overload.ts'
 import { registerNavigationScope } from './http/login/navigation-scope.ts'
@@ -19,13 +19,12 @@ import { installLoopbackRedirect } from './http/server/loopback-redirect.ts'
 import { registerMethodGuards } from './http/server/method-guards.ts'
 import { installRequestCheck } from './http/server/request-form.ts'
 import { createOutcomeWatch, installRequestLog, routeLabels } from './http/server/request-log.ts'
-import { createServerOptions } from './http/server/server-options.ts'
+import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
 import { installSecurityHeaders } from './http/server/transport-headers.ts'
 import { createSpaFallback, registerSpaFiles } from './http/spa/spa-files.ts'
 import { createProvider } from './oidc/provider/create-provider.ts'
 import type { Provider } from './oidc/provider/provider.ts'
 import { knowAllMethods, registerProxyScope } from './proxy/routes/proxy-routes.ts'
-import { installUpgrades } from './proxy/websocket/upgrade.ts'
 import { createSealer } from './sealing/sealer.ts'
 import { createSessions } from './session/lifecycle/create-sessions.ts'
 import type { AccessTokens } from './session/lifecycle/sessions.ts'
@@ -69,12 +68,15 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   const services = createServices(config, given, given.telemetry ?? (await createTelemetry(config)))
   const { context, accessTokens, telemetry } = services
   const outcomes = createOutcomeWatch(telemetry, labelsOf(config, context))
+  const server = createListenerServer(config)
   const app: FastifyInstance = Fastify({
     ...createServerOptions(config, telemetry.log),
+    serverFactory: () => server,
     frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes }),
   })
-  const connections = trackConnections(app, config.shutdownGrace * 1_000)
-  const checkReadiness = createReadiness({ ...context, isDraining: connections.isDraining })
+  const listener = ownLives(server, app.routing)
+  closeWithin(app, listener, config.shutdownGrace * 1_000)
+  const checkReadiness = createReadiness({ ...context, isDraining: () => listener.isDraining() })
   const admin = registerAdmin(app, telemetry, checkReadiness)
   installRequestLog(app, outcomes, telemetry.tracing)
   installSecurityHeaders(app, context.transportHeaders)
@@ -96,11 +98,9 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
     csrf: context.csrfPolicy,
     device: context.device?.guard,
   })
-  installUpgrades(app)
-  installExpectations(app)
   closeWith(app, services)
-  telemetry.metrics.openConnections(connections.count)
-  const gateway = Object.assign(app, { beginDraining: connections.beginDraining, checkReadiness })
+  telemetry.metrics.openConnections(async () => listener.connections.size)
+  const gateway = Object.assign(app, { beginDraining: () => listener.beginDraining(), checkReadiness })
   await gateway.ready()
   await listenForAdmin(gateway, admin, config)
   return gateway

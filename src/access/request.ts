@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { type CsrfPolicy, csrfError, csrfRefusal, handshakeRefusal } from '../http/guards/csrf-guard.ts'
-import type { LimitedRequest } from '../http/limits/address-limits.ts'
+import type { LimitedRequest } from '../http/limits/limited-request.ts'
 import type { AccessRules } from './rules.ts'
 import { upstreamTarget } from './target.ts'
 

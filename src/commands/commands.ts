@@ -1,4 +1,5 @@
 import type { Command } from './command.ts'
+import { beginStart } from './starting.ts'
 
 /** Every command, in the order of help. The first one runs when none is named. */
 export const commands: readonly [Command, ...Command[]] = [
@@ -6,7 +7,10 @@ export const commands: readonly [Command, ...Command[]] = [
     name: 'start',
     summary: 'Start the gateway (the default).',
     details: ['coatcheck help settings lists the settings.'],
-    load: () => import('./start.ts'),
+    load: () => {
+      beginStart()
+      return import('./start.ts')
+    },
   },
   {
     name: 'init',

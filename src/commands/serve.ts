@@ -6,6 +6,7 @@ import { addressesAtProvider, ownedPaths } from '../config/endpoints.ts'
 import type { Config } from '../config/load-config.ts'
 import { flushLog } from '../telemetry/logger.ts'
 import { CommandError } from './command.ts'
+import { endStart } from './starting.ts'
 import { readSupervisorMessage, type StopSignal } from './worker-messages.ts'
 
 /** A gateway as it is run: a Fastify instance that may know how to say beforehand that it will go. */
@@ -37,6 +38,7 @@ export async function serve<C extends ServeConfig>(
     `open ${config.baseUrl.href}; registered at the provider must be the callback ${callback} and, for after the sign-out, ${logout}`,
   )
   stopGracefully(gateway, config)
+  endStart()
 }
 
 async function listening<C extends ServeConfig>(

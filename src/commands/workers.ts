@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Config } from '../config/load-config.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
+import { endStart } from './starting.ts'
 import type { StopSignal, SupervisorMessage } from './worker-messages.ts'
 
 /** A worker that died is replaced after this long, so that a crash loop stays cheap, milliseconds. */
@@ -30,6 +31,7 @@ export function superviseWorkers(
 ): Promise<number> {
   let isStopping = false
   let hasServed = false
+  const serving = new WeakSet<Worker>()
   let exitCode = 0
 
   function stop(signal: StopSignal): void {
@@ -44,10 +46,15 @@ export function superviseWorkers(
     setTimeout(killAll, (settings.drainDelay + settings.shutdownGrace) * 1_000 + killMarginMs).unref()
   }
 
+  /** A signal to the whole process group found a worker that had not begun yet. */
+  function isAbandoned(worker: Worker, signal: string | null): boolean {
+    return (signal === 'SIGTERM' || signal === 'SIGINT') && !serving.has(worker)
+  }
+
   function onExit(worker: Worker, code: number | null, signal: string | null): void {
     if (isStopping || !hasServed) {
       // Before any worker has listened, another would fail in the same way: its own message says why.
-      if (code !== 0) exitCode = 1
+      if (code !== 0 && !(isStopping && isAbandoned(worker, signal))) exitCode = 1
       if (!isStopping) stop('SIGINT')
       return
     }
@@ -65,8 +72,9 @@ export function superviseWorkers(
   }
 
   return new Promise((resolve) => {
-    cluster.on('listening', () => {
+    cluster.on('listening', (worker) => {
       hasServed = true
+      serving.add(worker)
     })
     cluster.on('exit', (worker, code, signal) => {
       onExit(worker, code, signal)
@@ -74,6 +82,7 @@ export function superviseWorkers(
     })
     process.on('SIGTERM', stop)
     process.on('SIGINT', stop)
+    endStart()
     process.on('uncaughtException', onFault)
     for (let count = 0; count < settings.workers; count++) cluster.fork()
   })

@@ -28,6 +28,7 @@ export const errorCodes = [
   'upstream_redirect_refused',
   'upstream_timeout',
   'rate_limited',
+  'request_timeout',
   'request_invalid',
   'not_found',
   'method_not_allowed',

@@ -142,6 +142,11 @@ export const problemRules: Readonly<Record<ErrorCode, ProblemRule>> = {
     detail: 'Too many requests. Try again in a moment.',
     retryAfterSeconds: 1,
   },
+  request_timeout: {
+    status: 408,
+    title: 'Request too slow',
+    detail: 'The request did not come in time. Send it again over a better connection.',
+  },
   request_invalid: {
     status: 400,
     title: 'Invalid request',

@@ -90,6 +90,17 @@ describe('one process', () => {
     expect(await gateway.ended).toBe(0)
   })
 
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'on %s while it starts abandons that, and exits 0',
+    async (signal) => {
+      const gateway = await launch({ SLOW_START: 'yes', DRAIN_DELAY: '600' })
+      await gateway.said('starting')
+      gateway.child.kill(signal)
+      expect(await gateway.ended).toBe(0)
+      expect(gateway.output()).not.toContain(listening)
+    },
+  )
+
   it('on SIGINT does not wait for the balancer', async () => {
     const gateway = await launch({ DRAIN_DELAY: '60' })
     await gateway.said(listening)
@@ -152,6 +163,26 @@ describe('several workers', () => {
     process.kill(-(gateway.child.pid ?? 0), 'SIGINT')
     expect(await (await slow).text()).toBe('finished')
     expect(await gateway.ended).toBe(0)
+  })
+
+  it.each([
+    ['to their supervisor', false],
+    ['to the whole process group', true],
+  ])('that are starting abandon that on a SIGTERM %s: all exit 0, none listens', async (_whom, isGroup) => {
+    const gateway = await launch({ ...workers, SLOW_START: 'yes', DRAIN_DELAY: '600' }, { detached: isGroup })
+    await gateway.said('starting', 2)
+    if (isGroup) process.kill(-(gateway.child.pid ?? 0), 'SIGTERM')
+    else gateway.child.kill('SIGTERM')
+    expect(await gateway.ended).toBe(0)
+    expect(gateway.output()).not.toContain(listening)
+  })
+
+  it('that were only just begun are told, too', async () => {
+    const gateway = await launch({ ...workers, SLOW_START: 'yes', DRAIN_DELAY: '600' })
+    await gateway.said('workers begin')
+    gateway.child.kill('SIGTERM')
+    expect(await gateway.ended).toBe(0)
+    expect(gateway.output()).not.toContain(listening)
   })
 
   it('are replaced when they die', async () => {

@@ -1,6 +1,6 @@
 import { describeAudience } from '../audience.ts'
 import { toAccess } from './build-access.ts'
-import { defaultRoute, type RouteDefaults, toMs } from './default-route.ts'
+import { defaultRoute, placesOf, type RouteDefaults, toMs } from './default-route.ts'
 import type { RouteAudience, RouteConfig, RouteTls } from './route.ts'
 import { toBytes, type WrittenRoute } from './schema.ts'
 
@@ -23,6 +23,7 @@ export function toRoute(
   return {
     ...base,
     ...limitsOf(written, base),
+    ...placesOf(written, defaults),
     prefix: written.prefix,
     upstream: new URL(written.upstream),
     auth,
@@ -50,7 +51,6 @@ type Limits =
   | 'firstByteTimeoutMs'
   | 'idleTimeoutMs'
   | 'bodyLimitBytes'
-  | 'maxInFlight'
   | 'websocketMaxMessageBytes'
 
 function limitsOf(written: WrittenRoute, base: Pick<RouteConfig, Limits>) {
@@ -67,7 +67,6 @@ function limitsOf(written: WrittenRoute, base: Pick<RouteConfig, Limits>) {
       : { streamIdleTimeoutMs: toMs(written.streamIdleTimeout) }),
     bodyLimitBytes: size(written.bodyLimit, base.bodyLimitBytes),
     websocketMaxMessageBytes: size(written.websocketMaxMessage, base.websocketMaxMessageBytes),
-    maxInFlight: written.maxInFlight ?? base.maxInFlight,
   }
 }
 

@@ -13,6 +13,7 @@ export type RouteDefaults = Pick<
   | 'bodyLimit'
   | 'websocketMaxMessage'
   | 'maxInFlight'
+  | 'maxInFlightPerSession'
   | 'upstreamCa'
   | 'upstreamCertificate'
   | 'upstreamKey'
@@ -46,8 +47,27 @@ export function defaultRoute(
     allowRedirectHosts: [],
     activeContent: false,
     tls: defaultTls(defaults),
-    maxInFlight: defaults.maxInFlight,
+    ...placesOf({}, defaults),
   }
+}
+
+/** One caller's share is a tenth, and at least what a page with its pictures, streams and tabs takes. */
+const shareOfPlaces = 10
+const leastShare = 10
+
+interface Places {
+  readonly maxInFlight: number
+  readonly maxInFlightPerSession?: number | undefined
+}
+
+/** The places of a route, and each caller's share of them: as written there, else as set. */
+export function placesOf(
+  written: { readonly [Key in keyof Places]?: Places[Key] | undefined },
+  set: Places,
+): Required<Pick<RouteConfig, keyof Places>> {
+  const { maxInFlight = set.maxInFlight, maxInFlightPerSession = set.maxInFlightPerSession } = written
+  const share = Math.max(leastShare, Math.floor(maxInFlight / shareOfPlaces))
+  return { maxInFlight, maxInFlightPerSession: maxInFlightPerSession ?? share }
 }
 
 function defaultTls(defaults: RouteDefaults): RouteTls | undefined {

@@ -62,6 +62,8 @@ export interface RouteConfig {
   /** HTML, XML and SVG pass without the sandboxing policy. */
   readonly activeContent: boolean
   readonly tls: RouteTls | undefined
-  /** Requests under way at once to this route's upstream; above: 503 `overloaded`. */
+  /** Requests, event streams and WebSockets open at once to this route's upstream; above: 503 `overloaded`. */
   readonly maxInFlight: number
+  /** How many of them one session, or one address without a session, may hold; above: 429 `rate_limited`. */
+  readonly maxInFlightPerSession: number
 }

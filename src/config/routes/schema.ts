@@ -133,7 +133,13 @@ const route = z
       .int()
       .min(1)
       .max(100_000)
-      .describe('Requests under way at once. Default: MAX_IN_FLIGHT.')
+      .describe('Requests and streams open at once. Default: MAX_IN_FLIGHT.')
+      .optional(),
+    maxInFlightPerSession: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .describe('How many of them one session may hold. Default: MAX_IN_FLIGHT_PER_SESSION, or a tenth.')
       .optional(),
   })
   .superRefine((value, context) => {

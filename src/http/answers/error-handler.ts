@@ -3,7 +3,6 @@ import type { ErrorCode } from '../../errors/codes.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules } from '../../errors/problem.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import { linger } from '../lifetime/linger.ts'
 import type { WatchOutcome } from '../server/request-log.ts'
 import type { ErrorAnswers } from './error-answer.ts'
 import type { HeaderFields } from './security-headers.ts'
@@ -55,7 +54,6 @@ export function sendError(
 ): FastifyReply {
   reportError(context.telemetry, error, request.id)
   const { status, headers, body } = context.errorAnswers.render(error, request)
-  linger(request.raw, reply.raw)
   return reply.code(status).headers(headers).send(body)
 }
 

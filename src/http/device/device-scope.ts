@@ -6,7 +6,7 @@ import { isListedSessionId, listedSessionId } from '../../session/record/keys.ts
 import type { SessionRecord } from '../../session/record/session.ts'
 import { type DeviceProof, verifyRegistration, verifyRenewal } from '../../signing/device-proof.ts'
 import { forbidStoring } from '../answers/no-store.ts'
-import { expectSmallBody } from '../lifetime/expectations.ts'
+import { expectSmallBody } from '../lifetime/body.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import type { DeviceBinding } from './device-binding.ts'
 

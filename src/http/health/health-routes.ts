@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { expectSmallBody } from '../lifetime/expectations.ts'
+import { expectSmallBody } from '../lifetime/body.ts'
 import type { GatewayPaths } from '../server/paths.ts'
 import { readQuery } from '../server/query.ts'
 import type { CheckReadiness } from './readiness.ts'

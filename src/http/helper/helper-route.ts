@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../telemetry/telemetry.ts'
-import { expectSmallBody } from '../lifetime/expectations.ts'
+import { expectSmallBody } from '../lifetime/body.ts'
 import { readBrowserHelper } from './helper-source.ts'
 
 /** The helper, ready to be sent: by content coding (RFC 9110 section 8.4), the better ones first. */

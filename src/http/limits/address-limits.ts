@@ -1,9 +1,9 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hashSessionId } from '../../session/record/keys.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { createTrustedNetworks, findClient, type UnknownReason } from './client-address.ts'
+import { type LimitedRequest, originOf } from './limited-request.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
 
 /** What an address may do without a session: a company behind one address signs in with it at nine o'clock, a script soon meets its end. */
@@ -19,14 +19,6 @@ const mostLiveSessions = 50_000
 
 /** A line about limited requests at most this often, milliseconds. */
 const reportEveryMs = 60_000
-
-/** What limits read of a request: the addresses that it came from. One of Fastify's is such a one. */
-export interface LimitedRequest {
-  readonly headers: IncomingHttpHeaders
-  /** The peer's own address first, then those that trusted proxies vouch for; `undefined` without `TRUST_PROXY`. */
-  readonly ips?: string[] | undefined
-  readonly raw: { readonly socket: { readonly remoteAddress?: string | undefined } }
-}
 
 /** Limits by address. They count only what has no session: nobody who is signed in pays for a neighbour behind the same address. */
 export interface AddressLimits {
@@ -106,14 +98,6 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
       if (strays.isAnyEmpty()) expectRest(strays, request)
     },
     countStray: (request) => take(strays, request),
-  }
-}
-
-function originOf({ ips, raw, headers }: LimitedRequest) {
-  const forwardedFor = headers['x-forwarded-for']
-  return {
-    addresses: ips ?? [raw.socket.remoteAddress ?? ''],
-    untrustedForwardedFor: Array.isArray(forwardedFor) ? forwardedFor.join() : forwardedFor,
   }
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { forbidStoring } from '../answers/no-store.ts'
 import { registerSessionPlugin } from '../cookies/session-plugin.ts'
-import { expectSmallBody } from '../lifetime/expectations.ts'
+import { expectSmallBody } from '../lifetime/body.ts'
 import { installLogoutLimits } from '../limits/session-limits.ts'
 import { createLogoutCallback, createLogoutNavigation, isActingLogout } from '../logout/logout-pages.ts'
 import type { HttpContext } from '../server/http-context.ts'

@@ -5,7 +5,6 @@ import { LogoutTokenError } from '../../oidc/logout/logout-token.ts'
 import type { LogoutToken } from '../../oidc/provider/provider.ts'
 import { factsIn } from '../../oidc/provider/refusal.ts'
 import { reportError, toGatewayError } from '../answers/error-handler.ts'
-import { linger } from '../lifetime/linger.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { invalid } from '../server/query.ts'
 
@@ -51,7 +50,6 @@ export function createBackchannelLogout(context: HttpContext) {
       ...factsIn(error.context),
     })
     reportError(telemetry, error, request.id)
-    linger(request.raw, reply.raw)
     const body = {
       error: isRepeatable ? 'temporarily_unavailable' : 'invalid_request',
       error_description: error.detail ?? detail,

@@ -1,6 +1,6 @@
 import formbody from '@fastify/formbody'
 import type { FastifyInstance } from 'fastify'
-import { expectSmallBody } from '../lifetime/expectations.ts'
+import { expectSmallBody } from '../lifetime/body.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { createBackchannelLogout } from './backchannel-logout.ts'
 import { createFrontchannelLogout } from './frontchannel-logout.ts'

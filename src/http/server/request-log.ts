@@ -4,6 +4,7 @@ import { noMetrics } from '../../telemetry/metrics.ts'
 import { createRequestLine, type RequestOutcome } from '../../telemetry/request-line.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { RequestSpan, Tracing } from '../../telemetry/tracing.ts'
+import { whenOver } from '../lifetime/life.ts'
 import type { GatewayPaths } from './paths.ts'
 
 /** Whose request it is, as logs may know it. A session's view fits. */
@@ -61,7 +62,7 @@ export function createOutcomeWatch(
     const { raw } = reply
     if (tracing !== undefined && !isProbe(request)) request.span = beginSpan(tracing, request)
     // Not the hook onResponse: it is not run for answers that were broken off.
-    raw.once('close', () => {
+    whenOver(request.raw, raw, () => {
       const milliseconds = performance.now() - startedAtMs
       if (isMeasured && raw.statusCode !== switchingProtocols) {
         metrics.request(labelOf(labels, request), raw.statusCode, milliseconds / 1_000)

@@ -1,17 +1,18 @@
-import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { createServer, type Server } from 'node:http'
 import { type FastifyBaseLogger, type FastifyServerOptions, LogController } from 'fastify'
-import type { ErrorCode } from '../../errors/codes.ts'
-import { GatewayError } from '../../errors/gateway-error.ts'
-import { problemRules, toProblemDocument } from '../../errors/problem.ts'
 import { randomText } from '../../telemetry/random-text.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 
-/** What the listener is told by the settings. */
+/** What the framework is told by the settings. */
 export interface ServerSettings {
   /** Addresses or CIDRs whose `X-Forwarded-For` is believed; empty: nobody's. */
   readonly trustProxy: readonly string[]
+}
+
+/** What the listener is told by the settings. */
+export interface ListenerSettings {
+  /** Idle connections of browsers and balancers are kept so long, seconds. */
+  readonly keepAliveTimeout: number
 }
 
 /** All headers of a request together, bytes. Node answers more with an overflow, which becomes 431. */
@@ -23,15 +24,26 @@ const headersTimeoutMs = 20_000
 /** How often that is looked at, milliseconds. */
 const connectionsCheckingIntervalMs = 5_000
 
-/** Idle keep-alive connections of browsers and balancers, milliseconds; above the usual 60 s of balancers in front. */
-const keepAliveTimeoutMs = 72_000
-
 const requestIdBytes = 12
 
 /**
- * Options of the Fastify root: everything about connections, request ids and what happens before routing. Bodies have no overall
- * deadline here, because uploads may be long; the proxy cuts off silent ones.
+ * Makes the server that browsers reach; it routes nothing yet. Bodies have no overall deadline here, because uploads may be long; the
+ * proxy cuts off slow ones.
  */
+export function createListenerServer({ keepAliveTimeout }: ListenerSettings): Server {
+  return createServer({
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeout * 1_000,
+    connectionsCheckingInterval: connectionsCheckingIntervalMs,
+    insecureHTTPParser: false,
+    // Looked at together with everything else that makes a request plain, so that it is answered in the same way.
+    requireHostHeader: false,
+  })
+}
+
+/** Options of a Fastify root: everything about request ids and what happens before routing. */
 export function createServerOptions(settings: ServerSettings, log: Logger) {
   return {
     loggerInstance: log,
@@ -43,64 +55,12 @@ export function createServerOptions(settings: ServerSettings, log: Logger) {
     trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
     // During shutdown requests are still answered, with `Connection: close`: none is lost.
     return503OnClosing: false,
-    keepAliveTimeout: keepAliveTimeoutMs,
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false },
-    http: {
-      maxHeaderSize: maxHeaderBytes,
-      headersTimeout: headersTimeoutMs,
-      connectionsCheckingInterval: connectionsCheckingIntervalMs,
-      insecureHTTPParser: false,
-      // Looked at together with everything else that makes a request plain, so that it is answered in the same way.
-      requireHostHeader: false,
-    },
-    clientErrorHandler: answerClientError,
     exposeHeadRoutes: false,
-  } satisfies FastifyServerOptions & { http: object }
+  } satisfies FastifyServerOptions
 }
 
 /** A fresh id for each request; never the client's, which could be forged or reused. */
-function newRequestId(): string {
+export function newRequestId(): string {
   return randomText(requestIdBytes, 'base64url')
-}
-
-const codeOfParserError: Readonly<Record<string, ErrorCode>> = {
-  HPE_HEADER_OVERFLOW: 'headers_too_large',
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload_too_large',
-}
-
-/** A connection, and the answer that it is waiting for or in the middle of. */
-interface ServerSocket extends Socket {
-  readonly _httpMessage?: ServerResponse | null
-}
-
-/** Answers what the HTTP parser refused: there is no request yet, so the answer is written by hand. */
-function answerClientError(error: Error & { code?: string }, socket: ServerSocket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswerOfAnother(socket)) {
-    socket.destroy()
-    return
-  }
-  const detail =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? problemRules.headers_too_large.detail
-      : 'The request is not valid HTTP.'
-  endWithProblem(
-    socket,
-    new GatewayError(codeOfParserError[error.code ?? ''] ?? 'request_invalid', { detail }),
-  )
-}
-
-/** What is written now would be taken for part of an answer that has begun, or for the answer of a request that was in order. */
-function isAnswerOfAnother({ _httpMessage: answer }: ServerSocket): boolean {
-  if (answer === undefined || answer === null) return false
-  return answer.headersSent || answer.req.complete
-}
-
-/** Refuses on a connection that has no request, as its last answer. */
-export function endWithProblem(socket: Duplex, problem: GatewayError): void {
-  const body = JSON.stringify(toProblemDocument(problem, newRequestId()))
-  const { status, title } = problemRules[problem.code]
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json; charset=utf-8\r\ncache-control: no-store\r\n` +
-      `x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
 }

@@ -1,15 +1,30 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Admission } from '../../access/admission.ts'
+import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { AccessTokens } from '../../session/lifecycle/sessions.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
-import type { OpenStreams } from './open-streams.ts'
+import type { OpenCalls } from './open-calls.ts'
 
 /** What every exchange of a route shares. */
 export interface ExchangeContext {
   readonly route: ProxyRoute
   readonly accessTokens: Pick<AccessTokens, 'cure'>
-  readonly openStreams: OpenStreams
+  readonly openCalls: OpenCalls
   readonly metrics: Pick<Metrics, 'upstream'>
   readonly authPrefix: string
+  /** `UPLOAD_MIN_RATE`, bytes a second; 0: any. */
+  readonly uploadMinRate: number
+}
+
+/** One request for the upstream, and who asks. */
+export interface ExchangeRequest {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly admission: Admission
+  /** Whose share of the route's places it takes; `undefined`: nobody's. */
+  readonly owner: string | undefined
+  readonly life: RequestLife
 }
 
 /** The head of an upstream's answer, and how to go on after it was paused. */

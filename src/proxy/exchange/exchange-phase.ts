@@ -8,26 +8,48 @@ import type { Upload } from './upload.ts'
 export type Phase = 'waiting' | 'held' | 'streaming' | 'listening' | 'settled'
 
 /** The next move is the browser's: its body is not complete, and the upstream would take more. */
-export function isBrowserLate(upload: Upload | undefined): boolean {
+function isBrowserLate(upload: Upload | undefined): boolean {
   return upload !== undefined && !upload.isEnded && !upload.isPaused
 }
 
+/** What is borne, milliseconds but for the rate. */
+export type SilenceLimits = Pick<
+  RouteConfig,
+  'firstByteTimeoutMs' | 'idleTimeoutMs' | 'streamIdleTimeoutMs'
+> & {
+  /** Of an upload, bytes a second; 0: any. */
+  readonly uploadMinRate: number
+}
+
 /** The longest silence that is borne in a phase, milliseconds; 0: any. */
-export function silenceLimitMs(
-  phase: Phase,
-  upload: Upload | undefined,
-  config: Pick<RouteConfig, 'firstByteTimeoutMs' | 'idleTimeoutMs' | 'streamIdleTimeoutMs'>,
-): number {
+function silenceLimitMs(phase: Phase, upload: Upload | undefined, limits: SilenceLimits): number {
   switch (phase) {
     case 'waiting':
-      return isBrowserLate(upload) ? config.idleTimeoutMs : config.firstByteTimeoutMs
+      // The answer is waited for once the upstream has the request; before that a body must move.
+      if (upload !== undefined && !upload.isEnded) return limits.idleTimeoutMs
+      return limits.firstByteTimeoutMs + (upload?.underWayMs ?? 0)
     case 'streaming':
-      return config.idleTimeoutMs
+      return limits.idleTimeoutMs
     case 'listening':
-      return config.streamIdleTimeoutMs ?? 0
+      return limits.streamIdleTimeoutMs ?? 0
     default:
       return 0
   }
+}
+
+/** What has been borne for too long, to be called at every sweep; `undefined`: nothing. */
+export function overdue(
+  phase: Phase,
+  upload: Upload | undefined,
+  limits: SilenceLimits,
+  silentMs: number,
+): 'request_timeout' | 'upstream_timeout' | 'silent' | undefined {
+  const isBehind = upload !== undefined && !upload.isWhole && !upload.keepsPace(limits.uploadMinRate)
+  if (isBehind) return 'request_timeout'
+  const limitMs = silenceLimitMs(phase, upload, limits)
+  if (limitMs === 0 || silentMs <= limitMs) return undefined
+  if (phase !== 'waiting') return 'silent'
+  return isBrowserLate(upload) ? 'request_timeout' : 'upstream_timeout'
 }
 
 /** The head of the answer is written, and its body is not finished. */

@@ -1,19 +1,19 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Admission } from '../../access/admission.ts'
+import type { Dispatcher } from 'undici'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { hasBody, linger } from '../../http/lifetime/linger.ts'
+import { hasBody } from '../../http/lifetime/body.ts'
+import type { LifeEnd, LifeHolder } from '../../http/lifetime/life.ts'
 import type { AccessToken, ApiAudience } from '../../oidc/tokens/token-set.ts'
 import type { SessionView } from '../../session/record/session.ts'
 import { judgeRefusal } from '../headers/step-up.ts'
-import { reasonOf, toUpstreamError } from '../upstream/upstream-errors.ts'
-import { sweepMs } from '../upstream/upstream-pool.ts'
+import { sweepMs } from '../upstream/sweep.ts'
+import { noPlace, reasonOf, toUpstreamError } from '../upstream/upstream-errors.ts'
 import { isRepeatable, upstreamRequest } from '../upstream/upstream-request.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import { type Answer, type ExchangeContext, headOnly } from './exchange-context.ts'
-import { isAnswering, isBrowserLate, type Phase, silenceLimitMs } from './exchange-phase.ts'
+import { Attempt } from './attempt.ts'
+import { type Answer, type ExchangeContext, type ExchangeRequest, headOnly } from './exchange-context.ts'
+import { isAnswering, overdue, type Phase } from './exchange-phase.ts'
 import { ExchangeReport } from './exchange-report.ts'
-import type { InFlight } from './in-flight.ts'
-import { goodbyeMs, type OpenStream } from './open-streams.ts'
+import { type Call, type CallKind, goodbyeMs } from './in-flight.ts'
 import { Upload, type UploadObserver } from './upload.ts'
 
 /**
@@ -21,21 +21,20 @@ import { Upload, type UploadObserver } from './upload.ts'
  * a stream in between. Until the answer's head is written a failure goes the usual way through the reply; afterwards there is
  * nothing to say but to cut the connection.
  */
-export class Exchange implements InFlight, UploadObserver, OpenStream {
-  readonly kind = 'sse'
+export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserver, LifeHolder {
+  kind: CallKind = 'request'
   place = -1
+  readonly owner: string | undefined
   readonly sessionId: string | undefined
-  readonly session: SessionView | undefined
+  session: SessionView | undefined
   readonly #context: ExchangeContext
-  readonly #request: FastifyRequest
-  readonly #reply: FastifyReply
-  readonly #target: string
+  readonly #asked: ExchangeRequest
   readonly #answer: AnswerWriter
   readonly #upload: Upload | undefined
   readonly #report: ExchangeReport
+  readonly #attempt: Attempt
   #token: AccessToken | undefined
   #phase: Phase = 'waiting'
-  #abort: ((error?: Error) => void) | undefined
   #resume: (() => void) | undefined
   /** Set while an attempt is given up for the next one, so that its error concerns nobody. */
   #isReplacing = false
@@ -45,45 +44,59 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   #isHeldComplete = false
   /** The upstream has gone while its answer was held: of that only the head is left. */
   #isHeldBroken = false
+  /** The browser takes nothing more at the moment; for how long that may be is the connection's affair. */
+  #isBrowserFull = false
   /** The sweep at which something last moved, in either direction. */
   #movedAtSweep = 0
 
-  constructor(context: ExchangeContext, request: FastifyRequest, reply: FastifyReply, admission: Admission) {
+  constructor(context: ExchangeContext, asked: ExchangeRequest) {
+    const { request, reply, admission } = asked
     this.#context = context
-    this.#request = request
-    this.#reply = reply
+    this.#asked = asked
     this.#report = new ExchangeReport(context, request)
     this.#answer = new AnswerWriter(reply)
     this.#upload = hasBody(request.raw) ? new Upload(request.raw, this) : undefined
-    this.#target = admission.target
+    this.#attempt = new Attempt(context.route.pool, this)
     this.#token = admission.token
+    this.owner = asked.owner
     this.sessionId = admission.sessionId
     this.session = admission.session
   }
 
   start(): void {
-    const { pool, config } = this.#context.route
-    if (!pool.enter(this)) {
+    const { route } = this.#context
+    const refused = route.pool.enter(this)
+    if (refused !== undefined) {
       this.#phase = 'settled'
-      this.#reply.send(new GatewayError('overloaded', { context: { route: config.prefix } }))
+      this.#asked.reply.send(noPlace(refused, route.config.prefix))
       return
     }
-    this.#reply.raw.once('close', () => this.#browserClosed())
+    this.#asked.life.hold(this)
     this.#send()
   }
 
   #send(): void {
+    if (this.#phase === 'settled') return
     const { pool, requestHeaders } = this.#context.route
     this.#phase = 'waiting'
-    this.#abort = undefined
     this.#movedAtSweep = pool.sweep
-    const sent = upstreamRequest(this.#request, this.#target, requestHeaders, this.#token, this.#upload)
-    pool.dispatch(sent, this)
+    try {
+      const sent = upstreamRequest(
+        this.#asked.request,
+        this.#asked.admission.target,
+        requestHeaders,
+        this.#token,
+        this.#upload,
+      )
+      this.#attempt.begins()
+      pool.dispatch(sent, this)
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   onConnect(abort: (error?: Error) => void): void {
-    if (this.#phase === 'settled') abort()
-    else this.#abort = abort
+    this.#attempt.connected(abort)
   }
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
@@ -98,26 +111,29 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   onData(chunk: Buffer): boolean {
     if (this.#phase === 'settled') return true
     this.#movedAtSweep = this.#context.route.pool.sweep
-    return this.#answer.write(chunk, this.#whenDrained)
+    const goesOn = this.#answer.write(chunk, this.#whenDrained)
+    this.#isBrowserFull = !goesOn
+    return goesOn
   }
 
   /** Trailer fields are not passed on: they would escape the header policy (RFC 9110 section 6.5.1 allows to drop them). */
   onComplete(): void {
+    this.#attempt.ended()
     if (this.#phase === 'held') this.#isHeldComplete = true
     if (!isAnswering(this.#phase)) return
     this.#settle('ok')
     this.#answer.end()
-    linger(this.#request.raw, this.#reply.raw)
   }
 
   onError(error: Error): void {
+    this.#attempt.ended()
     if (this.#isReplacing || this.#phase === 'settled') return
     if (this.#phase === 'held') {
       this.#isHeldBroken = true
       return
     }
     const mayRepeat =
-      this.#phase === 'waiting' && !this.#wasRetried && isRepeatable(this.#request, this.#upload)
+      this.#phase === 'waiting' && !this.#wasRetried && isRepeatable(this.#asked.request, this.#upload)
     if (mayRepeat && this.#context.route.pool.endedUnanswered(error)) {
       this.#wasRetried = true
       this.#send()
@@ -125,11 +141,12 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
   }
 
   checkSilence(sweep: number): void {
-    const limitMs = silenceLimitMs(this.#phase, this.#upload, this.#context.route.config)
-    if (limitMs === 0 || (sweep - this.#movedAtSweep) * sweepMs < limitMs) return
-    if (this.#phase === 'waiting' && !isBrowserLate(this.#upload))
-      this.#fail(new GatewayError('upstream_timeout'))
-    else this.#cut('silent')
+    if (this.#phase === 'settled') return
+    const { route, uploadMinRate } = this.#context
+    const silentMs = this.#isBrowserFull ? 0 : (sweep - this.#movedAtSweep) * sweepMs
+    const fault = overdue(this.#phase, this.#upload, { ...route.config, uploadMinRate }, silentMs)
+    if (fault === 'silent') this.#cut(fault)
+    else if (fault !== undefined) this.#fail(new GatewayError(fault))
   }
 
   mayPass(totalBytes: number): boolean {
@@ -140,21 +157,27 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     return false
   }
 
+  lifeEnded(end: LifeEnd): void {
+    if (this.#phase !== 'settled' && end !== 'answered') this.#settle('browser_gone')
+  }
+
   endSession(): void {
-    this.goAway()
+    if (this.#phase === 'listening') this.goAway()
+    else if (isAnswering(this.#phase)) this.#cut('session_ended')
+    else this.#fail(new GatewayError('session_expired'))
   }
 
   /** The stream ends in order: browsers connect again by themselves, and learn then what became of the session. */
   goAway(): void {
+    if (this.#phase === 'settled') return
     this.#settle('ended')
-    this.#abort?.()
     this.#answer.end()
     setTimeout(() => this.#answer.cut(), goodbyeMs).unref()
   }
 
   #begin(answer: Answer): void {
-    const { route, openStreams } = this.#context
-    const head = route.responseHeaders(answer.status, answer.rawHeaders, this.#target)
+    const { route, openCalls } = this.#context
+    const head = route.responseHeaders(answer.status, answer.rawHeaders, this.#asked.admission.target)
     if (head.refusal !== undefined) {
       this.#fail(new GatewayError(head.refusal))
       return
@@ -163,19 +186,16 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#answer.begin(answer.status, answer.statusText, head)
     this.#resume = answer.resume
     this.#phase = head.isEventStream ? 'listening' : 'streaming'
-    if (head.isEventStream) openStreams.add(this)
+    if (!head.isEventStream) return
+    this.kind = 'sse'
+    openCalls.streamOpened(this)
   }
 
   readonly #whenDrained = (): void => {
     if (!isAnswering(this.#phase)) return
+    this.#isBrowserFull = false
     this.#movedAtSweep = this.#context.route.pool.sweep
     this.#resume?.()
-  }
-
-  #browserClosed(): void {
-    if (this.#phase === 'settled' || this.#answer.isFinished) return
-    this.#settle('browser_gone')
-    this.#abort?.()
   }
 
   /** Whether a 401 is not simply passed on: it asks for a stronger login, or another token may cure it. */
@@ -188,7 +208,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     }
     const { audience } = route
     if (judgement !== 'curable' || audience === undefined || this.#wasCured) return false
-    if (!isRepeatable(this.#request, this.#upload)) return false
+    if (!isRepeatable(this.#asked.request, this.#upload)) return false
     this.#phase = 'held'
     void this.#cure(answer, rejected, audience)
     return true
@@ -215,7 +235,7 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
 
   #sendAgain(token: AccessToken): void {
     this.#isReplacing = true
-    this.#abort?.()
+    this.#attempt.abort()
     this.#isReplacing = false
     this.#wasCured = true
     this.#isHeldComplete = false
@@ -224,12 +244,13 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#send()
   }
 
+  /** Nothing more is done for the browser. The place is given back once the upstream's side has ended, too. */
   #settle(outcome: string): void {
-    const { route, openStreams } = this.#context
-    if (this.#phase === 'listening') openStreams.remove(this)
+    const { openCalls } = this.#context
+    if (this.#phase === 'listening') openCalls.streamClosed(this)
     this.#phase = 'settled'
-    route.pool.leave(this)
     this.#report.settled(outcome)
+    this.#attempt.giveUp()
   }
 
   #fail(error: unknown): void {
@@ -241,16 +262,15 @@ export class Exchange implements InFlight, UploadObserver, OpenStream {
     this.#answer.takeBack()
     const problem = toUpstreamError(error, this.#context.route)
     this.#settle(problem.code)
-    this.#abort?.()
-    if (this.#answer.isUntouched) this.#reply.send(problem)
+    if (this.#answer.isUntouched) this.#asked.reply.send(problem)
   }
 
   /** What began cannot be taken back. */
   #cut(reason: string): void {
     this.#settle('cut')
-    const facts = { requestId: this.#request.id, reason, route: this.#context.route.config.prefix }
-    this.#request.log.warn(facts, 'proxied answer cut short')
-    this.#abort?.()
-    this.#answer.cut()
+    const facts = { requestId: this.#asked.request.id, reason, route: this.#context.route.config.prefix }
+    this.#asked.request.log.warn(facts, 'proxied answer cut short')
+    this.#answer.takeBack()
+    this.#asked.life.cut()
   }
 }

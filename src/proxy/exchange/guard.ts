@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import type { Admission } from '../../access/admission.ts'
 import type { Access } from '../../access/decide.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { isUpgrade } from '../websocket/upgrade.ts'
+import { ownerOf } from '../../http/lifetime/life.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -24,12 +24,20 @@ export function createGuard(access: Access): Guard {
     }
     keepFromParsing(request)
     try {
-      const admission = access.admit(request, isUpgrade(request.raw))
+      const life = ownerOf(request.raw)
+      const admission = access.admit(request, life.upgrade !== undefined)
       if (admission instanceof Promise) {
-        admission.then((waitedFor) => {
-          request.admission = waitedFor
-          done()
-        }, refuse)
+        life.hasWaited = true
+        admission.then(
+          (waitedFor) => {
+            request.admission = waitedFor
+            // Whoever left meanwhile has no request any more: nothing of it goes on.
+            if (!life.isOver) done()
+          },
+          (error: unknown) => {
+            if (!life.isOver) refuse(error)
+          },
+        )
         return
       }
       request.admission = admission

@@ -1,48 +1,98 @@
-import type { Dispatcher } from 'undici'
+import type { SessionView } from '../../session/record/session.ts'
 
-/** A request under way, as the pool sees it: something that must not be silent for too long. */
-export interface InFlight extends Dispatcher.DispatchHandler {
-  /** Where it stands among those under way; negative while it does not. Kept by {@link InFlightRequests}. */
+/** What a call is to the browser; a stream stays open without end. */
+export type CallKind = 'request' | 'sse' | 'websocket'
+
+/** A call to an upstream, of whatever kind: it holds one place of its route from its beginning until the upstream's side has ended. */
+export interface Call {
+  /** Where it stands among those under way; negative while it does not. Kept by {@link InFlightCalls}. */
   place: number
+  readonly kind: CallKind
+  /** Whose share of the places it takes; `undefined`: nobody's. */
+  readonly owner: string | undefined
+  /** `undefined` without a session, like `session`. */
+  readonly sessionId: string | undefined
+  /** The session as it was last seen. */
+  session: SessionView | undefined
   /** Called at every sweep with the number of sweeps so far. */
   checkSilence(sweep: number): void
+  /** The session is over: says so to the browser and ends. Calls that have ended take no notice. */
+  endSession(): void
+  /** The process stops: a stream takes leave of the browser. Like the other, it leaves no connection behind after {@link goodbyeMs}. */
+  goAway(): void
+}
+
+/** A browser that does not answer a goodbye is cut off after this, milliseconds. */
+export const goodbyeMs = 2_000
+
+/** Why there is no place: none is free, or the caller holds its whole share. */
+export type NoPlace = 'full' | 'share'
+
+/** How many places there are, and how many of them one caller may hold. */
+export interface PlaceLimits {
+  readonly maxInFlight: number
+  readonly maxInFlightPerSession: number
 }
 
 /**
- * The requests under way, at most so many. A list and not a `Set`: when a set grows over its deleted entries, V8 lets the old table
+ * The calls under way of a route. A list and not a `Set`: when a set grows over its deleted entries, V8 lets the old table
  * refer to the new one, and once an old table has reached the old generation every request of the chain behind it survives until
  * the next major collection.
  */
-export class InFlightRequests {
-  readonly #most: number
-  readonly #requests: InFlight[] = []
+export class InFlightCalls {
+  readonly #limits: PlaceLimits
+  readonly #calls: Call[] = []
+  /** Places of each owner that holds any. */
+  readonly #held = new Map<string, number>()
 
-  constructor(most: number) {
-    this.#most = most
+  constructor(limits: PlaceLimits) {
+    this.#limits = limits
   }
 
-  /** Takes one of the places; false when all are taken. */
-  enter(request: InFlight): boolean {
-    if (this.#requests.length >= this.#most) return false
-    request.place = this.#requests.push(request) - 1
-    return true
+  /** Takes one of the places, or says why not. */
+  enter(call: Call): NoPlace | undefined {
+    const { owner } = call
+    if (owner !== undefined) {
+      const held = this.#held.get(owner) ?? 0
+      if (held >= this.#limits.maxInFlightPerSession) return 'share'
+      if (this.#isFull()) return 'full'
+      this.#held.set(owner, held + 1)
+    } else if (this.#isFull()) return 'full'
+    call.place = this.#calls.push(call) - 1
+    return undefined
   }
 
-  /** Gives the place back; the last one moves into it. Does nothing for a request that has none. */
-  leave(request: InFlight): void {
-    const { place } = request
+  /** Gives the place back; the last one moves into it. Does nothing for a call that has none. */
+  leave(call: Call): void {
+    const { place, owner } = call
     if (place < 0) return
-    request.place = -1
-    const last = this.#requests.pop()
-    if (last === undefined || last === request) return
-    this.#requests[place] = last
+    call.place = -1
+    if (owner !== undefined) this.#giveBack(owner)
+    const last = this.#calls.pop()
+    if (last === undefined || last === call) return
+    this.#calls[place] = last
     last.place = place
   }
 
-  /** From the end, because a request that is given up leaves its place to one that was asked already. */
-  checkSilence(sweep: number): void {
-    for (let place = this.#requests.length - 1; place >= 0; place -= 1) {
-      this.#requests[place]?.checkSilence(sweep)
+  /** From the end, because a call that is given up leaves its place to one that was asked already. */
+  visit(each: (call: Call) => void): void {
+    for (let place = this.#calls.length - 1; place >= 0; place -= 1) {
+      const call = this.#calls[place]
+      if (call !== undefined) each(call)
     }
+  }
+
+  get size(): number {
+    return this.#calls.length
+  }
+
+  #isFull(): boolean {
+    return this.#calls.length >= this.#limits.maxInFlight
+  }
+
+  #giveBack(owner: string): void {
+    const held = this.#held.get(owner) ?? 0
+    if (held > 1) this.#held.set(owner, held - 1)
+    else this.#held.delete(owner)
   }
 }

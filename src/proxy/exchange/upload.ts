@@ -1,8 +1,16 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { sweepMs } from '../upstream/sweep.ts'
 
 /** What undici reads of a stream's state: that it need not be destroyed at its end, and that its length is unknown. */
 const streamState = { autoDestroy: true, objectMode: false, ended: false, length: 0 } as const
+
+/** The system holds about three times what drains in one pause, and a little more. */
+const pausesUnderWay = 4
+
+/** A body must keep its least rate over this, in sweeps and in seconds. */
+const paceSeconds = 30
+const paceSweeps = (paceSeconds * 1_000) / sweepMs
 
 /** Told about a body as it moves. */
 export interface UploadObserver {
@@ -25,6 +33,12 @@ export class Upload extends EventEmitter {
   isPaused = true
   isEnded = false
   bytes = 0
+  /** Sweeps at which the browser could have sent, of the current stretch, and what had come when that began. */
+  #lateSweeps = 0
+  #bytesBefore = 0
+  /** Sweeps for which the upstream has taken nothing now, and the longest time that it did so. */
+  #pausedSweeps = 0
+  #longestPauseSweeps = 0
 
   constructor(source: IncomingMessage, observer: UploadObserver) {
     super()
@@ -59,6 +73,43 @@ export class Upload extends EventEmitter {
     return this
   }
 
+  /** Nothing more of the body is wanted, or to come. */
+  get isWhole(): boolean {
+    return this.isEnded || this.destroyed
+  }
+
+  /**
+   * Called at every sweep until the body is whole. Only time in which the upstream takes bytes counts for the browser.
+   *
+   * @param leastRate bytes a second; 0: any
+   * @returns false when the browser is too slow
+   */
+  keepsPace(leastRate: number): boolean {
+    if (this.isPaused) {
+      if (this.#isAttached) this.#pausedSweeps += 1
+      return true
+    }
+    this.#lateSweeps += 1
+    if (this.#lateSweeps < paceSweeps) return true
+    const came = this.bytes - this.#bytesBefore
+    this.#lateSweeps = 0
+    this.#bytesBefore = this.bytes
+    return came >= leastRate * paceSeconds
+  }
+
+  /**
+   * How long after its last byte was handed over the body may still be on its way, milliseconds. An upstream that reads more slowly than
+   * the browser sends pauses while about a third of what the system holds for it drains.
+   */
+  get underWayMs(): number {
+    return this.#longestPauseSweeps * sweepMs * pausesUnderWay
+  }
+
+  #endPause(): void {
+    this.#longestPauseSweeps = Math.max(this.#longestPauseSweeps, this.#pausedSweeps)
+    this.#pausedSweeps = 0
+  }
+
   #attach(): void {
     this.#isAttached = true
     this.#source.on('data', this.#onData).on('end', this.#onEnd)
@@ -66,11 +117,13 @@ export class Upload extends EventEmitter {
 
   readonly #onData = (chunk: Buffer): void => {
     this.bytes += chunk.length
+    if (this.#pausedSweeps > 0) this.#endPause()
     if (this.#observer.mayPass(this.bytes)) this.emit('data', chunk)
   }
 
   readonly #onEnd = (): void => {
     this.isEnded = true
+    this.#endPause()
     this.emit('end')
   }
 }

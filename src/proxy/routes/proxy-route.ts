@@ -23,6 +23,9 @@ export interface ProxyOptions extends SecurityHeaderOptions {
   readonly maxWebsocketsPerSession: number
   /** Canonical header names that the gateway writes on some route of the process; browsers' own never go upstream, on any route. */
   readonly reservedHeaderNames?: ReadonlySet<string>
+  /** Bytes a second. */
+  readonly uploadMinRate: number
+  readonly trustProxy: readonly string[]
 }
 
 /** What a route is derived with. */

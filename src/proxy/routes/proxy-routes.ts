@@ -3,35 +3,25 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type AccessServices, createAccess } from '../../access/decide.ts'
 import { answeredMethods } from '../../access/rules.ts'
 import type { RouteConfig } from '../../config/routes/route.ts'
-import { inviteBody } from '../../http/lifetime/expectations.ts'
+import { ownerOf } from '../../http/lifetime/life.ts'
+import { type AddressKey, createAddressKey } from '../../http/limits/limited-request.ts'
 import type { SessionLimits } from '../../session/record/session.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { createGuard } from '../exchange/guard.ts'
-import {
-  createOpenStreams,
-  type OpenStreams,
-  type OpenStreamsDependencies,
-} from '../exchange/open-streams.ts'
-import { isUpgrade } from '../websocket/upgrade.ts'
+import { createOpenCalls, type OpenCalls, type OpenCallsDependencies } from '../exchange/open-calls.ts'
 import { bridgeWebSocket, type WebSocketContext } from '../websocket/websocket.ts'
 import { createProxyRoute, type ProxyOptions, type ProxyRoute, type RouteServices } from './proxy-route.ts'
 import { createSpaDevRoute, type SpaDevOptions } from './spa-dev.ts'
 
 /** What the proxy is built from. */
 export interface ProxyServices extends AccessServices {
-  readonly sessions: AccessServices['sessions'] & OpenStreamsDependencies['sessions']
+  readonly sessions: AccessServices['sessions'] & OpenCallsDependencies['sessions']
   readonly accessTokens: AccessServices['accessTokens'] & ExchangeContext['accessTokens']
   readonly cookies: AccessServices['cookies'] & RouteServices['cookies']
   readonly telemetry: Telemetry
   readonly now: () => number
-}
-
-/** The running proxy. */
-export interface ProxyHandle {
-  /** Closes WebSockets and event streams: says goodbye, then cuts after 2 s. Called before the server is closed. */
-  drain(): Promise<void>
 }
 
 /** What is left of requests under way when the server is closed may take this long, milliseconds. */
@@ -42,8 +32,8 @@ export function registerProxyScope(
   app: FastifyInstance,
   options: ProxyOptions & SpaDevOptions & { readonly routes: readonly RouteConfig[] },
   services: ProxyServices,
-): ProxyHandle {
-  const openStreams = createOpenStreams({
+): void {
+  const openCalls = createOpenCalls({
     sessions: services.sessions,
     metrics: services.telemetry.metrics,
     limits: limitsOf(options),
@@ -51,9 +41,12 @@ export function registerProxyScope(
   })
   const routes = options.routes.map((config) => createProxyRoute(config, options, services))
   if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, options, services))
-  for (const route of routes) registerRoute(app, route, openStreams, options, services)
-  app.addHook('preClose', () => openStreams.drain())
-  return { drain: () => openStreams.drain() }
+  for (const route of routes) {
+    openCalls.addRoute(route.pool.calls)
+    registerRoute(app, route, openCalls, options, services)
+  }
+  app.addHook('preClose', () => openCalls.drain())
+  app.addHook('onClose', async () => openCalls.close())
 }
 
 function limitsOf({ sessionIdleTimeout, sessionMaxLifetime }: ProxyOptions): SessionLimits {
@@ -70,13 +63,13 @@ export function knowAllMethods(app: FastifyInstance): void {
 function registerRoute(
   app: FastifyInstance,
   route: ProxyRoute,
-  openStreams: OpenStreams,
+  openCalls: OpenCalls,
   options: ProxyOptions,
   services: ProxyServices,
 ): void {
   const context = {
     route,
-    openStreams,
+    openCalls,
     accessTokens: services.accessTokens,
     sessions: services.sessions,
     limits: limitsOf(options),
@@ -84,6 +77,8 @@ function registerRoute(
     metrics: services.telemetry.metrics,
     authPrefix: options.authPrefix,
     maxWebsocketsPerSession: options.maxWebsocketsPerSession,
+    uploadMinRate: options.uploadMinRate,
+    addressKey: createAddressKey(options.trustProxy),
   }
   app.register((scope, _options, done) => {
     scope.decorateRequest('admission', null)
@@ -101,17 +96,23 @@ function registerRoute(
 }
 
 function forward(
-  context: WebSocketContext & ExchangeContext,
+  context: WebSocketContext & ExchangeContext & { readonly addressKey: AddressKey },
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
   const { admission } = request
   if (admission === null) throw new TypeError('a proxied request came past its guard')
-  if (isUpgrade(request.raw)) bridgeWebSocket(context, request, reply, admission)
-  else {
-    inviteBody(request.raw)
-    new Exchange(context, request, reply, admission).start()
+  const life = ownerOf(request.raw)
+  const { session } = admission
+  const owner = session === undefined ? context.addressKey(request) : session.h
+  // What was found before a wait may be over by now.
+  if (life.hasWaited && session !== undefined) context.openCalls.suspect(session.h)
+  if (life.upgrade !== undefined) {
+    bridgeWebSocket(context, { request, reply, admission, owner, life, upgrade: life.upgrade })
+    return
   }
+  life.inviteBody()
+  new Exchange(context, { request, reply, admission, owner, life }).start()
 }
 
 /**

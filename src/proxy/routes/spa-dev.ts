@@ -55,6 +55,7 @@ export function createSpaDevRoute(
     activeContent: true,
     tls: undefined,
     maxInFlight,
+    maxInFlightPerSession: maxInFlight,
   }
   return createProxyRoute(config, options, services, {
     cookies: everyCookie,

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../errors/codes.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import type { NoPlace } from '../exchange/in-flight.ts'
 
 /** undici's and the system's error codes that do not mean "unreachable". */
 const codeOf: Readonly<Record<string, ErrorCode>> = {
@@ -18,6 +19,15 @@ const codeOf: Readonly<Record<string, ErrorCode>> = {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}
+
+/** What a browser is told that gets no place on a route. */
+export function noPlace(why: NoPlace, route: string): GatewayError {
+  if (why === 'full') return new GatewayError('overloaded', { context: { route } })
+  return new GatewayError('rate_limited', {
+    detail: 'Too many requests, streams and WebSockets of this session are open at once.',
+    context: { route },
+  })
 }
 
 /** The route whose upstream failed. */

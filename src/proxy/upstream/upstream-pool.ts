@@ -1,13 +1,12 @@
 import type { Socket } from 'node:net'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
-import { type InFlight, InFlightRequests } from '../exchange/in-flight.ts'
+import { type Call, InFlightCalls, type NoPlace, type PlaceLimits } from '../exchange/in-flight.ts'
+import { sweepMs } from './sweep.ts'
 
 /** What the pool of a route's upstream is made of. A route satisfies it. */
-export interface UpstreamPoolOptions {
+export interface UpstreamPoolOptions extends PlaceLimits {
   readonly upstream: URL
   readonly connectTimeoutMs: number
-  /** Requests under way at once; as many connections may be open. */
-  readonly maxInFlight: number
   readonly tls:
     | {
         readonly caPem: string | undefined
@@ -17,23 +16,27 @@ export interface UpstreamPoolOptions {
     | undefined
 }
 
+/** A call that is sent through the pool. */
+export type DispatchedCall = Call & Dispatcher.DispatchHandler
+
 /** The connections to one route's upstream: bounded, verified, and renewed so that they follow DNS. */
 export interface UpstreamPool {
   /** Number of sweeps so far: a clock of {@link sweepMs} that costs nothing to read. */
   sweep: number
-  /** Takes one of the places; false when all are taken. Each place is given back by {@link UpstreamPool.leave}. */
-  enter(request: InFlight): boolean
+  /** The calls that hold a place. */
+  readonly calls: InFlightCalls
+  /** Takes one of the places, or says why not. Each place is given back by {@link UpstreamPool.leave}. */
+  enter(call: Call): NoPlace | undefined
   /** Gives the place back. */
-  leave(request: InFlight): void
-  dispatch(options: Dispatcher.DispatchOptions, request: InFlight): void
+  leave(call: Call): void
+  dispatch(options: Dispatcher.DispatchOptions, call: DispatchedCall): void
+  /** Gives up the connection that is made for this call, if one is: the call's error follows. */
+  stopConnecting(call: Call): void
   /** Whether the connection that ended with this error had carried an answer before, and not one byte of this one. */
   endedUnanswered(error: Error): boolean
   /** Lets requests under way finish for `graceMs` at most, then ends them. */
   close(graceMs: number): Promise<void>
 }
-
-/** How often silence is measured; a timeout is exact to this many milliseconds. */
-export const sweepMs = 250
 
 /** Connections older than this are replaced when idle, so that a changed DNS name is followed. */
 const renewAfterMs = 60_000
@@ -53,14 +56,15 @@ const maxAnswerHeaderBytes = 32 * 1024
 /** Creates the pool. Nothing is connected before the first request. */
 export function createUpstreamPool(options: UpstreamPoolOptions, now: () => number): UpstreamPool {
   const unanswered = new WeakSet<Error>()
-  const underWay = new InFlightRequests(options.maxInFlight)
-  const connect = createConnector(options, unanswered)
+  const calls = new InFlightCalls(options)
+  const connector = createConnector(options, unanswered)
+  const { connect } = connector
   const retiring = new Set<Pool>()
   let pool = createPool(options, connect)
   let bornAtMs = now()
   const sweeper = setInterval(() => {
     state.sweep += 1
-    underWay.checkSilence(state.sweep)
+    calls.visit((call) => call.checkSilence(state.sweep))
     if (now() - bornAtMs >= renewAfterMs) renew()
   }, sweepMs).unref()
 
@@ -74,9 +78,12 @@ export function createUpstreamPool(options: UpstreamPoolOptions, now: () => numb
 
   const state: UpstreamPool = {
     sweep: 0,
-    enter: (request) => underWay.enter(request),
-    leave: (request) => underWay.leave(request),
-    dispatch: (dispatchOptions, request) => void pool.dispatch(dispatchOptions, request),
+    calls,
+    enter: (call) => calls.enter(call),
+    leave: (call) => calls.leave(call),
+    dispatch: (dispatchOptions, call) =>
+      connector.during(call, () => void pool.dispatch(dispatchOptions, call)),
+    stopConnecting: connector.stop,
     endedUnanswered: (error) => unanswered.has(error),
     async close(graceMs) {
       clearInterval(sweeper)
@@ -101,15 +108,45 @@ function createPool(options: UpstreamPoolOptions, connect: buildConnector.connec
   })
 }
 
-/** Certificates are always verified, whatever the environment says (`NODE_TLS_REJECT_UNAUTHORIZED`). */
-function createConnector(options: UpstreamPoolOptions, unanswered: WeakSet<Error>): buildConnector.connector {
-  const connect = buildConnector({ ...tlsOptions(options.tls), timeout: options.connectTimeoutMs })
-  return (target, callback) => {
-    connect(target, (error, socket) => {
-      if (error === null) watchAnswers(socket, unanswered)
-      if (error === null) callback(null, socket)
-      else callback(error, null)
-    })
+/** Makes connections, and knows for which call each is made. */
+interface Connector {
+  readonly connect: buildConnector.connector
+  /** What is connected while `dispatch` runs is for this call. */
+  during(call: Call, dispatch: () => void): void
+  stop(call: Call): void
+}
+
+/**
+ * Certificates are always verified, whatever the environment says (`NODE_TLS_REJECT_UNAUTHORIZED`). Undici cannot take back a request that
+ * waits for its connection, so such a connection is ended here.
+ */
+function createConnector(options: UpstreamPoolOptions, unanswered: WeakSet<Error>): Connector {
+  // Its type does not say that it returns the socket.
+  const build = buildConnector({ ...tlsOptions(options.tls), timeout: options.connectTimeoutMs }) as (
+    ...given: Parameters<buildConnector.connector>
+  ) => Socket
+  const connecting = new Map<Call, Socket>()
+  let dispatched: Call | undefined
+  return {
+    connect(target, callback) {
+      const call = dispatched
+      const socket = build(target, (error, connected) => {
+        if (call !== undefined) connecting.delete(call)
+        if (error === null) watchAnswers(connected, unanswered)
+        if (error === null) callback(null, connected)
+        else callback(error, null)
+      })
+      if (call !== undefined) connecting.set(call, socket)
+    },
+    during(call, dispatch) {
+      dispatched = call
+      try {
+        dispatch()
+      } finally {
+        dispatched = undefined
+      }
+    },
+    stop: (call) => void connecting.get(call)?.destroy(new Error('nobody waits for this connection')),
   }
 }
 

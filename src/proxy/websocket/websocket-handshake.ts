@@ -1,14 +1,27 @@
 import type { IncomingMessage } from 'node:http'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { Admission } from '../../access/admission.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { hasBody } from '../../http/lifetime/linger.ts'
+import { hasBody } from '../../http/lifetime/body.ts'
+import type { RequestLife } from '../../http/lifetime/life.ts'
+import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
 import type { ResponseHead } from '../headers/response-headers.ts'
 import { judgeRefusal } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
 import { tlsOptions } from '../upstream/upstream-pool.ts'
 import { freshHeaders } from '../upstream/upstream-request.ts'
+
+/** A handshake that was let in. */
+export interface Handshake {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly admission: Admission
+  /** Whose share of the route's places it takes; `undefined`: nobody's. */
+  readonly owner: string | undefined
+  readonly life: RequestLife
+  readonly upgrade: UpgradeSocket
+}
 
 const keyPattern = /^[+/0-9A-Za-z]{22}==$/
 

@@ -6,29 +6,35 @@ const fullBytes = 256 * 1024
 /** A sender that has less than this unsent takes more again, bytes. */
 const roomBytes = 64 * 1024
 
+/** The frames that are passed on. */
+export type Frame = 'message' | 'ping' | 'pong'
+
 /**
  * Passes messages, pings and pongs of one socket on to another, in order, as they are. A source that is faster than the other
  * side is paused on its connection, so that memory stays flat whoever is slow.
  *
- * @param onFrame called for each message (`true`) and each ping or pong (`false`) of the source
+ * @param onFrame called for each frame of the source; a ping or pong for which it returns false is not passed on
  */
-export function relay(from: WebSocket, to: WebSocket, onFrame: (isMessage: boolean) => void): void {
+export function relay(
+  from: WebSocket,
+  to: WebSocket,
+  onFrame: (frame: Frame, data: Buffer) => boolean,
+): void {
   const takeMore = (): void => {
     if (from.isPaused && to.bufferedAmount <= roomBytes) from.resume()
   }
   const holdIfFull = (): void => {
     if (to.bufferedAmount > fullBytes) from.pause()
   }
-  from.on('message', (data, isBinary) => {
-    onFrame(true)
+  from.on('message', (data: Buffer, isBinary) => {
+    onFrame('message', data)
     if (to.readyState !== to.OPEN) return
     to.send(data, { binary: isBinary }, takeMore)
     holdIfFull()
   })
-  const passControl = (send: 'ping' | 'pong') => (data: Buffer) => {
-    onFrame(false)
-    if (to.readyState !== to.OPEN) return
-    to[send](data, undefined, takeMore)
+  const passControl = (frame: 'ping' | 'pong') => (data: Buffer) => {
+    if (!onFrame(frame, data) || to.readyState !== to.OPEN) return
+    to[frame](data, undefined, takeMore)
     holdIfFull()
   }
   from.on('ping', passControl('ping'))

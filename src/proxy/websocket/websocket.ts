@@ -1,20 +1,26 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Admission } from '../../access/admission.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import type { LifeHolder } from '../../http/lifetime/life.ts'
 import type { Sessions } from '../../session/lifecycle/sessions.ts'
 import { type SessionLimits, type SessionView, touchIntervalMs } from '../../session/record/session.ts'
-import { goodbyeMs, type OpenStream, type OpenStreams } from '../exchange/open-streams.ts'
+import { type Call, goodbyeMs } from '../exchange/in-flight.ts'
+import type { OpenCalls } from '../exchange/open-calls.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
-import { toUpstreamError } from '../upstream/upstream-errors.ts'
-import { type UpgradeSocket, upgradeSocketOf } from './upgrade.ts'
-import { connectUpstream, handshakeProblem, type Refusal, readRefusal } from './websocket-handshake.ts'
-import { closeLike, relay } from './websocket-relay.ts'
+import { noPlace, toUpstreamError } from '../upstream/upstream-errors.ts'
+import { Presence } from './presence.ts'
+import {
+  connectUpstream,
+  type Handshake,
+  handshakeProblem,
+  type Refusal,
+  readRefusal,
+} from './websocket-handshake.ts'
+import { closeLike, type Frame, relay } from './websocket-relay.ts'
 
 /** What every WebSocket of a route shares. */
 export interface WebSocketContext {
   readonly route: ProxyRoute
-  readonly openStreams: OpenStreams
+  readonly openCalls: OpenCalls
   readonly sessions: Pick<Sessions, 'touch'>
   readonly limits: SessionLimits
   readonly authPrefix: string
@@ -34,67 +40,83 @@ const switchingProtocols = 101
  * Connects a browser's WebSocket with the route's upstream. The upstream is asked first, so that its refusal reaches the browser as
  * the HTTP answer that it is; the guard has run before.
  */
-export function bridgeWebSocket(
-  context: WebSocketContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  admission: Admission,
-): void {
-  const { route, openStreams, maxWebsocketsPerSession } = context
-  const problem = handshakeProblem(request, route)
+export function bridgeWebSocket(context: WebSocketContext, handshake: Handshake): void {
+  const { route, openCalls, maxWebsocketsPerSession } = context
+  const problem = handshakeProblem(handshake.request, route)
   if (problem !== undefined) throw problem
-  const { session } = admission
-  if (session !== undefined && openStreams.countWebSockets(session.h) >= maxWebsocketsPerSession) {
+  const { session } = handshake.admission
+  if (session !== undefined && openCalls.countWebSockets(session.h) >= maxWebsocketsPerSession) {
     throw new GatewayError('rate_limited', { detail: 'This session holds too many WebSockets open.' })
   }
-  const upgrade = upgradeSocketOf(request.raw)
-  if (upgrade === undefined) throw new TypeError('not an upgrade')
-  const upstream = connectUpstream(route, request, admission)
-  openStreams.add(new WebSocketBridge(context, { request, reply, admission, upgrade, upstream }))
+  new WebSocketBridge(context, handshake).start()
 }
 
-/** The two ends of a bridge. */
-interface Ends {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly admission: Admission
-  readonly upgrade: UpgradeSocket
-  readonly upstream: WebSocket
-}
-
-class WebSocketBridge implements OpenStream {
+class WebSocketBridge implements Call, LifeHolder {
   readonly kind = 'websocket'
+  place = -1
+  readonly owner: string | undefined
   readonly sessionId: string | undefined
-  readonly session: SessionView | undefined
+  session: SessionView | undefined
   readonly #context: WebSocketContext
-  readonly #ends: Ends
-  readonly #handshakeTimer: NodeJS.Timeout
+  readonly #handshake: Handshake
+  #handshakeTimer: NodeJS.Timeout | undefined
   #idleTimer: NodeJS.Timeout | undefined
+  #upstream: WebSocket | undefined
   #browser: WebSocket | undefined
   /** The browser has its answer, of whatever kind. */
   #isAnswered = false
+  #isDone = false
   #nextTouchAtMs = 0
+  #presence: Presence | undefined
 
-  constructor(context: WebSocketContext, ends: Ends) {
+  constructor(context: WebSocketContext, handshake: Handshake) {
     this.#context = context
-    this.#ends = ends
-    this.sessionId = ends.admission.sessionId
-    this.session = ends.admission.session
-    const { upstream, upgrade } = ends
-    const { connectTimeoutMs, firstByteTimeoutMs } = context.route.config
+    this.#handshake = handshake
+    this.owner = handshake.owner
+    this.sessionId = handshake.admission.sessionId
+    this.session = handshake.admission.session
+  }
+
+  /** @throws GatewayError `rate_limited`, `overloaded`, `request_invalid` */
+  start(): void {
+    const { route, openCalls } = this.#context
+    const refused = route.pool.enter(this)
+    if (refused !== undefined) throw noPlace(refused, route.config.prefix)
+    try {
+      this.#connect()
+    } catch (error) {
+      route.pool.leave(this)
+      throw error
+    }
+    openCalls.streamOpened(this)
+    this.#handshake.life.hold(this)
+  }
+
+  #connect(): void {
+    const { route, authPrefix } = this.#context
+    const { request, admission } = this.#handshake
+    const { connectTimeoutMs, firstByteTimeoutMs } = route.config
+    const upstream = connectUpstream(route, request, admission)
+    this.#upstream = upstream
     this.#handshakeTimer = setTimeout(
       () => this.#refuse(new GatewayError('upstream_timeout')),
       connectTimeoutMs + firstByteTimeoutMs,
     )
-    upgrade.socket.once('close', () => this.#abandon())
-    upstream.once('open', () => this.#open())
+    upstream.once('open', () => this.#open(upstream))
     upstream.once('unexpected-response', (_handshake, answer) => {
-      const { route, authPrefix } = this.#context
-      readRefusal(answer, route, ends.admission.target, authPrefix)
+      readRefusal(answer, route, admission.target, authPrefix)
         .then((refusal) => this.#passRefusal(refusal))
         .catch((error: unknown) => this.#refuse(error))
     })
     upstream.on('error', (error) => this.#failed(error))
+    upstream.once('close', () => route.pool.leave(this))
+  }
+
+  /** The browser left. What it sent before may still be on its way to the upstream, for a moment. */
+  lifeEnded(): void {
+    this.#isAnswered = true
+    if (this.#browser === undefined) this.#terminate()
+    else setTimeout(() => this.#terminate(), goodbyeMs).unref()
   }
 
   endSession(): void {
@@ -108,23 +130,25 @@ class WebSocketBridge implements OpenStream {
   }
 
   /** The upstream has agreed: the browser is upgraded, with the subprotocol that the upstream chose. */
-  #open(): void {
-    const { request, reply, upgrade, upstream } = this.#ends
+  #open(upstream: WebSocket): void {
+    const { request, reply, upgrade } = this.#handshake
     if (this.#isAnswered) return
     this.#isAnswered = true
     clearTimeout(this.#handshakeTimer)
     reply.hijack()
     reply.raw.statusCode = switchingProtocols
-    reply.raw.detachSocket(upgrade.socket as never)
+    reply.raw.detachSocket(upgrade.socket)
     if (upstream.protocol === '') delete request.raw.headers['sec-websocket-protocol']
     else request.raw.headers['sec-websocket-protocol'] = upstream.protocol
     const server = createServer(this.#context.route)
-    server.handleUpgrade(request.raw, upgrade.socket, upgrade.head, (browser) => this.#join(browser))
+    server.handleUpgrade(request.raw, upgrade.socket, upgrade.take(), (browser) =>
+      this.#join(browser, upstream),
+    )
   }
 
-  #join(browser: WebSocket): void {
+  #join(browser: WebSocket, upstream: WebSocket): void {
     this.#browser = browser
-    const { upstream } = this.#ends
+    this.#presence = new Presence(browser, this.#handshake.life.connection)
     const { streamIdleTimeoutMs = 0 } = this.#context.route.config
     if (streamIdleTimeoutMs > 0) {
       this.#idleTimer = setTimeout(() => this.#close(goingAwayCode, 'idle'), streamIdleTimeoutMs)
@@ -132,11 +156,23 @@ class WebSocketBridge implements OpenStream {
     browser.on('error', (error) => this.#failed(error))
     browser.once('close', (code, reason) => this.#sideClosed(upstream, code, reason, goingAwayCode))
     upstream.once('close', (code, reason) => this.#sideClosed(browser, code, reason, internalErrorCode))
-    relay(browser, upstream, (isMessage) => {
+    relay(browser, upstream, (frame, data) => this.#heard(frame, data))
+    relay(upstream, browser, () => {
       this.#idleTimer?.refresh()
-      if (isMessage) this.#noteActivity()
+      return true
     })
-    relay(upstream, browser, () => this.#idleTimer?.refresh())
+  }
+
+  /** A frame of the browser; false for one that concerns nobody else. */
+  #heard(frame: Frame, data: Buffer): boolean {
+    if (this.#presence?.heard(frame, data) === false) return false
+    this.#idleTimer?.refresh()
+    if (frame === 'message') this.#noteActivity()
+    return true
+  }
+
+  checkSilence(): void {
+    if (!this.#isDone && this.#presence?.isGone() === true) this.#terminate()
   }
 
   /** A message from the browser is activity of its user; written down no more often than any other. */
@@ -147,12 +183,11 @@ class WebSocketBridge implements OpenStream {
     if (nowMs < this.#nextTouchAtMs) return
     this.#nextTouchAtMs = nowMs + touchIntervalMs(this.#context.limits)
     this.#context.sessions.touch(session)
-    this.#context.openStreams.noteActivity(session.h)
   }
 
   /** Both sides at once; what is still under way is no longer passed on. */
   #close(code: number, reason: string): void {
-    const { upstream } = this.#ends
+    const upstream = this.#upstream
     for (const side of [this.#browser, upstream]) {
       side?.removeAllListeners('message')
       side?.resume()
@@ -162,7 +197,7 @@ class WebSocketBridge implements OpenStream {
   }
 
   #terminate(): void {
-    this.#ends.upstream.terminate()
+    this.#upstream?.terminate()
     this.#browser?.terminate()
     this.#done()
   }
@@ -178,7 +213,7 @@ class WebSocketBridge implements OpenStream {
     if (this.#browser === undefined) this.#refuse(error)
     else if ('code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
       this.#browser.close(messageTooBigCode)
-      this.#ends.upstream.close(messageTooBigCode)
+      this.#upstream?.close(messageTooBigCode)
     }
   }
 
@@ -186,36 +221,28 @@ class WebSocketBridge implements OpenStream {
     if (this.#isAnswered) return
     this.#isAnswered = true
     this.#done()
-    this.#ends.upstream.terminate()
-    this.#ends.reply.send(toUpstreamError(error, this.#context.route))
+    this.#upstream?.terminate()
+    this.#handshake.reply.send(toUpstreamError(error, this.#context.route))
   }
 
   #passRefusal(refusal: Refusal): void {
     if (this.#isAnswered) return
-    const { reply, upstream } = this.#ends
+    const { reply } = this.#handshake
     // Throws when the upstream's headers hold what HTTP forbids; nothing is written then.
     reply.raw.writeHead(refusal.status, [...refusal.headers])
     this.#isAnswered = true
     this.#done()
     reply.hijack()
     reply.raw.end(refusal.body)
-    upstream.terminate()
-  }
-
-  /** The browser left before it had a WebSocket. */
-  #abandon(): void {
-    if (this.#browser !== undefined) return
-    this.#isAnswered = true
-    this.#ends.upstream.terminate()
-    this.#done()
+    this.#upstream?.terminate()
   }
 
   #done(): void {
+    if (this.#isDone) return
+    this.#isDone = true
     clearTimeout(this.#handshakeTimer)
     clearTimeout(this.#idleTimer)
-    this.#context.openStreams.remove(this)
-    // Off its connection the response never hears of the end, for which the request log waits.
-    if (this.#browser !== undefined) this.#ends.reply.raw.emit('close')
+    this.#context.openCalls.streamClosed(this)
   }
 }
 

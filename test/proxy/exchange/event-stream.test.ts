@@ -130,8 +130,8 @@ describe('an event stream', () => {
     await start()
     const answer = await openEvents()
     const finished = ended(answer)
-    await proxy.handle.drain()
-    await finished
+    const closed = proxy.app.close()
+    await Promise.all([finished, closed])
     expect(answer.complete).toBe(true)
   })
 })

@@ -7,19 +7,17 @@ import type { RouteConfig } from '../../../src/config/routes/route.ts'
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
 import { problemRules, retryAfterSeconds, toProblemDocument } from '../../../src/errors/problem.ts'
 import { createCookies } from '../../../src/http/cookies/cookies.ts'
-import { installExpectations } from '../../../src/http/lifetime/expectations.ts'
-import { linger } from '../../../src/http/lifetime/linger.ts'
+import { closeWithin } from '../../../src/http/lifetime/closing.ts'
+import { ownLives } from '../../../src/http/lifetime/listener.ts'
 import { noLimits } from '../../../src/http/limits/limits.ts'
 import { installRequestCheck } from '../../../src/http/server/request-form.ts'
-import { createServerOptions } from '../../../src/http/server/server-options.ts'
+import { createListenerServer, createServerOptions } from '../../../src/http/server/server-options.ts'
 import type { AccessToken } from '../../../src/oidc/tokens/token-set.ts'
 import {
   knowAllMethods,
-  type ProxyHandle,
   type ProxyServices,
   registerProxyScope,
 } from '../../../src/proxy/routes/proxy-routes.ts'
-import { installUpgrades } from '../../../src/proxy/websocket/upgrade.ts'
 import type { SessionView } from '../../../src/session/record/session.ts'
 import { noMetrics } from '../../../src/telemetry/metrics.ts'
 
@@ -55,6 +53,7 @@ export function routeTo(upstream: string, more: Partial<RouteConfig> = {}): Rout
     activeContent: false,
     tls: undefined,
     maxInFlight: 100,
+    maxInFlightPerSession: 100,
     ...more,
   }
 }
@@ -127,7 +126,6 @@ export function tokenOf(value: string): AccessToken {
 /** A running proxy with nothing else around it. */
 export interface TestProxy {
   readonly app: FastifyInstance
-  readonly handle: ProxyHandle
   readonly port: number
   readonly sessions: FakeSessions
   readonly tokens: FakeTokens
@@ -141,15 +139,19 @@ export interface ProxyTestOptions {
   readonly idleTimeoutSeconds?: number
   readonly maxWebsocketsPerSession?: number
   readonly trustProxy?: readonly string[]
+  readonly uploadMinRate?: number
   readonly spaUrl?: URL
 }
 
 /** Starts a proxy on a free port. */
 export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> {
   const bare = Fastify({ logger: false }).log
-  const app = Fastify(
-    createServerOptions({ trustProxy: options.trustProxy ?? [] }, bare),
-  ) as unknown as FastifyInstance
+  const server = createListenerServer({ keepAliveTimeout: 72 })
+  const app = Fastify({
+    ...createServerOptions({ trustProxy: options.trustProxy ?? [] }, bare),
+    serverFactory: () => server,
+  }) as unknown as FastifyInstance
+  closeWithin(app, ownLives(server, app.routing), 10_000)
   const sessions = new FakeSessions()
   const tokens = new FakeTokens()
   const outcomes: string[] = []
@@ -182,7 +184,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
   installRequestCheck(app)
   answerErrors(app)
   knowAllMethods(app)
-  const handle = registerProxyScope(
+  registerProxyScope(
     app,
     {
       routes: options.routes,
@@ -193,20 +195,20 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
       sessionIdleTimeout: options.idleTimeoutSeconds ?? 1_800,
       sessionMaxLifetime: 36_000,
       maxWebsocketsPerSession: options.maxWebsocketsPerSession ?? 32,
+      uploadMinRate: options.uploadMinRate ?? 128,
+      trustProxy: options.trustProxy ?? [],
       spaUrl: options.spaUrl,
       spaCsp: undefined,
     },
     services,
   )
-  installUpgrades(app)
-  installExpectations(app)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   const stop = async (): Promise<void> => {
     app.server.closeAllConnections()
     await app.close()
   }
-  return { app, handle, port, sessions, tokens, outcomes, streams, stop }
+  return { app, port, sessions, tokens, outcomes, streams, stop }
 }
 
 /** The problem document of each error; the real answers are the http folder's affair. */
@@ -220,7 +222,6 @@ function answerErrors(app: FastifyInstance): void {
         ? problemRules[problem.code].status
         : ((error as { statusCode?: number }).statusCode ?? 500),
     )
-    linger(request.raw, reply.raw)
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
     return reply
       .headers(problem.headers)

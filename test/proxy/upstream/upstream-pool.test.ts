@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { InFlight } from '../../../src/proxy/exchange/in-flight.ts'
-import { createUpstreamPool, type UpstreamPool } from '../../../src/proxy/upstream/upstream-pool.ts'
+import type { Call } from '../../../src/proxy/exchange/in-flight.ts'
+import {
+  createUpstreamPool,
+  type DispatchedCall,
+  type UpstreamPool,
+} from '../../../src/proxy/upstream/upstream-pool.ts'
 import { startUpstream, type Upstream } from '../../support/upstream.ts'
+import { callOf } from '../support/calls.ts'
 
 let upstream: Upstream
 let pool: UpstreamPool
@@ -11,7 +16,13 @@ beforeEach(async () => {
   upstream = await startUpstream()
   nowMs = 0
   pool = createUpstreamPool(
-    { upstream: new URL(upstream.origin), connectTimeoutMs: 1_000, maxInFlight: 2, tls: undefined },
+    {
+      upstream: new URL(upstream.origin),
+      connectTimeoutMs: 1_000,
+      maxInFlight: 2,
+      maxInFlightPerSession: 2,
+      tls: undefined,
+    },
     () => nowMs,
   )
 })
@@ -24,9 +35,8 @@ afterEach(async () => {
 /** One request through the pool: resolves to the connection that carried it. */
 function ask(path = '/x'): Promise<number> {
   return new Promise((resolve, reject) => {
-    const request: InFlight = {
-      place: -1,
-      checkSilence: () => undefined,
+    const request: DispatchedCall = {
+      ...callOf(),
       onConnect: () => undefined,
       onHeaders: () => true,
       onData: () => true,
@@ -42,7 +52,7 @@ function ask(path = '/x'): Promise<number> {
   })
 }
 
-const nobody = (): InFlight => ({ place: -1, checkSilence: () => undefined })
+const nobody = (): Call => callOf()
 
 describe('the pool of an upstream', () => {
   it('uses a connection again, and replaces it after a minute, so that DNS is followed', async () => {
@@ -69,9 +79,13 @@ describe('the pool of an upstream', () => {
 
   it('has as many places as it was given', () => {
     const [first, second] = [nobody(), nobody()]
-    expect([pool.enter(first), pool.enter(second), pool.enter(nobody())]).toEqual([true, true, false])
+    expect([pool.enter(first), pool.enter(second), pool.enter(nobody())]).toEqual([
+      undefined,
+      undefined,
+      'full',
+    ])
     pool.leave(first)
-    expect(pool.enter(nobody())).toBe(true)
+    expect(pool.enter(nobody())).toBe(undefined)
   })
 
   it('closes within its grace, whatever is under way', async () => {

@@ -299,7 +299,7 @@ describe('an open WebSocket', () => {
     deaf.pause()
     const goodbye = closed(polite)
     const startedAt = Date.now()
-    await proxy.handle.drain()
+    await proxy.app.close()
     expect((await goodbye).code).toBe(1001)
     expect(Date.now() - startedAt).toBeLessThan(3_000)
     expect(proxy.streams.websocket).toBe(0)

@@ -65,8 +65,16 @@ export const proxySettings = {
       unit: 'bytes (kb, mb, gb)',
     }),
     MAX_IN_FLIGHT: withDefault(wholeNumber(1, mostInFlight), '1000', {
-      doc: 'Requests under way at once to one API and from one process; more are answered 503 `overloaded`.',
+      doc: 'Requests, event streams and WebSockets open at once to one API and from one process; more are answered 503 `overloaded`.',
       example: '200',
+    }),
+    MAX_IN_FLIGHT_PER_SESSION: optional(wholeNumber(1, mostInFlight), {
+      doc: 'How many of them one session may hold; more are answered 429 `rate_limited`. Callers without a session share that by address, where the address is known. A tenth of `MAX_IN_FLIGHT` unless set, and at least 10.',
+      example: '50',
+    }),
+    UPLOAD_MIN_RATE: withDefault(wholeNumber(0, largestBodyBytes), '128', {
+      doc: 'The slowest upload that is borne, in bytes a second over 30 seconds in which the API takes them; a slower one is answered 408 `request_timeout`. 0 for any.',
+      example: '1024',
     }),
     MAX_WEBSOCKETS_PER_SESSION: withDefault(wholeNumber(1, mostInFlight), '32', {
       doc: 'WebSockets that one session may hold open at once in one process; more are answered 429.',

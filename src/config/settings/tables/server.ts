@@ -12,6 +12,7 @@ import { optional, withDefault } from '../setting.ts'
 /** More processes than any machine has cores. */
 const mostWorkers = 256
 const longestShutdownSeconds = 600
+const longestKeepAliveSeconds = 86_400
 
 /** How the process runs. */
 export const serverSettings = {
@@ -72,6 +73,12 @@ export const serverSettings = {
     RATE_LIMIT: withDefault(onOff, 'on', {
       doc: 'Whether requests are limited per address, session and user; `docs/operations.md` has the numbers. By address only where `TRUST_PROXY` lets addresses be told apart.',
       example: 'off',
+    }),
+    KEEP_ALIVE_TIMEOUT: withDefault(wholeNumber(1, longestKeepAliveSeconds), '72', {
+      doc: 'How long idle connections of browsers and balancers are kept. Longer than the balancer in front keeps its own, or it meets resets.',
+      example: '620',
+      unit: 'seconds',
+      scope: 'process',
     }),
     WORKERS: withDefault(wholeNumber(1, mostWorkers), '1', {
       scope: 'process',

@@ -2,16 +2,18 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Connections, trackConnections } from '../../../src/http/lifetime/connections.ts'
+import { closeWithin } from '../../../src/http/lifetime/closing.ts'
+import { type OwnedListener, ownLives } from '../../../src/http/lifetime/listener.ts'
 
 let app: FastifyInstance
-let connections: Connections
+let listener: OwnedListener
 let answerSlow: (text: string) => void
 const sockets = new Set<Socket>()
 
 async function start(graceMs: number): Promise<void> {
   app = Fastify({ return503OnClosing: false })
-  connections = trackConnections(app, graceMs)
+  listener = ownLives(app.server, app.routing)
+  closeWithin(app, listener, graceMs)
   app.get('/', async () => 'here')
   app.get('/slow', () => new Promise<string>((resolve) => (answerSlow = resolve)))
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -96,8 +98,8 @@ describe('no request is lost', () => {
     const { socket, received, ended } = await open(request('/'))
     await once(socket, 'data')
     expect(received()).toMatch(/connection: keep-alive/i)
-    connections.beginDraining()
-    expect(connections.isDraining()).toBe(true)
+    listener.beginDraining()
+    expect(listener.isDraining()).toBe(true)
     socket.write(request('/'))
     await ended
     expect(received().match(/here/g)).toHaveLength(2)
@@ -108,5 +110,5 @@ describe('no request is lost', () => {
 it('open connections are counted', async () => {
   await open()
   await open()
-  expect(await connections.count()).toBe(2)
+  expect(listener.connections.size).toBe(2)
 })

@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { lifeOf, type RequestLife } from './life.ts'
+
+/** After an early or a last answer the client may take so long to send what is under way, and to close; milliseconds. */
+export const lingerMs = 2_000
+
+/** Whether a body follows a request's head (RFC 9112 section 6.3). */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+}
+
+/** A body of at most this is read to its end behind an early answer, so that the connection can be kept; bytes. */
+const smallBodyBytes = 65_536
+
+/**
+ * For a request with a body that may be answered before all of it has come. A small rest is read and thrown away, and the connection goes
+ * on. With a larger one the answer is announced as the last, and the connection is closed in order, so that the client sees the answer.
+ */
+export function keepReadable(life: RequestLife): void {
+  const { request, response } = life
+  const { writeHead } = response
+  response.writeHead = function announce(this: typeof response, ...head: unknown[]) {
+    response.writeHead = writeHead
+    if (!request.complete) answerEarly(life)
+    return Reflect.apply(writeHead, response, head)
+  } as typeof writeHead
+}
+
+function answerEarly(life: RequestLife): void {
+  const { request, response, connection } = life
+  const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+  if (length > smallBodyBytes) response.shouldKeepAlive = false
+  // What Node calls after the last answer on a connection; by itself it does not wait for what is still unread.
+  connection.socket.destroySoon = () => connection.endInOrder()
+  response.once('finish', () => discardRest(life))
+}
+
+/** Reads on, and cuts a client that does not come to an end. */
+function discardRest({ request, connection }: RequestLife): void {
+  if (request.complete) return
+  const cut = setTimeout(() => connection.destroy(), lingerMs).unref()
+  const stop = (): void => clearTimeout(cut)
+  request.once('end', stop).once('close', stop).resume()
+}
+
+/** A small body comes within this, or its connection is cut (slow loris), milliseconds. */
+const smallBodyMs = 10_000
+
+/** A `preParsing` hook for endpoints that read small bodies: after the guards, so that what they refuse is not read. */
+export function expectSmallBody(
+  { raw }: FastifyRequest,
+  _reply: FastifyReply,
+  _payload: unknown,
+  done: () => void,
+): void {
+  const life = lifeOf(raw)
+  life?.inviteBody()
+  if (life !== undefined && !raw.complete) {
+    const cut = setTimeout(() => life.cut(), smallBodyMs).unref()
+    const stop = (): void => clearTimeout(cut)
+    raw.once('end', stop)
+    life.hold({ lifeEnded: stop })
+  }
+  done()
+}

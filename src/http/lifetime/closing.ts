@@ -1,0 +1,41 @@
+import type { Server } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import type { OwnedListener } from './listener.ts'
+
+/** How often connections that fell idle are closed while the listener closes, milliseconds. */
+const idleCheckMs = 50
+
+/** A connection that was opened near the end may still bring its first request for so long, milliseconds. */
+const firstRequestMs = 500
+
+/**
+ * Takes care that closing `app` ends: Node waits for every open connection, also for one on which nothing was ever sent, and for one
+ * that stays open after its answer.
+ *
+ * @param graceMs requests under way when closing begins are cut off after this
+ */
+export function closeWithin(app: FastifyInstance, listener: OwnedListener, graceMs: number): void {
+  let timers: readonly NodeJS.Timeout[] = []
+  app.addHook('preClose', async () => {
+    listener.beginDraining()
+    timers = [
+      setInterval(() => closeIdle(app.server, listener), idleCheckMs),
+      setTimeout(() => cutAll(listener), graceMs),
+    ]
+  })
+  app.addHook('onClose', async () => {
+    for (const timer of timers) clearTimeout(timer)
+  })
+}
+
+function closeIdle(server: Server, { connections }: OwnedListener): void {
+  server.closeIdleConnections()
+  const openedBeforeMs = performance.now() - firstRequestMs
+  for (const connection of connections) {
+    if (!connection.isUsed && connection.openedAtMs < openedBeforeMs) connection.destroy()
+  }
+}
+
+function cutAll({ connections }: OwnedListener): void {
+  for (const connection of [...connections]) connection.destroy()
+}

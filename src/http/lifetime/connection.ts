@@ -1,0 +1,118 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { hasBody, keepReadable, lingerMs } from './body.ts'
+import { type LifeConnection, RequestLife } from './life.ts'
+import type { UpgradeSocket } from './upgrade.ts'
+
+/** A connection from which nothing has come for so long is asked whether its other end is still there, milliseconds. */
+const keepAliveProbeMs = 60_000
+
+const connectionKey = Symbol('connection')
+
+/** A socket of the listener. */
+export interface OwnedSocket extends Socket {
+  [connectionKey]?: BrowserConnection
+}
+
+/** The connection of a listener's socket. */
+export function connectionOf(socket: Duplex): BrowserConnection | undefined {
+  return (socket as OwnedSocket)[connectionKey]
+}
+
+/** A client's connection, with the requests on it that are not over. */
+export class BrowserConnection implements LifeConnection {
+  readonly socket: Socket
+  readonly openedAtMs = performance.now()
+  readonly #lives: RequestLife[] = []
+  /** A request has come on it. */
+  isUsed = false
+  /** The last answer on it is written: whatever still comes is thrown away. */
+  isEnding = false
+  /** Bytes that had reached the system when the connection was last looked at, and when they became more. */
+  #flushedBytes = 0
+  #flushedAtMs = 0
+  #askedFlushedBytes = 0
+
+  constructor(socket: OwnedSocket) {
+    this.socket = socket
+    socket[connectionKey] = this
+    socket.setKeepAlive(true, keepAliveProbeMs)
+    socket.once('end', () => this.#closedByClient())
+    socket.once('close', () => this.abandon())
+  }
+
+  /** Whether an answer is owed on it: what is written by hand now would be taken for part of that. */
+  get isBusy(): boolean {
+    return this.#lives.length > 0
+  }
+
+  get lives(): readonly RequestLife[] {
+    return this.#lives
+  }
+
+  begin(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradeSocket): RequestLife {
+    this.isUsed = true
+    const life = new RequestLife(request, response, this, upgrade)
+    this.#lives.push(life)
+    if (upgrade === undefined && hasBody(request)) keepReadable(life)
+    return life
+  }
+
+  forget(life: RequestLife): void {
+    if (this.#lives.at(-1) === life) this.#lives.pop()
+    else {
+      const at = this.#lives.indexOf(life)
+      if (at !== -1) this.#lives.splice(at, 1)
+    }
+  }
+
+  /**
+   * The last answer was written. A connection that is closed with bytes unread is reset, and a reset may overtake the answer: so only
+   * our side is closed, what comes is thrown away, and the end is waited for, for a while.
+   */
+  endInOrder(): void {
+    if (this.isEnding) return
+    this.isEnding = true
+    const { socket } = this
+    const cut = setTimeout(() => socket.destroy(), lingerMs).unref()
+    socket.once('close', () => clearTimeout(cut)).once('end', () => socket.destroy())
+    socket.end()
+    socket.resume()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  /** Whether what waits for the client goes out, though slowly: more of it has reached the system since this was last asked. */
+  isFlushing(): boolean {
+    const { socket } = this
+    const flushed = socket.bytesWritten - socket.writableLength
+    const isSlow = socket.writableLength > 0 && flushed !== this.#askedFlushedBytes
+    this.#askedFlushedBytes = flushed
+    return isSlow
+  }
+
+  /** Since when nothing of an answer has gone out although there is something, milliseconds of `performance.now`; 0: it moves. */
+  stuckSinceMs(nowMs: number): number {
+    const { socket } = this
+    const flushed = socket.bytesWritten - socket.writableLength
+    if (socket.writableLength === 0 || flushed !== this.#flushedBytes) {
+      this.#flushedBytes = flushed
+      this.#flushedAtMs = nowMs
+      return 0
+    }
+    return this.#flushedAtMs
+  }
+
+  /** Whatever is owed on it is over. */
+  abandon(): void {
+    for (const life of [...this.#lives]) life.end('browser_gone')
+  }
+
+  /** Of a client that closes its side nobody knows whether it still reads: only what was handed over whole is left to reach it. */
+  #closedByClient(): void {
+    for (const life of [...this.#lives]) if (!life.response.writableEnded) life.end('browser_gone')
+  }
+}

@@ -1,0 +1,150 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import { hasBody } from './body.ts'
+import { answerClientError, endWithProblem } from './client-error.ts'
+import { BrowserConnection, connectionOf, type OwnedSocket } from './connection.ts'
+import type { RequestLife } from './life.ts'
+import { asksForWebSocket, createUpgradeResponse, UpgradeSocket } from './upgrade.ts'
+
+/** Hands a request to whoever answers it; its owner is found by `lifeOf`. */
+export type Route = (request: IncomingMessage, response: ServerResponse) => void
+
+/** A listener whose requests have owners. */
+export interface OwnedListener {
+  readonly connections: ReadonlySet<BrowserConnection>
+  /** From now on each answer is the last on its connection, so that clients go elsewhere in order; none is refused or cut off. */
+  beginDraining(): void
+  isDraining(): boolean
+}
+
+/** An answer of which nothing has gone out for so long is read by nobody, milliseconds; slow readers show no more than a move in minutes. */
+const stuckMs = 900_000
+const stuckCheckMs = 30_000
+
+/**
+ * Takes over all events of a server that can bring a request: each gets its owner here, before it is handed on, and none can reach an
+ * answer that is under way on the same connection. Nothing else may listen to them.
+ *
+ * @param route called for every request and every upgrade; CONNECT and what is no HTTP are refused here
+ */
+export function ownLives(server: Server, route: Route): OwnedListener {
+  const owned = new Listener(route)
+  for (const event of ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError']) {
+    server.removeAllListeners(event)
+  }
+  // Recent Node asks here; older Node emits 'upgrade' for every upgrade there is, and does not read the body behind it.
+  Object.assign(server, { shouldUpgradeCallback: asksForWebSocket })
+  server.prependListener('connection', owned.opened)
+  server.on('request', owned.request)
+  server.on('checkContinue', owned.checkContinue)
+  server.on('checkExpectation', owned.request)
+  server.on('upgrade', owned.upgrade)
+  server.on('connect', owned.connect)
+  server.on('clientError', answerClientError)
+  const sweeper = setInterval(owned.cutStuck, stuckCheckMs).unref()
+  server.once('close', () => clearInterval(sweeper))
+  return owned
+}
+
+class Listener implements OwnedListener {
+  readonly connections = new Set<BrowserConnection>()
+  readonly #route: Route
+  #isDraining = false
+
+  constructor(route: Route) {
+    this.#route = route
+  }
+
+  beginDraining(): void {
+    this.#isDraining = true
+    for (const { lives } of this.connections) for (const { response } of lives) makeLast(response)
+  }
+
+  isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  readonly opened = (socket: OwnedSocket): void => {
+    const connection = new BrowserConnection(socket)
+    this.connections.add(connection)
+    socket.once('close', () => this.connections.delete(connection))
+  }
+
+  readonly request = (request: IncomingMessage, response: ServerResponse): void => {
+    if (this.#begin(request, response) !== undefined) this.#route(request, response)
+  }
+
+  /**
+   * `Expect: 100-continue`: the client is asked for its body only once somebody wants it (RFC 9110 section 10.1.1), so that a large upload
+   * without a session costs one answer. Where the answer comes instead, Node ends the connection with it: nobody can tell whether the
+   * bytes that follow are the body after all. Other expectations are ignored, as that section allows.
+   */
+  readonly checkContinue = (request: IncomingMessage, response: ServerResponse): void => {
+    const life = this.#begin(request, response)
+    if (life === undefined) return
+    life.expectInvitation()
+    this.#route(request, response)
+  }
+
+  /**
+   * WebSocket handshakes go through the router like any other request, so that the same routes, hooks and guards run. Other upgrades
+   * are answered as if none had been asked for.
+   */
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const connection = this.#takeOver(socket)
+    if (connection === undefined) return
+    const isWebSocket = asksForWebSocket(request)
+    // The body of such a request was not read as one.
+    if (!isWebSocket && hasBody(request)) {
+      endWithProblem(connection, new GatewayError('request_invalid'))
+      return
+    }
+    const response = createUpgradeResponse(request, connection)
+    const upgrade = new UpgradeSocket(connection.socket, head)
+    response.once('finish', () => upgrade.discard())
+    connection.begin(request, response, isWebSocket ? upgrade : undefined)
+    this.#route(request, response)
+  }
+
+  readonly connect = (_request: IncomingMessage, socket: Duplex): void => {
+    const connection = this.#takeOver(socket)
+    if (connection !== undefined) endWithProblem(connection, new GatewayError('method_not_allowed'))
+  }
+
+  readonly cutStuck = (): void => {
+    const nowMs = performance.now()
+    for (const connection of this.connections) {
+      const sinceMs = connection.stuckSinceMs(nowMs)
+      if (sinceMs > 0 && nowMs - sinceMs >= stuckMs) connection.destroy()
+    }
+  }
+
+  /** `undefined`: nothing more is answered on this connection. */
+  #begin(request: IncomingMessage, response: ServerResponse): RequestLife | undefined {
+    const connection = connectionOf(request.socket)
+    if (connection === undefined || connection.isEnding) {
+      request.socket.destroy()
+      return undefined
+    }
+    if (this.#isDraining) makeLast(response)
+    return connection.begin(request, response)
+  }
+
+  /**
+   * A connection that the server has let go of. While an answer is owed on it, whatever is written now would become part of that answer,
+   * and the server no longer tells those that wait of its end: so it is closed, which ends them all.
+   */
+  #takeOver(socket: Duplex): BrowserConnection | undefined {
+    socket.on('error', () => socket.destroy())
+    const connection = connectionOf(socket)
+    if (connection !== undefined && !connection.isBusy && !connection.isEnding) return connection
+    socket.destroy()
+    return undefined
+  }
+}
+
+/** Node then writes `Connection: close` by itself, whoever writes the answer. */
+function makeLast(response: ServerResponse): void {
+  response.shouldKeepAlive = false
+}

@@ -1,0 +1,49 @@
+import type { UpstreamPool } from '../upstream/upstream-pool.ts'
+import type { Call } from './in-flight.ts'
+
+/**
+ * What undici has of a call: one attempt at a time. The call's place is given back only when undici has finished with it, so that there
+ * are never more requests in its queue, which has no bound, than there are places.
+ */
+export class Attempt {
+  readonly #pool: UpstreamPool
+  readonly #call: Call
+  #isUnderWay = false
+  #isGivenUp = false
+  #abort: ((error?: Error) => void) | undefined
+
+  constructor(pool: UpstreamPool, call: Call) {
+    this.#pool = pool
+    this.#call = call
+  }
+
+  begins(): void {
+    this.#isUnderWay = true
+    this.#abort = undefined
+  }
+
+  /** A connection was found for it; nothing is sent on it when nobody waits any more. */
+  connected(abort: (error?: Error) => void): void {
+    if (this.#isGivenUp) abort()
+    else this.#abort = abort
+  }
+
+  /** Undici has finished with it, whatever came of it. */
+  ended(): void {
+    this.#isUnderWay = false
+    if (this.#isGivenUp) this.#pool.leave(this.#call)
+  }
+
+  /** Ends what is under way, for the next attempt. */
+  abort(): void {
+    this.#abort?.()
+  }
+
+  /** Nobody waits for the call any more. */
+  giveUp(): void {
+    this.#isGivenUp = true
+    if (!this.#isUnderWay) this.#pool.leave(this.#call)
+    else if (this.#abort === undefined) this.#pool.stopConnecting(this.#call)
+    else this.#abort()
+  }
+}

@@ -1,0 +1,16 @@
+import type { Call } from '../../../src/proxy/exchange/in-flight.ts'
+
+/** A call that nothing comes of; what a test says about it wins. */
+export function callOf(more: Partial<Call> = {}): Call {
+  return {
+    place: -1,
+    kind: 'request',
+    owner: undefined,
+    sessionId: undefined,
+    session: undefined,
+    checkSilence: () => undefined,
+    endSession: () => undefined,
+    goAway: () => undefined,
+    ...more,
+  }
+}
