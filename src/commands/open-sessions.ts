@@ -21,9 +21,13 @@ export interface OpenedSessions {
 /**
  * Connects to the gateway's Redis.
  *
+ * @param ended told of each session that was ended here, by its pseudonym
  * @throws CommandError when there is none, or it does not answer
  */
-export async function openSessions(config: Config): Promise<OpenedSessions> {
+export async function openSessions(
+  config: Config,
+  ended: (sessionRef: string) => void,
+): Promise<OpenedSessions> {
   if (!usesRedis(config)) {
     throw new CommandError(
       "there are no sessions to look at: without Redis they live in the gateway's own memory; set REDIS_URL as it is set there",
@@ -41,6 +45,14 @@ export async function openSessions(config: Config): Promise<OpenedSessions> {
     { ...config, sessionCache: false },
     { store, sealer, telemetry, now: Date.now },
   )
-  const sessions = createOperatorSessions({ records, store, issuer: config.issuerUrl, now: Date.now })
+  const sessions = createOperatorSessions({
+    records,
+    store,
+    issuer: config.issuerUrl,
+    now: Date.now,
+    onEnded: (hs) => {
+      for (const h of hs) ended(records.references.session(h))
+    },
+  })
   return { sessions, close: () => store.close() }
 }

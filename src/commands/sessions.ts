@@ -1,7 +1,10 @@
+import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../config/load-config.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { OperatorSession, OperatorSessions, SessionSelection } from '../session/lifecycle/operator.ts'
+import { type Audit, createAudit } from '../telemetry/audit.ts'
+import { createLogger } from '../telemetry/logger.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
 import { openSessions } from './open-sessions.ts'
 
@@ -20,7 +23,10 @@ const usage = 'coatcheck sessions list | revoke, with one of --sub, --sid, --ref
  */
 export async function run(context: CommandContext): Promise<number> {
   const asked = readAsked(context.arguments)
-  const opened = await openSessions(loadConfig(context.env))
+  const audit = auditTo(context)
+  const opened = await openSessions(loadConfig(context.env), (sessionRef) =>
+    audit.event('session.ended', { sessionRef, cause: 'operator' }),
+  )
   try {
     if (asked.action === 'list') await list(opened.sessions, asked, context)
     else await revoke(opened.sessions, asked, context)
@@ -31,6 +37,17 @@ export async function run(context: CommandContext): Promise<number> {
   } finally {
     await opened.close()
   }
+}
+
+/** The nodes hear of an end by an operator, but not who it was: what is to be known of it is written here, on standard error. */
+function auditTo({ complain }: CommandContext): Audit {
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      complain(chunk.toString().trimEnd())
+      done()
+    },
+  })
+  return createAudit(createLogger({ logLevel: 'info', logFormat: 'json' }, destination))
 }
 
 function readAsked(untrustedArguments: readonly string[]): Asked {

@@ -1,4 +1,5 @@
 import type { Config } from '../config/load-config.ts'
+import { readRedisUrl } from '../config/settings/kinds/address.ts'
 
 /** Anything shorter is part of ordinary words. */
 const shortestSecret = 4
@@ -10,7 +11,7 @@ const mask = '********'
  */
 export function createScrubber(config: Config): (text: string) => string {
   const { clientSecret, sessionSecret, redisPassword, redisSentinelPassword, redisUrl } = config
-  const password = decodeURIComponent(URL.parse(redisUrl ?? '')?.password ?? '')
+  const password = redisUrl === undefined ? '' : readRedisUrl(redisUrl).password
   const secrets = [clientSecret, ...sessionSecret, redisPassword, redisSentinelPassword, password].filter(
     (secret) => secret !== undefined && secret.length >= shortestSecret,
   )

@@ -36,8 +36,12 @@ export interface ProviderNetworkOptions extends ProviderPlace, AgentOptions {
 
 /** The one way to the provider: every call goes through it, whoever makes it. */
 export interface ProviderNetwork {
-  /** A `fetch` for one endpoint: never follows a redirect, never reads more than 1 MiB, ends at the deadline. */
-  fetch(endpoint: ProviderEndpoint): BoundedFetch
+  /**
+   * A `fetch` for one endpoint: never follows a redirect, never reads more than 1 MiB, ends at the deadline.
+   *
+   * @param deadlineMs instead of `PROVIDER_TIMEOUT`
+   */
+  fetch(endpoint: ProviderEndpoint, deadlineMs?: number): BoundedFetch
   /** Idle connections are closed; calls under way end by their own deadline. */
   close(): void
 }
@@ -52,13 +56,13 @@ export function createProviderNetwork(
   const reuse = createReuseWatch()
   const agents = createAgents(options, timeoutMs, reuse)
 
-  async function send(url: string, init: FetchInit): Promise<Response> {
+  async function send(url: string, init: FetchInit, deadlineMs: number): Promise<Response> {
     const called = calledAddress(new URL(url), options)
     const request: Call = {
       agent: agents.of(called.url, called.url.origin === options.providerAddress?.origin),
       url: called.url,
       init: { ...init, headers: { ...init.headers, ...called.headers } },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(deadlineMs),
     }
     return readBounded(await sendOnLiveConnection(request, reuse))
   }
@@ -71,24 +75,26 @@ export function createProviderNetwork(
   }
 
   return {
-    fetch: (endpoint) => async (url, init) => {
-      const startedAt = performance.now()
-      const span = tracing?.beginProviderCall(endpoint)
-      const report = (outcome: string, reason?: string): void => {
-        metrics.provider(endpoint, outcome, (performance.now() - startedAt) / 1_000)
-        span?.end(outcome)
-        judge(endpoint, url, reason)
-      }
-      try {
-        const response = await send(url, init)
-        const reason = response.status >= firstServerStatus ? `status_${response.status}` : undefined
-        report(`${Math.floor(response.status / 100)}xx`, reason)
-        return response
-      } catch (error) {
-        report('error', failureCode(error) ?? 'network')
-        throw error
-      }
-    },
+    fetch:
+      (endpoint, deadlineMs = timeoutMs) =>
+      async (url, init) => {
+        const startedAt = performance.now()
+        const span = tracing?.beginProviderCall(endpoint)
+        const report = (outcome: string, reason?: string): void => {
+          metrics.provider(endpoint, outcome, (performance.now() - startedAt) / 1_000)
+          span?.end(outcome)
+          judge(endpoint, url, reason)
+        }
+        try {
+          const response = await send(url, init, deadlineMs)
+          const reason = response.status >= firstServerStatus ? `status_${response.status}` : undefined
+          report(`${Math.floor(response.status / 100)}xx`, reason)
+          return response
+        } catch (error) {
+          report('error', failureCode(error) ?? 'network')
+          throw error
+        }
+      },
     close: agents.close,
   }
 }

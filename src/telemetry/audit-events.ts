@@ -6,6 +6,8 @@ export const auditFields = {
   userRef: 'Pseudonym of the user (issuer and subject), likewise.',
   outcome: 'What came of it.',
   code: 'The problem code that the browser was told.',
+  cause:
+    'Who ended it: `operator`, by `coatcheck sessions revoke`, which writes the line itself, on standard error.',
   reason: 'Why; a word or short sentence of ours, or an error code of the provider.',
   check:
     'Which check failed: of an ID token `id_token.iss`, `.aud`, `.azp`, `.exp`, `.iat`, `.nonce`, `.sub`, `.at_hash`, `.alg`, `.kid`, `.signature`, `.acr`, `.auth_time`; `token.type`; `logout_token.…`, `userinfo.…` likewise; `response.iss`, `response.state`.',
@@ -67,7 +69,7 @@ export const auditEvents = {
   },
   'session.ended': {
     when: 'A session ended other than by a logout; `reason` is `refresh_refused`, `access_token_expired`, or, ended by its user from the list of sessions, `ended_from_list` (that one) or `ended_all` (all of that user).',
-    fields: ['requestId', 'sessionRef', 'userRef', 'reason', 'count', 'revoked'],
+    fields: ['requestId', 'sessionRef', 'userRef', 'reason', 'cause', 'count', 'revoked'],
   },
   'logout.completed': {
     when: 'A browser logged out; `outcome` is `ended` or `no_session`.',

@@ -1,5 +1,5 @@
 import { healthEndpoints } from '../endpoints.ts'
-import { pathOf } from './kinds/address.ts'
+import { pathOf, readRedisUrl } from './kinds/address.ts'
 import type { CamelCase } from './setting.ts'
 import type { SettingValues, settings } from './settings.ts'
 
@@ -80,7 +80,7 @@ export const configRules: readonly ConfigRule[] = [
       : undefined,
   ),
   rule(['REDIS_PASSWORD', 'REDIS_URL'], ({ redisPassword, redisUrl }) =>
-    redisPassword !== undefined && redisUrl !== undefined && new URL(redisUrl).password !== ''
+    redisPassword !== undefined && redisUrl !== undefined && readRedisUrl(redisUrl).password !== ''
       ? 'is set, and REDIS_URL holds a password too; keep one of them'
       : undefined,
   ),

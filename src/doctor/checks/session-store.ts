@@ -49,11 +49,16 @@ function addressSettings(config: DoctorContext['config']): string {
   return config.redisSentinels === undefined ? 'REDIS_CLUSTER_NODES' : 'REDIS_SENTINELS'
 }
 
+function isOnThisMachine(redisUrl: string): boolean {
+  const url = URL.parse(redisUrl)
+  return url?.protocol === 'unix:' || (url !== null && isLoopback(url))
+}
+
 function describeTransport(config: DoctorContext['config'], latency: string): Finding {
   const isSafe = config.redisTls || config.redisUrl?.startsWith('rediss:') === true
   if (isSafe) return pass(`Redis answers in ${latency}, over TLS.`)
-  const url = URL.parse(config.redisUrl ?? '')
-  if (url !== null && isLoopback(url)) return pass(`Redis answers in ${latency}, on this machine.`)
+  if (config.redisUrl !== undefined && isOnThisMachine(config.redisUrl))
+    return pass(`Redis answers in ${latency}, on this machine.`)
   return warn(
     `Redis answers in ${latency}, without TLS: its password is sent in the clear, and answers could be forged.`,
     config.redisUrl === undefined

@@ -100,12 +100,13 @@ async function complete(
     throw new GatewayError('login_state_invalid', { context: { reason: 'redeemed before' } })
   }
   const login = await provider.completeLogin(untrustedQuery, transaction)
-  await limits.admitSignIn(login.identity).catch(async (refusal: unknown) => {
+  const revokeAndThrow = async (error: unknown): Promise<never> => {
     if (login.refreshToken !== undefined) await provider.revoke(login.refreshToken)
-    throw refusal
-  })
+    throw error
+  }
+  await limits.admitSignIn(login.identity).catch(revokeAndThrow)
   // The id is new already, because no cookie is offered to this route; this keeps it so whatever a hook may offer one day.
-  await request.session.regenerate()
+  await request.session.regenerate().catch(revokeAndThrow)
   attachPendingLogin(request.session, {
     login,
     audienceKey: options.audience.key,

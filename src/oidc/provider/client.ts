@@ -21,11 +21,13 @@ export interface OidcClient {
    * A configuration like the discovered one, for the OpenID library's calls to one endpoint.
    *
    * @param wrap what happens to each exchange on its way
+   * @param deadlineMs instead of `PROVIDER_TIMEOUT`
    * @throws GatewayError `provider_unavailable`
    */
   endpointConfiguration(
     endpoint: ProviderEndpoint,
     wrap?: (fetch: CustomFetch) => CustomFetch,
+    deadlineMs?: number,
   ): Promise<Configuration>
   /** The discovered configuration, if there is one; makes no request. */
   current(): Configuration | undefined
@@ -47,16 +49,16 @@ export function createOidcClient(options: ProviderOptions, dependencies: Provide
     dependencies,
   )
   const known = { metadata: () => watch.current()?.serverMetadata(), lookAgain: watch.lookAgain }
-  const fetch = (endpoint: ProviderEndpoint): BoundedFetch => {
-    const following = followingMoves(network.fetch(endpoint), endpoint, known)
+  const fetch = (endpoint: ProviderEndpoint, deadlineMs?: number): BoundedFetch => {
+    const following = followingMoves(network.fetch(endpoint, deadlineMs), endpoint, known)
     // Only this endpoint tells how the client must prove itself: others are lenient, or say nothing.
     return endpoint === 'token' ? authentication.attempting(following) : following
   }
   return {
     configuration: watch.configuration,
-    async endpointConfiguration(endpoint, wrap = (one) => one) {
+    async endpointConfiguration(endpoint, wrap = (one) => one, deadlineMs) {
       const found = (await watch.configuration()).serverMetadata()
-      return configurationOf(found, options, authentication.apply, wrap(fetch(endpoint)))
+      return configurationOf(found, options, authentication.apply, wrap(fetch(endpoint, deadlineMs)))
     },
     current: watch.current,
     status: watch.status,

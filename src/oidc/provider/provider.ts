@@ -76,6 +76,7 @@ export type RefreshOutcome =
       readonly refreshToken: string | undefined
       readonly idToken: string | undefined
       readonly identity: Identity
+      readonly sessionExpirySeconds: number | undefined
     }
   /** `invalid_grant` and its kin: re-read, then end the session. */
   | {
@@ -84,6 +85,8 @@ export type RefreshOutcome =
       readonly facts?: RefusalFacts
       /** False: some providers say this word of a dead refresh token, others of a request that is wrong (DESIGN-2 section 1); absent counts as certain. */
       readonly isCertain?: boolean
+      /** The provider's `claims` challenge, where the user has to meet one. */
+      readonly claims?: string
     }
   /** Our client or configuration was refused: keep the session, 502. */
   | { readonly kind: 'rejected'; readonly error: string; readonly facts?: RefusalFacts }

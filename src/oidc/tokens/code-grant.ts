@@ -1,4 +1,4 @@
-import type { Configuration } from 'openid-client'
+import type { Configuration, CustomFetch } from 'openid-client'
 import { AnswerMalformedError } from '../../network/bounded-answer.ts'
 import type { OidcClient } from '../provider/client.ts'
 import type { UntrustedTokenResponse } from './token-response.ts'
@@ -21,22 +21,26 @@ const errorMembers = ['error', 'error_description', 'error_uri', 'claims']
 /**
  * Begins an exchange.
  *
+ * @param deadlineMs how long the provider may take, instead of `PROVIDER_TIMEOUT`
  * @throws GatewayError `provider_unavailable` when the provider was never discovered
  */
-export async function beginTokenExchange(client: OidcClient): Promise<TokenExchange> {
+export async function beginTokenExchange(client: OidcClient, deadlineMs?: number): Promise<TokenExchange> {
   let members: UntrustedTokenResponse = {}
-  const configuration = await client.endpointConfiguration('token', (fetch) => async (url, init) => {
-    const response = await fetch(url, init)
-    const text = await response.text()
-    const untrusted = parseObject(text)
-    if (!response.ok) return refusal(untrusted, text, response)
-    if (untrusted === undefined) throw new AnswerMalformedError('the answer is no JSON object')
-    if (untrusted.access_token === undefined && typeof untrusted.error === 'string')
-      return toResponse(pick(untrusted, errorMembers), 400, response)
-    members = pick(untrusted, knownMembers)
-    // A malformed life is no fault of the token: it is judged where the token's own `exp` is known.
-    return toResponse({ ...members, expires_in: undefined }, 200, response)
-  })
+  const reading =
+    (fetch: CustomFetch): CustomFetch =>
+    async (url, init) => {
+      const response = await fetch(url, init)
+      const text = await response.text()
+      const untrusted = parseObject(text)
+      if (!response.ok) return refusal(untrusted, text, response)
+      if (untrusted === undefined) throw new AnswerMalformedError('the answer is no JSON object')
+      if (untrusted.access_token === undefined && typeof untrusted.error === 'string')
+        return toResponse(pick(untrusted, errorMembers), 400, response)
+      members = pick(untrusted, knownMembers)
+      // A malformed life is no fault of the token: it is judged where the token's own `exp` is known.
+      return toResponse({ ...members, expires_in: undefined }, 200, response)
+    }
+  const configuration = await client.endpointConfiguration('token', reading, deadlineMs)
   return { configuration, answer: () => members }
 }
 

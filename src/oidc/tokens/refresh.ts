@@ -49,11 +49,14 @@ function nonceOf(idToken: string | undefined): string | undefined {
 /** Waits between attempts to get the keys that verify a refreshed ID token, milliseconds; all within the provider's timeout. */
 const keyRetriesMs = [100, 300, 600]
 
+/** Whoever waits is sent away earlier. But an answer may hold the only refresh token that still works, however late it comes; milliseconds. */
+const longestExchangeMs = 60_000
+
 /** One refresh grant (RFC 6749 section 6, OpenID Connect Core section 12) for one API; every answer is an outcome, nothing is thrown. */
 export async function refresh(context: ProviderContext, request: RefreshRequest): Promise<RefreshOutcome> {
   let exchange: TokenExchange | undefined
   try {
-    exchange = await beginTokenExchange(context.client)
+    exchange = await beginTokenExchange(context.client, longestExchangeMs)
     await refreshTokenGrant(exchange.configuration, request.refreshToken, {
       ...context.options.tokenParameters,
       ...audienceParameters(request.audience),
@@ -169,5 +172,5 @@ function toOutcome(api: ApiToken, user: RefreshedUser, refreshToken: string | un
   const { identity, idToken, sessionExpirySeconds } = user
   return fault === undefined
     ? { kind: 'refreshed', accessToken, refreshToken, idToken, identity, sessionExpirySeconds }
-    : { kind: 'unusable', fault, refreshToken, idToken, identity }
+    : { kind: 'unusable', fault, refreshToken, idToken, identity, sessionExpirySeconds }
 }

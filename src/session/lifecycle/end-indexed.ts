@@ -19,6 +19,8 @@ export interface EndIndexedDependencies {
   readonly records: Pick<SessionRecords, 'facts' | 'delete' | 'indexes' | 'limits'>
   readonly store: Pick<SessionStore, 'readIndex' | 'removeFromIndex' | 'addToIndex' | 'exist'>
   readonly now: () => number
+  /** Told which sessions have just ended. */
+  readonly onEnded?: (hs: readonly string[]) => void
 }
 
 /** How the end of many sessions went. */
@@ -60,6 +62,8 @@ export interface MeantMembers {
   readonly upToSeconds?: number
   /** The hash of a session that is left alone. */
   readonly except?: string
+  /** Only those whose facts these settings can open: the sessions of another client stay. */
+  readonly readable?: true
 }
 
 /**
@@ -81,7 +85,7 @@ export async function endIndexed(
 async function endUnder(
   dependencies: EndIndexedDependencies,
   key: string,
-  { except, ...range }: MeantMembers,
+  { except, readable, ...range }: MeantMembers,
 ): Promise<ManyEnded> {
   const { store } = dependencies
   let sum = noneEnded
@@ -91,16 +95,22 @@ async function endUnder(
     const startedAtMs = performance.now()
     const piece = await store.readIndex(key, { ...range, offset, count: endPieceSize })
     if (piece.length === 0) return sum
-    const ends = await endPiece(
-      dependencies,
-      piece.map(({ h }) => h).filter((h) => h !== except),
-    )
+    const hs = piece.map(({ h }) => h).filter((h) => h !== except)
+    const ends = await endPiece(dependencies, readable ? await readableOf(dependencies, hs) : hs)
     offset += piece.length - (await takeOut(dependencies, key, piece, ends))
     sum = addEnded(sum, { ended: ends.ended.length, failed: ends.failed.length, error: ends.error })
     if (piece.length < endPieceSize) return sum
     if (ends.failed.length >= piece.length - 1) throw ends.error
     await sleep(Math.min(performance.now() - startedAtMs, longestPauseMs))
   }
+}
+
+async function readableOf(
+  { records }: EndIndexedDependencies,
+  hs: readonly string[],
+): Promise<readonly string[]> {
+  const facts = await records.facts(hs)
+  return hs.filter((_h, at) => facts[at] !== undefined)
 }
 
 interface PieceEnds {
@@ -116,7 +126,7 @@ interface PieceEnds {
  * those members are.
  */
 export async function endPiece(
-  { records }: Pick<EndIndexedDependencies, 'records'>,
+  { records, onEnded }: Pick<EndIndexedDependencies, 'records' | 'onEnded'>,
   hs: readonly string[],
 ): Promise<PieceEnds> {
   if (hs.length === 0) return { ended: [], absent: [], failed: [], error: undefined }
@@ -130,9 +140,11 @@ export async function endPiece(
       return one !== undefined && isEnded(h, at) ? [[h, one] as const] : []
     }),
   )
+  const ended = hs.filter(isEnded)
+  onEnded?.(ended)
   const failure = results.find((result) => result.status === 'rejected')
   return {
-    ended: hs.filter(isEnded),
+    ended,
     absent: hs.filter((_h, at) => isFulfilledWith(results[at], false)),
     failed: hs.filter((_h, at) => results[at]?.status === 'rejected'),
     error: failure?.reason,

@@ -85,7 +85,7 @@ export function createOperatorSessions(dependencies: OperatorDependencies): Oper
       const index = indexOf(dependencies, selection)
       if (index === undefined) return revokeScanned(dependencies, selection)
       // What an index names and nobody finds ended long ago; it is none of the foreign ones.
-      return { ended: allEnded(await endIndexed(dependencies, index)), foreign: 0 }
+      return { ended: allEnded(await endIndexed(dependencies, index, { readable: true })), foreign: 0 }
     },
   }
 }

@@ -10,6 +10,7 @@ import type { SessionStore } from '../store/contract.ts'
 import { within } from '../within.ts'
 import { createBreaker } from './breaker.ts'
 import { createCures, isSessionOver } from './cures.ts'
+import { createDoubts } from './doubts.ts'
 import { noRefreshToken, takesTooLong } from './errors.ts'
 import { createRefreshes, type LeaseTimes, type Refreshes } from './refreshes.ts'
 import { createSetbacks, type Setbacks, setbackKey } from './setbacks.ts'
@@ -19,6 +20,8 @@ import type { Wish } from './want.ts'
 export interface AccessTokenOptions {
   /** `PROVIDER_TIMEOUT`: longest time of one request to the provider, seconds. */
   readonly providerTimeout: number
+  /** The API of the login. */
+  readonly audience: ApiAudience
 }
 
 /** What access tokens need. */
@@ -51,7 +54,15 @@ export function createAccessTokens(
   const setbacks = createSetbacks(now)
   const endings = createEndings(dependencies)
   const refreshes = createRefreshes(
-    { ...dependencies, endings, setbacks, breaker: createBreaker(now) },
+    {
+      ...dependencies,
+      endings,
+      setbacks,
+      breaker: createBreaker(now),
+      doubts: createDoubts(now),
+      defaultAudience: options.audience,
+      answerWithinMs: options.providerTimeout * 1_000,
+    },
     times,
   )
   const limitMs = times.patienceMs + times.leaseMs

@@ -1,15 +1,19 @@
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { Provider, RefreshOutcome } from '../../oidc/provider/provider.ts'
-import type { AccessToken } from '../../oidc/tokens/token-set.ts'
+import type { AccessToken, ApiAudience } from '../../oidc/tokens/token-set.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { isSendable } from '../record/token-rules.ts'
 import type { StoredSession } from '../record/writes.ts'
 import type { Breaker } from './breaker.ts'
 import { noRefreshToken, takesTooLong } from './errors.ts'
 import type { Lease } from './lease.ts'
-import { applyOutcome, type Granted, type OutcomeDependencies } from './outcome.ts'
+import { applyOutcome, type Granted, type OutcomeDependencies, type PutAside } from './outcome.ts'
+import { rejected } from './refusal.ts'
 import { outagePausesMs, setbackKey } from './setbacks.ts'
 import type { Want } from './want.ts'
+
+/** An answer that has not come by then is lost, and the provider may be asked again; milliseconds. */
+const longestExchangeMs = 60_000
 
 /** Rounds of read and grant for one want; more than one only when another node wrote in between. */
 const mostRounds = 3
@@ -19,6 +23,10 @@ export interface GrantDependencies extends OutcomeDependencies {
   readonly provider: Pick<Provider, 'refresh' | 'revoke'>
   readonly breaker: Breaker
   readonly telemetry: Telemetry
+  /** The API of the login. */
+  readonly defaultAudience: ApiAudience
+  /** Whoever waits for an answer of the provider waits no longer; the exchange itself goes on. Milliseconds. */
+  readonly answerWithinMs: number
 }
 
 /** One want of one session, and the lease under which it is served. */
@@ -27,7 +35,7 @@ export interface Serving {
   readonly h: string
   readonly want: Want
   readonly lease: Lease
-  readonly unsettled: () => void
+  readonly putAside: PutAside
 }
 
 /**
@@ -53,17 +61,31 @@ export async function serveWant(dependencies: GrantDependencies, serving: Servin
 
 async function grant(
   dependencies: GrantDependencies,
-  { h, want: { audience }, lease, unsettled }: Serving,
+  { h, want: { audience }, lease, putAside }: Serving,
   session: StoredSession,
 ): Promise<AccessToken | undefined> {
-  const { setbacks, breaker } = dependencies
+  const { setbacks, breaker, defaultAudience } = dependencies
   const { refreshToken } = session.record.tokens
   if (refreshToken === undefined) throw await withoutRefreshToken(dependencies, session, audience.key)
   const standing = setbacks.standing(h) ?? setbacks.standing(setbackKey(h, audience.key))
   if (standing !== undefined) throw standing
   if (!breaker.allows()) throw setbacks.note(h, { code: 'provider_unavailable' }, outagePausesMs.slice(0, 1))
-  const granted: Granted = { session, audience, lease, unsettled }
-  return applyOutcome(dependencies, granted, await ask(dependencies, granted, refreshToken))
+  const isDefault = audience.key === defaultAudience.key
+  const granted: Granted = { session, audience, isDefault, lease, putAside }
+  const result = await applyOutcome(dependencies, granted, await ask(dependencies, granted, refreshToken))
+  if (result === 'ask_default') return askDefault(dependencies, granted, refreshToken)
+  return result === 'look_again' ? undefined : result
+}
+
+/** An additional API was refused with what might be the end of the session: the API of the login tells whether it is. */
+async function askDefault(
+  dependencies: GrantDependencies,
+  granted: Granted,
+  refreshToken: string,
+): Promise<undefined> {
+  const asked: Granted = { ...granted, audience: dependencies.defaultAudience, isDefault: true }
+  const result = await applyOutcome(dependencies, asked, await ask(dependencies, asked, refreshToken))
+  if (result !== 'look_again') throw rejected(dependencies, granted, { error: 'invalid_grant' })
 }
 
 /** The session ends with its access token; an API for which there never was one ends nothing. */
@@ -77,16 +99,36 @@ async function withoutRefreshToken(
   return endings.endWithToken(session)
 }
 
+/**
+ * Asks the provider. An answer that is late may hold the only refresh token that still works, so nobody gives up on it when those who wait
+ * are sent away.
+ */
 async function ask(
-  { provider, breaker, telemetry }: GrantDependencies,
-  { session, audience }: Granted,
+  { provider, breaker, telemetry, answerWithinMs, now }: GrantDependencies,
+  { session, audience, putAside }: Granted,
   refreshToken: string,
 ): Promise<RefreshOutcome> {
   const startedAtMs = performance.now()
   const { identity, tokens } = session.record
-  const request = { refreshToken, identity, audience, idToken: tokens.idToken }
-  const outcome = await provider.refresh(request).catch(unexpected)
-  breaker.record(session.view.h, outcome.kind === 'unavailable' && outcome.cause === 'transport')
+  const { h } = session.view
+  const givenUp = Promise.withResolvers<never>()
+  const givesUpAtMs = now() + longestExchangeMs
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    breaker.record(h, true)
+    putAside(takesTooLong(), () => {
+      const isOver = now() >= givesUpAtMs
+      if (isOver) givenUp.reject(takesTooLong())
+      return isOver
+    })
+  }, answerWithinMs)
+  const asking = provider
+    .refresh({ refreshToken, identity, audience, idToken: tokens.idToken })
+    .catch(unexpected)
+  const outcome = await Promise.race([asking, givenUp.promise]).finally(() => clearTimeout(timer))
+  const hasFailed = outcome.kind === 'unavailable' && outcome.cause === 'transport'
+  if (!(isLate && hasFailed)) breaker.record(h, hasFailed)
   telemetry.metrics.refresh(outcome.kind, (performance.now() - startedAtMs) / 1_000)
   return outcome
 }

@@ -7,9 +7,11 @@ import { describeFault } from '../lifecycle/sessions.ts'
 import type { SessionRecords } from '../record/records.ts'
 import type { StoredSession } from '../record/writes.ts'
 import { type RecordChange, writeChange } from './change.ts'
-import { takesTooLong } from './errors.ts'
+import type { Doubts } from './doubts.ts'
+import { notSettled } from './errors.ts'
 import type { Lease } from './lease.ts'
 import { type Obtained, refreshedRecord } from './refreshed-record.ts'
+import { refused, rejected } from './refusal.ts'
 import { configurationPausesMs, outagePausesMs, type Setbacks, setbackKey } from './setbacks.ts'
 
 /** What an outcome acts on. */
@@ -18,6 +20,7 @@ export interface OutcomeDependencies {
   readonly provider: Pick<Provider, 'revoke'>
   readonly endings: Endings
   readonly setbacks: Setbacks
+  readonly doubts: Doubts
   readonly telemetry: Pick<Telemetry, 'log' | 'audit'>
   readonly now: () => number
 }
@@ -27,24 +30,34 @@ export interface Granted {
   /** As it was read before the grant. */
   readonly session: StoredSession
   readonly audience: ApiAudience
+  /** Whether that is the API of the login: only for it a refusal ends the session. */
+  readonly isDefault: boolean
   readonly lease: Lease
-  /** Told when the result of a write is not known yet; those who wait are answered then. */
-  readonly unsettled: () => void
+  readonly putAside: PutAside
 }
 
-type Of<Kind extends RefreshOutcome['kind']> = Extract<RefreshOutcome, { readonly kind: Kind }>
+/**
+ * Told when something takes long, such as a write whose result is not known yet: those who wait, and those who come, are answered with this
+ * then, and nobody's place is taken any more. `givesUp` is asked when somebody comes: true when its time is over, and it ends now.
+ */
+export type PutAside = (error: GatewayError, givesUp?: () => boolean) => void
+
+/** One kind of outcome. */
+export type Of<Kind extends RefreshOutcome['kind']> = Extract<RefreshOutcome, { readonly kind: Kind }>
 
 /**
  * Does what an answer of the provider means for the session: the table of DESIGN section 3.3.
  *
- * @returns the new token; `undefined`: another node wrote in between, look again
+ * @returns the new token; `look_again`: another node wrote in between; `ask_default`: an API besides the login's cannot tell, so that a
+ *   refresh for the login's own decides
  * @throws GatewayError for everything else
  */
 export async function applyOutcome(
   dependencies: OutcomeDependencies,
   granted: Granted,
   outcome: RefreshOutcome,
-): Promise<AccessToken | undefined> {
+): Promise<AccessToken | 'look_again' | 'ask_default'> {
+  if (outcome.kind === 'refreshed' || outcome.kind === 'unusable') dependencies.doubts.clear()
   if (outcome.kind !== 'refreshed') reportFailure(dependencies, granted, outcome)
   switch (outcome.kind) {
     case 'refreshed':
@@ -52,7 +65,7 @@ export async function applyOutcome(
     case 'unusable':
       return unusable(dependencies, granted, outcome)
     case 'refused':
-      return refused(dependencies, granted)
+      return refused(dependencies, granted, outcome)
     case 'rejected':
       throw rejected(dependencies, granted, outcome)
     case 'unavailable':
@@ -79,8 +92,8 @@ async function refreshed(
   dependencies: OutcomeDependencies,
   granted: Granted,
   outcome: Of<'refreshed'>,
-): Promise<AccessToken | undefined> {
-  if (!(await write(dependencies, granted, outcome))) return undefined
+): Promise<AccessToken | 'look_again'> {
+  if (!(await write(dependencies, granted, outcome))) return 'look_again'
   const { h, sessionRef, userRef } = granted.session.view
   dependencies.setbacks.clear(h)
   dependencies.setbacks.clear(setbackKey(h, granted.audience.key))
@@ -93,39 +106,14 @@ async function unusable(
   dependencies: OutcomeDependencies,
   granted: Granted,
   outcome: Of<'unusable'>,
-): Promise<undefined> {
-  const { fault, refreshToken, idToken } = outcome
-  const hasNews = refreshToken !== undefined || idToken !== undefined
-  if (hasNews && !(await write(dependencies, granted, outcome))) return undefined
+): Promise<'look_again'> {
+  const { fault, refreshToken, idToken, sessionExpirySeconds } = outcome
+  const hasNews = refreshToken !== undefined || idToken !== undefined || sessionExpirySeconds !== undefined
+  if (hasNews && !(await write(dependencies, granted, outcome))) return 'look_again'
   dependencies.telemetry.log.warn({ ...fault, audience: granted.audience.key }, 'access token unusable')
   const key = setbackKey(granted.session.view.h, granted.audience.key)
   const problem = { code: 'access_token_unusable', detail: describeFault(fault) } as const
   throw dependencies.setbacks.note(key, problem, configurationPausesMs)
-}
-
-/** Another node may have refreshed while we believed that we held the lease: then its result counts, not this refusal. */
-async function refused(
-  { records, endings }: OutcomeDependencies,
-  { session, lease }: Granted,
-): Promise<undefined> {
-  if (!(await lease.confirm())) throw takesTooLong()
-  const current = await records.open(session.id)
-  if (current === undefined) throw endings.errorOf(session.view.h)
-  if (current.view.writeId !== session.view.writeId) return undefined
-  throw await endings.endRefused(session)
-}
-
-function rejected(
-  { telemetry, setbacks }: OutcomeDependencies,
-  { session, audience }: Granted,
-  { error, facts }: Of<'rejected'>,
-): GatewayError {
-  telemetry.log.error(
-    { reason: error, audience: audience.key, ...facts },
-    'the provider refuses our client or its configuration: sessions are kept but get no new tokens',
-  )
-  const key = setbackKey(session.view.h, audience.key)
-  return setbacks.note(key, { code: 'provider_rejected' }, configurationPausesMs)
 }
 
 function unavailable(
@@ -143,13 +131,13 @@ function unavailable(
  */
 async function write(
   dependencies: OutcomeDependencies,
-  { session, audience, unsettled }: Granted,
+  { session, audience, putAside }: Granted,
   obtained: Obtained,
 ): Promise<boolean> {
   const spent = session.record.tokens.refreshToken
   const change: RecordChange = (record) =>
     record.tokens.refreshToken === spent ? refreshedRecord(record, audience.key, obtained) : record
-  const { kind } = await writeChange(dependencies, session, change, unsettled)
+  const { kind } = await writeChange(dependencies, session, change, () => putAside(notSettled()))
   if (kind !== 'gone') return kind === 'written'
   await revoke(dependencies, obtained.refreshToken)
   throw dependencies.endings.errorOf(session.view.h)

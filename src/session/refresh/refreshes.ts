@@ -1,3 +1,4 @@
+import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { AccessToken, ApiAudience } from '../../oidc/tokens/token-set.ts'
 import type { OpenSession } from '../lifecycle/sessions.ts'
 import type { SessionStore } from '../store/contract.ts'
@@ -7,6 +8,7 @@ import { type GrantDependencies, serveWant } from './grant.ts'
 import { createLease, type Lease } from './lease.ts'
 import { waitForLease } from './lease-wait.ts'
 import { createLimiter } from './limiter.ts'
+import type { PutAside } from './outcome.ts'
 import { createWant, createWantedChange, type Want, type WantedChange, type Wish, wantKey } from './want.ts'
 
 /** Refresh grants that one process has under way at the same time: a storm of expiries must not become one at the provider. */
@@ -44,8 +46,8 @@ interface Work {
   wants: readonly Want[]
   /** Served before the wants. */
   changes: readonly WantedChange[]
-  /** A write's result is not known yet: everything that comes is answered at once. */
-  isUnsettled: boolean
+  /** Something takes long: everything that comes is answered with this at once, unless it gives itself up now. */
+  aside: { readonly error: GatewayError; readonly givesUp: () => boolean } | undefined
   finished: Promise<void>
 }
 
@@ -54,31 +56,41 @@ function serving(dependencies: RefreshesDependencies, times: LeaseTimes): (work:
   const limiter = createLimiter(mostGrants)
 
   const serveAll = async (work: Work, lease: Lease): Promise<void> => {
-    const leave = await waitForLease({ ...dependencies, ...times, limiter, lease, work })
+    const leave = once(await waitForLease({ ...dependencies, ...times, limiter, lease, work }))
+    // What is put aside takes nobody's place.
+    const putAside: PutAside = (error, givesUp = () => false) => {
+      leave()
+      setAside(work, error, givesUp)
+    }
     try {
       for (;;) {
         const [change] = work.changes
         const [want] = work.wants
-        if (change !== undefined) await serveChange(work, change, lease)
-        else if (want !== undefined) await serveOne(work, want, lease)
+        if (change !== undefined) await serveChange(work, change, lease, putAside)
+        else if (want !== undefined) await serveOne(work, want, lease, putAside)
         else break
       }
     } finally {
       leave()
     }
   }
-  const serveChange = async (work: Work, wanted: WantedChange, lease: Lease): Promise<void> => {
+  const serveChange = async (
+    work: Work,
+    wanted: WantedChange,
+    lease: Lease,
+    putAside: PutAside,
+  ): Promise<void> => {
     try {
-      wanted.resolve(await applyChange(dependencies, work, wanted.change, lease, () => tellUnsettled(work)))
+      const unsettled = (): void => putAside(notSettled())
+      wanted.resolve(await applyChange(dependencies, work, wanted.change, lease, unsettled))
     } catch (error) {
       wanted.reject(error)
     }
     answered(work, wanted)
   }
-  const serveOne = async (work: Work, want: Want, lease: Lease): Promise<void> => {
-    const unsettled = (): void => tellUnsettled(work)
+  const serveOne = async (work: Work, want: Want, lease: Lease, putAside: PutAside): Promise<void> => {
     try {
-      want.resolve(await serveWant(dependencies, { ...work, want, lease, unsettled }))
+      want.resolve(await serveWant(dependencies, { ...work, want, lease, putAside }))
     } catch (error) {
       want.reject(error)
     }
@@ -105,30 +117,31 @@ export function createRefreshes(dependencies: RefreshesDependencies, times: Leas
   const workFor = (id: string, h: string): Work => {
     const known = works.get(h)
     if (known !== undefined) return known
-    const work: Work = { id, h, wants: [], changes: [], isUnsettled: false, finished: Promise.resolve() }
-    works.set(h, work)
-    return work
+    return { id, h, wants: [], changes: [], aside: undefined, finished: Promise.resolve() }
+  }
+  const start = (work: Work): void => {
+    if (works.has(work.h)) return
+    works.set(work.h, work)
+    work.finished = run(work)
   }
   return {
     async want(id, h, audience, wish) {
-      const isNew = !works.has(h)
+      await notAside(works.get(h))
       const work = workFor(id, h)
-      if (work.isUnsettled) throw notSettled()
       const key = wantKey(audience, wish)
       const known = work.wants.find((each) => each.key === key)
       if (known !== undefined) return known.token
       const want = createWant(audience, wish)
       work.wants = [...work.wants, want]
-      if (isNew) work.finished = run(work)
+      start(work)
       return want.token
     },
     async update(id, h, change) {
-      const isNew = !works.has(h)
+      await notAside(works.get(h))
       const work = workFor(id, h)
-      if (work.isUnsettled) throw notSettled()
       const wanted = createWantedChange(change)
       work.changes = [...work.changes, wanted]
-      if (isNew) work.finished = run(work)
+      start(work)
       return wanted.session
     },
     isUnderWay: (h) => works.has(h),
@@ -138,21 +151,37 @@ export function createRefreshes(dependencies: RefreshesDependencies, times: Leas
   }
 }
 
+function once(work: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) work()
+    isDone = true
+  }
+}
+
 function isLeft({ wants, changes }: Work): boolean {
   return wants.length > 0 || changes.length > 0
 }
 
-/** What was served is done; while the result of a write was not known, so was everything else. */
-function answered(work: Work, served: Want | WantedChange): void {
-  work.wants = work.isUnsettled ? [] : work.wants.filter((each) => each !== served)
-  work.changes = work.isUnsettled ? [] : work.changes.filter((each) => each !== served)
-  work.isUnsettled = false
+/** What was put aside goes on: whoever comes is told so, unless its time is over. */
+async function notAside(work: Work | undefined): Promise<void> {
+  const aside = work?.aside
+  if (aside === undefined) return
+  if (!aside.givesUp()) throw aside.error
+  await work?.finished
 }
 
-/** Everybody who waits hears that nothing is known yet. */
-function tellUnsettled(work: Work): void {
-  work.isUnsettled = true
-  for (const each of [...work.wants, ...work.changes]) each.reject(notSettled())
+/** What was served is done; when it was put aside, so was everything else. */
+function answered(work: Work, served: Want | WantedChange): void {
+  work.wants = work.aside !== undefined ? [] : work.wants.filter((each) => each !== served)
+  work.changes = work.aside !== undefined ? [] : work.changes.filter((each) => each !== served)
+  work.aside = undefined
+}
+
+/** Everybody who waits is told, while the work goes on. */
+function setAside(work: Work, error: GatewayError, givesUp: () => boolean): void {
+  work.aside = { error, givesUp }
+  for (const each of [...work.wants, ...work.changes]) each.reject(error)
 }
 
 function rejectAll(work: Work, error: unknown): void {

@@ -15,6 +15,8 @@ const mostRemembered = 10_000
 export interface Problem {
   readonly code: ErrorCode
   readonly detail?: string
+  /** Facts for the log, and for whoever makes the answer. */
+  readonly context?: Readonly<Record<string, unknown>>
 }
 
 interface Setback {
@@ -41,10 +43,11 @@ export function setbackKey(h: string, audienceKey: string): string {
 /** Makes an empty memory of failures. */
 export function createSetbacks(now: () => number): Setbacks {
   const remembered = new LRUCache<string, Setback>({ max: mostRemembered })
-  const toError = ({ problem: { code, detail }, untilMs }: Setback): GatewayError =>
+  const toError = ({ problem: { code, detail, context }, untilMs }: Setback): GatewayError =>
     new GatewayError(code, {
       retryAfterSeconds: Math.max(1, Math.ceil((untilMs - now()) / 1_000)),
       ...(detail === undefined ? {} : { detail }),
+      ...(context === undefined ? {} : { context }),
     })
   const find = (key: string): Setback | undefined => {
     const setback = remembered.get(key)

@@ -78,7 +78,7 @@ export function createFakeProvider(now: () => number): FakeProvider {
       if (fake.tokenFailure !== undefined) throw fake.tokenFailure
       return completed
     },
-    refresh: async () => ({ kind: 'refused', error: 'invalid_grant' }),
+    refresh: async () => ({ kind: 'refused', error: 'invalid_grant', isCertain: true }),
     revoke: async (token) => {
       fake.calls.push(`revoke ${token}`)
       return true

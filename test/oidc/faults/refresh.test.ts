@@ -62,9 +62,6 @@ it.each<readonly [string, () => ScriptedFaults]>([
   ['invalid_grant with 200', failed(200, 'invalid_grant')],
   ['invalid_grant in a challenge', failed(401, 'invalid_grant', { 'www-authenticate': 'Basic' })],
   ['login_required', failed(400, 'login_required')],
-  ['interaction_required', failed(400, 'interaction_required')],
-  ['consent_required', failed(400, 'consent_required')],
-  ['mfa_required', failed(403, 'mfa_required')],
   ['access_denied', failed(403, 'access_denied')],
 ])('a refresh that is refused by %s ends the session', async (_name, fault) => {
   Object.assign(world.provider.faults, fault())
@@ -107,6 +104,9 @@ it.each<readonly [string, () => ScriptedFaults]>([
 })
 
 it.each<readonly [string, number, string, () => ScriptedFaults]>([
+  ['interaction_required', 401, 'step_up_required', failed(400, 'interaction_required')],
+  ['consent_required', 401, 'step_up_required', failed(400, 'consent_required')],
+  ['mfa_required', 401, 'step_up_required', failed(403, 'mfa_required')],
   ['invalid_client', 502, 'provider_rejected', failed(401, 'invalid_client')],
   ['access_denied with 401', 502, 'provider_rejected', failed(401, 'access_denied')],
   ['unauthorized_client', 502, 'provider_rejected', failed(400, 'unauthorized_client')],

@@ -232,7 +232,7 @@ describe('refreshing when the page asks', () => {
     const late = node.accessTokens.refreshIfDue(id, await viewOf(node, id), api)
     await expect(late).rejects.toMatchObject({ code: 'provider_unavailable' })
     clock.advance(4_000)
-    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_grant' })
+    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_grant', isCertain: true })
     const last = node.accessTokens.refreshIfDue(id, await viewOf(node, id), api)
     await expect(last).rejects.toMatchObject({ code: 'refresh_refused' })
     await eventually(async () => expect(await node.sessions.find(id)).toBeUndefined())

@@ -96,7 +96,7 @@ describe('a token that an API rejects before its time', () => {
     const rejected = await sent()
     const view = await viewOf(node, id)
     clock.advance(30_000)
-    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_grant' })
+    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_grant', isCertain: true })
     const failure = { code: 'refresh_refused' }
     await expect(cure(rejected)).rejects.toMatchObject(failure)
     await expect(node.accessTokens.cure(id, view, api, rejected)).rejects.toMatchObject(failure)

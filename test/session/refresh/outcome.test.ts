@@ -64,7 +64,7 @@ const fault = {
 describe('a refused refresh', () => {
   it('ends the session, and everybody who waited learns why', async () => {
     clock.advance(60_000)
-    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_grant' })
+    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_grant', isCertain: true })
     const view = await viewOf(node, id)
     const asked = await Promise.allSettled([get(), get(), get(node, reports)])
     const codes = asked.map((result) => (result.status === 'rejected' ? result.reason.code : 'fulfilled'))
@@ -85,10 +85,82 @@ describe('a refused refresh', () => {
       const tokens = { ...record.tokens, refreshToken: 'theirs', access: { default: token } }
       await other.records.prepareReplace(session, { ...record, tokens })()
       expect(input.refreshToken).toBe('refresh-0')
-      return { kind: 'refused', error: 'invalid_grant' }
+      return { kind: 'refused', error: 'invalid_grant', isCertain: true }
     }
     expect(await get()).toBe('winner')
     expect(await storedRefreshToken()).toBe('theirs')
+  })
+
+  it.each(['interaction_required', 'consent_required', 'mfa_required'])(
+    'as %s keeps the session: the user has to be there, and every further request is told so without asking again',
+    async (error) => {
+      clock.advance(60_000)
+      refreshes.answer = () => ({ kind: 'refused', error, isCertain: true, claims: '{}' })
+      const demand = { code: 'step_up_required', context: { reason: error, claims: '{}' } }
+      await expect(get()).rejects.toMatchObject(demand)
+      await expect(get()).rejects.toMatchObject(demand)
+      expect(refreshes.presented).toEqual(['refresh-0'])
+      expect(await isAlive()).toBe(true)
+    },
+  )
+
+  it('as login_required ends the session', async () => {
+    clock.advance(60_000)
+    refreshes.answer = () => ({ kind: 'refused', error: 'login_required', isCertain: true })
+    await expect(get()).rejects.toMatchObject({ code: 'refresh_refused' })
+    expect(await isAlive()).toBe(false)
+  })
+
+  it.each(['interaction_required', 'consent_required', 'mfa_required', 'login_required'])(
+    'of an additional API as %s ends nothing',
+    async (error) => {
+      refreshes.answer = ({ audience }) => ({
+        kind: 'refused',
+        error: audience.key === 'reports' ? error : 'invalid_grant',
+        isCertain: true,
+      })
+      await expect(get(node, reports)).rejects.toMatchObject({ code: 'step_up_required' })
+      expect(await isAlive()).toBe(true)
+    },
+  )
+
+  it('of an additional API as invalid_grant is decided by a refresh for the API of the login', async () => {
+    refreshes.answer = (input) =>
+      input.audience.key === 'reports'
+        ? { kind: 'refused', error: 'invalid_grant', isCertain: true }
+        : refreshes.rotate(input)
+    await expect(get(node, reports)).rejects.toMatchObject({ code: 'provider_rejected' })
+    expect(await isAlive()).toBe(true)
+    expect(await storedRefreshToken()).toBe('refresh-1')
+    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_grant', isCertain: true })
+    clock.advance(10_000)
+    await expect(get(node, reports)).rejects.toMatchObject({ code: 'refresh_refused' })
+    expect(await isAlive()).toBe(false)
+  })
+
+  it('in doubt ends the session of one, and is the operator’s fault when three meet it within 10 s', async () => {
+    const ids = [id]
+    for (let count = 0; count < 4; count += 1)
+      ids.push((await signIn(node, clock.now, { lifeMs: 60_000 })).id)
+    clock.advance(60_000)
+    const codeOf = async (one: string): Promise<string> => {
+      const view = await viewOf(node, one)
+      const [result] = await Promise.allSettled([Promise.resolve(node.accessTokens.get(one, view, api))])
+      return result.status === 'rejected' ? result.reason.code : 'fulfilled'
+    }
+    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_request', isCertain: false })
+    expect(await codeOf(ids[0] ?? '')).toBe('refresh_refused')
+    clock.advance(11_000)
+    expect(await codeOf(ids[1] ?? '')).toBe('refresh_refused')
+    expect(await codeOf(ids[2] ?? '')).toBe('refresh_refused')
+    expect(await codeOf(ids[3] ?? '')).toBe('provider_rejected')
+    clock.advance(60_000)
+    expect(await codeOf(ids[3] ?? '')).toBe('provider_rejected')
+    refreshes.answer = (input) => refreshes.rotate(input)
+    clock.advance(60_000)
+    expect(await codeOf(ids[3] ?? '')).toBe('fulfilled')
+    refreshes.answer = () => ({ kind: 'refused', error: 'invalid_request', isCertain: false })
+    expect(await codeOf(ids[4] ?? '')).toBe('refresh_refused')
   })
 
   it('with an answer that cannot be trusted revokes what came', async () => {
@@ -172,6 +244,7 @@ describe("the operator's faults", () => {
       refreshToken: 'rotated',
       idToken: undefined,
       identity,
+      sessionExpirySeconds: undefined,
     })
     clock.advance(60_000)
     const failure = { code: 'access_token_unusable', detail: 'The access token is opaque. Register the API.' }
@@ -279,5 +352,57 @@ describe('the lease', () => {
     await get()
     await node.accessTokens.drained()
     expect(await store.acquireLease(h, newWriteId(), 1_000)).toBe(true)
+  })
+})
+
+describe('an answer that is late', () => {
+  it('is waited for without those who asked, and written', async () => {
+    clock.advance(60_000)
+    const stop = createStop()
+    refreshes.answer = async (input) => {
+      await stop.wait()
+      return refreshes.rotate(input)
+    }
+    const impatient = createNode({
+      store,
+      now: clock.now,
+      provider: refreshes.provider,
+      providerTimeout: 0.05,
+    })
+    await expect(get(impatient)).rejects.toMatchObject({ code: 'provider_unavailable' })
+    await expect(get(impatient)).rejects.toMatchObject({ code: 'provider_unavailable' })
+    expect(refreshes.presented).toEqual(['refresh-0'])
+    stop.open()
+    await impatient.accessTokens.drained()
+    expect(await get(impatient)).toBe('default-1')
+    expect(await storedRefreshToken()).toBe('refresh-1')
+    expect(refreshes.presented).toEqual(['refresh-0'])
+  })
+
+  it('takes none of the places of other grants', async () => {
+    clock.advance(60_000)
+    const stop = createStop()
+    const impatient = createNode({
+      store,
+      now: clock.now,
+      provider: refreshes.provider,
+      providerTimeout: 0.05,
+    })
+    const hung: string[] = []
+    for (let count = 0; count < 32; count += 1) hung.push((await signIn(node, clock.now, { lifeMs: 1 })).id)
+    refreshes.answer = async (input) => {
+      await stop.wait()
+      return refreshes.rotate(input)
+    }
+    clock.advance(10_000)
+    await Promise.allSettled(
+      hung.map(async (one) => impatient.accessTokens.get(one, await viewOf(impatient, one), api)),
+    )
+    refreshes.answer = (input) => refreshes.rotate(input)
+    // The breaker has seen them all and lets one through each second.
+    clock.advance(1_000)
+    expect(await get(impatient)).toMatch(/^default-/)
+    stop.open()
+    await impatient.accessTokens.drained()
   })
 })

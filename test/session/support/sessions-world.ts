@@ -148,7 +148,7 @@ export function createNode(options: NodeOptions): Node {
   )
   const sessions = createSessions({ ...dependencies, records })
   const accessTokens = createAccessTokens(
-    { providerTimeout: options.providerTimeout ?? 5 },
+    { providerTimeout: options.providerTimeout ?? 5, audience: api },
     { ...dependencies, records },
   )
   return { sessions, accessTokens, records, audit, cacheResults }

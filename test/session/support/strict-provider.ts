@@ -42,7 +42,7 @@ export function createStrictProvider(
       const family = refreshToken.split('/')[0] ?? ''
       if (spent.has(refreshToken)) faults.push(`presented again: ${refreshToken}`)
       if (busy.has(family)) faults.push(`two grants at once: ${refreshToken}`)
-      if (!current.delete(refreshToken)) return { kind: 'refused', error: 'invalid_grant' }
+      if (!current.delete(refreshToken)) return { kind: 'refused', error: 'invalid_grant', isCertain: true }
       spent.add(refreshToken)
       busy.add(family)
       await pause()

@@ -62,7 +62,7 @@ export const redisSettings = {
   rows: {
     REDIS_URL: optional(redisUrl, {
       scope: 'process',
-      doc: 'One Redis server; `rediss://` for TLS.',
+      doc: 'One Redis server; `rediss://` for TLS, `unix:///run/redis.sock?db=0` for a socket. Redis 6.2 or newer, or Valkey.',
       example: 'redis://localhost:6379',
       secret: true,
       mask: maskRedisUrl,
@@ -77,6 +77,11 @@ export const redisSettings = {
       scope: 'process',
       doc: 'The name under which the Sentinels know the master.',
       example: 'sessions',
+    }),
+    REDIS_SENTINEL_USERNAME: optional(text, {
+      scope: 'process',
+      doc: 'The ACL user of the Sentinels themselves.',
+      example: 'coatcheck',
     }),
     REDIS_SENTINEL_PASSWORD: optional(secretText, {
       scope: 'process',

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../../errors/gateway-error.ts'
 import type { Metrics } from '../../../telemetry/metrics.ts'
 import type { RedisHealth } from './connection/health.ts'
+import type { Deadlines } from './deadlines.ts'
 
 /** The operations of the store, as metrics and logs name them. */
 export const storeOperations = [
@@ -46,11 +47,13 @@ export type RunOperation = <Result>(
  *
  * @param metrics hears of each operation, its outcome and its duration
  * @param health hears of each failure
+ * @param deadlines end the wait for an answer
  * @param batch is told before each operation; see `redis-batch.ts`
  */
 export function createRunner(
   metrics: Pick<Metrics, 'store'>,
-  health: Pick<RedisHealth, 'failed'>,
+  health: Pick<RedisHealth, 'failed' | 'succeeded'>,
+  deadlines: Deadlines,
   batch: () => void,
 ): RunOperation {
   return async (operation, key, work) => {
@@ -59,13 +62,14 @@ export function createRunner(
       metrics.store(operation, ok, (performance.now() - startedMs) / 1_000)
     try {
       batch()
-      const result = await work()
+      const result = await deadlines.within(work())
       measure(true)
+      health.succeeded(operation)
       return result
     } catch (error) {
       measure(false)
       // The library's errors hold the arguments of their command, so they end here.
-      const { reason, cause } = health.failed(error, key)
+      const { reason, cause } = health.failed(error, operation, key)
       throw new GatewayError('session_store_unavailable', {
         context: { operation, reason: `Redis ${reason}`, cause },
       })

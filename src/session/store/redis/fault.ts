@@ -8,12 +8,15 @@ export interface RedisFault {
   readonly cause: string
   /** Whether it says only that there is no connection, not why. */
   readonly isBare: boolean
+  /** Whether other commands, or those to another part of it, may work all the same. */
+  readonly isPartial: boolean
 }
 
 interface Rule {
   readonly words: RegExp
   readonly reason: string
   readonly refusesWrites: boolean
+  readonly isPartial?: true
 }
 
 /** Scripts wrap the error words of the commands that they call, so words are looked for anywhere. */
@@ -24,10 +27,15 @@ const rules: readonly Rule[] = [
   { words: /\bNOREPLICAS\b/, reason: 'has too few replicas', refusesWrites: true },
   { words: /\bLOADING\b/, reason: 'is loading its data', refusesWrites: false },
   { words: /\bMASTERDOWN\b/, reason: 'has lost its master', refusesWrites: false },
-  { words: /\bCLUSTERDOWN\b/, reason: 'has a part of its cluster down', refusesWrites: false },
+  {
+    words: /\bCLUSTERDOWN\b/,
+    reason: 'has a part of its cluster down',
+    refusesWrites: false,
+    isPartial: true,
+  },
   { words: /\bBUSY\b/, reason: 'is busy', refusesWrites: false },
   { words: /\b(NOAUTH|WRONGPASS)\b/, reason: 'refuses our password', refusesWrites: false },
-  { words: /\bNOPERM\b/, reason: 'denies our user a command', refusesWrites: false },
+  { words: /\bNOPERM\b/, reason: 'denies our user a command', refusesWrites: false, isPartial: true },
   { words: /timed out|timeout/i, reason: 'does not answer in time', refusesWrites: false },
 ]
 
@@ -48,10 +56,18 @@ export function toRedisFault(error: unknown): RedisFault {
   if (rule === undefined) {
     const cause = causeOf(error, text)
     const isBare = cause === undefined
-    return { reason: 'cannot be reached', refusesWrites: false, cause: cause ?? 'connection', isBare }
+    const isPartial = false
+    return {
+      reason: 'cannot be reached',
+      refusesWrites: false,
+      cause: cause ?? 'connection',
+      isBare,
+      isPartial,
+    }
   }
   const cause = rule.words.exec(text)?.[0] ?? 'timeout'
-  return { reason: rule.reason, refusesWrites: rule.refusesWrites, cause, isBare: false }
+  const isPartial = rule.isPartial === true
+  return { reason: rule.reason, refusesWrites: rule.refusesWrites, cause, isBare: false, isPartial }
 }
 
 /** Whether the key holds something that is not ours; the caller takes it for "no session". */

@@ -2,6 +2,7 @@ import type { IndexRange, SessionStore } from '../contract.ts'
 import type { StoreKeys } from '../keys.ts'
 import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
+import { type ForeignValue, unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
 
 /** Old members looked at when one is added: enough to keep up, little enough not to be felt. */
@@ -18,6 +19,7 @@ export function redisIndexes(
   run: RunOperation,
   keys: StoreKeys,
   maxLifetimeSeconds: number,
+  foreign: ForeignValue,
 ): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'readIndex'> {
   const prune = async (indexKey: string, candidates: readonly string[]): Promise<void> => {
     const found = await Promise.all(candidates.map((h) => client.exists(keys.session(h))))
@@ -28,19 +30,21 @@ export function redisIndexes(
     addToIndex: (indexKey, { h, issuedAtSeconds }, ttlMs) =>
       run('index_add', indexKey, async () => {
         const args = [h, issuedAtSeconds, Math.ceil(ttlMs), maxLifetimeSeconds, pruneLimit]
-        const old = textsOf(await client.coatcheckAddToIndex(indexKey, ...args))
+        const [wasForeign, ...old] = listOf(await client.coatcheckAddToIndex(indexKey, ...args))
+        if (wasForeign === 1) foreign('index')
         await prune(
           indexKey,
-          old.filter((one) => one !== h),
+          old.filter((one): one is string => typeof one === 'string' && one !== h),
         )
       }),
-    removeFromIndex: (indexKey, hs) =>
-      run('index_remove', indexKey, async () => {
-        for (const piece of piecesOf(hs)) await client.zrem(indexKey, ...piece)
-      }),
+    async removeFromIndex(indexKey, hs) {
+      for (const piece of piecesOf(hs)) {
+        await run('index_remove', indexKey, () => unlessWrongType(client.zrem(indexKey, ...piece), 0))
+      }
+    },
     readIndex: (indexKey, range) =>
       run('index_read', indexKey, async () => {
-        const flat = await readRange(client, indexKey, range)
+        const flat = await unlessWrongType(readRange(client, indexKey, range), [])
         const members = flat.filter((_text, position) => position % 2 === 0)
         return members.map((h, position) => ({ h, issuedAtSeconds: Number(flat[2 * position + 1]) }))
       }),
@@ -58,6 +62,6 @@ function readRange(
     : client.zrange(indexKey, '-inf', last, 'BYSCORE', 'LIMIT', offset, count, 'WITHSCORES')
 }
 
-function textsOf(reply: unknown): readonly string[] {
-  return Array.isArray(reply) ? reply.filter((one) => typeof one === 'string') : []
+function listOf(reply: unknown): readonly unknown[] {
+  return Array.isArray(reply) ? reply : []
 }

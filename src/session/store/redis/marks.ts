@@ -2,6 +2,7 @@ import { newWriteId } from '../../record/keys.ts'
 import type { SessionStore } from '../contract.ts'
 import type { StoreKeys } from '../keys.ts'
 import type { RunOperation } from './commands.ts'
+import { type ForeignValue, unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
 
 type Leases = Pick<SessionStore, 'acquireLease' | 'renewLease' | 'releaseLease'>
@@ -30,9 +31,14 @@ type Marks = Pick<
 >
 
 /** Redeemed states, tombstones, executed logout tokens and counters in Redis; times are those of Redis' own clock. */
-export function redisMarks(client: ScriptedClient, run: RunOperation, keys: StoreKeys): Marks {
+export function redisMarks(
+  client: ScriptedClient,
+  run: RunOperation,
+  keys: StoreKeys,
+  foreign: ForeignValue,
+): Marks {
   const readTombstone = async (key: string): Promise<number | undefined> => {
-    const writtenAtMs = await client.get(key)
+    const writtenAtMs = await unlessWrongType(client.get(key), null)
     return writtenAtMs === null ? undefined : Number(writtenAtMs)
   }
   return {
@@ -59,7 +65,11 @@ export function redisMarks(client: ScriptedClient, run: RunOperation, keys: Stor
     },
     count(counterKey, windowMs) {
       const key = keys.count(counterKey)
-      return run('count', key, async () => Number(await client.coatcheckCount(key, windowMs)))
+      return run('count', key, async () => {
+        const count = Number(await client.coatcheckCount(key, windowMs))
+        if (count < 0) foreign('count')
+        return Math.abs(count)
+      })
     },
   }
 }

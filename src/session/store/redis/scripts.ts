@@ -48,10 +48,10 @@ redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('DEL', KEYS[1])
 return row`,
 
-  /** KEYS lease; ARGV owner, ttl. 1: ours. 0: somebody else's. */
+  /** KEYS lease; ARGV owner, ttl. 1: ours. 0: somebody else's. What is no lease at all is replaced. */
   coatcheckAcquire: `
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
+local owner = redis.pcall('GET', KEYS[1])
+if type(owner) == 'string' and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`,
 
@@ -65,19 +65,26 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`,
 
-  /** KEYS index; ARGV h, score, ttl, longest session in seconds, most candidates. Members that may be pruned. */
+  /** KEYS index; ARGV h, score, ttl, longest session in seconds, most candidates. Members that may be pruned, and first: foreign or not. */
   coatcheckAddToIndex: `
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+local added = redis.pcall('ZADD', KEYS[1], ARGV[2], ARGV[1])
+local foreign = type(added) == 'table' and added.err
+if foreign then
+  redis.call('DEL', KEYS[1])
+  redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 local oldest = tonumber(redis.call('TIME')[1]) - tonumber(ARGV[4])
-return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. oldest, 'LIMIT', 0, ARGV[5])`,
+local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. oldest, 'LIMIT', 0, ARGV[5])
+table.insert(old, 1, foreign and 1 or 0)
+return old`,
 
   /** KEYS state; ARGV nonce of this attempt, ttl. {1 or 0, store's clock in ms when it was redeemed}. */
   coatcheckRedeem: `
 local time = redis.call('TIME')
 local ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local mark = redis.call('GET', KEYS[1])
-if not mark then
+local mark = redis.pcall('GET', KEYS[1])
+if type(mark) ~= 'string' then
   redis.call('SET', KEYS[1], string.format('%s %.0f', ARGV[1], ms), 'PX', ARGV[2])
   return {1, ms}
 end
@@ -99,9 +106,13 @@ local ms = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('SET', KEYS[1], ms, 'PX', ARGV[1])
 return 1`,
 
-  /** KEYS counter; ARGV window in ms. The count. */
+  /** KEYS counter; ARGV window in ms. The count; -1: it begins anew, because something else was there. */
   coatcheckCount: `
-local count = redis.call('INCR', KEYS[1])
+local count = redis.pcall('INCR', KEYS[1])
+if type(count) == 'table' then
+  redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+  return -1
+end
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count`,
 } as const

@@ -1,27 +1,14 @@
 import { Cluster, type Redis } from 'ioredis'
 import type { ReplaceResult, SessionStore, TakenRow } from '../contract.ts'
 import { readSessionKey, type StoreKeys } from '../keys.ts'
-import { inPieces, piecesOf } from '../pieces.ts'
+import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import type { RedisClient } from './connection/connection.ts'
-import { isWrongType } from './fault.ts'
+import { unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
 
 /** Keys looked at in one step of a scan. */
 const scanCount = 500
-
-/** A key of ours that holds something else is as good as none: never a failure of the store. */
-async function unlessWrongType<Result, Absent>(
-  work: Promise<Result>,
-  absent: Absent,
-): Promise<Result | Absent> {
-  try {
-    return await work
-  } catch (error) {
-    if (isWrongType(error)) return absent
-    throw error
-  }
-}
 
 type Reads = Pick<SessionStore, 'read' | 'exist' | 'readFacts' | 'scan'>
 
@@ -52,7 +39,13 @@ export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKe
       }
       return found
     },
-    readFacts: (hs) => run('read_facts', undefined, () => inPieces(hs, readOneFacts)),
+    async readFacts(hs) {
+      const rows: Awaited<ReturnType<typeof readOneFacts>>[] = []
+      for (const piece of piecesOf(hs)) {
+        rows.push(...(await run('read_facts', undefined, () => Promise.all(piece.map(readOneFacts)))))
+      }
+      return rows
+    },
     async *scan() {
       for (const server of serversOf(client)) yield* scanServer(server, run, keys)
     },

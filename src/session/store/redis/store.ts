@@ -3,11 +3,20 @@ import type { FrontendStoreOptions, SessionStore } from '../contract.ts'
 import { createStoreKeys } from '../keys.ts'
 import { createBatch } from './batch.ts'
 import { createRunner } from './commands.ts'
-import { connectRedis, type RedisAddress, type RedisClient } from './connection/connection.ts'
+import {
+  commandTimeoutMs,
+  connectRedis,
+  ownDeadlines,
+  type RedisAddress,
+  type RedisClient,
+} from './connection/connection.ts'
 import { type RedisHealth, watchRedis } from './connection/health.ts'
 import { createRedisChanges, type RedisChanges } from './connection/invalidation.ts'
+import { createDeadlines } from './deadlines.ts'
 import { redisDevices } from './devices.ts'
 import { checkEviction, evictionNote } from './diagnosis/eviction.ts'
+import { askVersion, unfitVersion } from './diagnosis/version.ts'
+import type { ForeignValue } from './foreign.ts'
 import { redisIndexes } from './indexes.ts'
 import { redisLeases, redisMarks } from './marks.ts'
 import { defineScripts } from './scripts.ts'
@@ -29,11 +38,20 @@ export function createRedisStore(
   options: RedisStoreOptions,
   { telemetry: { log, metrics } }: RedisStoreDependencies,
 ): SessionStore {
-  const client = defineScripts(connectRedis(options))
-  const health = watchRedis(client, log)
+  const client = defineScripts(connectRedis(options, ownDeadlines))
+  const deadlines = createDeadlines(commandTimeoutMs)
+  const health = watchRedis(client, log, deadlines)
   const changes = createRedisChanges(options, client, log)
-  const run = createRunner(metrics, health, createBatch(client))
+  const run = createRunner(metrics, health, deadlines, createBatch(client))
+  const foreign: ForeignValue = (kind) =>
+    log.warn({ kind }, 'a value in Redis under a key of ours was none of ours and was replaced')
   let evicts = false
+  client.on('ready', () => {
+    askVersion(client).then(
+      (version) => health.judged(version === undefined ? undefined : unfitVersion(version)),
+      () => undefined,
+    )
+  })
   client.once('ready', () => {
     checkEviction(client, log).then(
       (found) => {
@@ -53,8 +71,8 @@ export function createRedisStore(
       ...redisWrites(client, run, keys),
       ...redisLeases(client, run, keys),
       ...redisDevices(client, run, keys),
-      ...redisIndexes(client, run, keys, sessionMaxLifetime),
-      ...redisMarks(client, run, keys),
+      ...redisIndexes(client, run, keys, sessionMaxLifetime, foreign),
+      ...redisMarks(client, run, keys, foreign),
       ping: () => run('ping', undefined, async () => void (await client.ping())),
       status: () => statusOf(health, evicts),
       changes: changesHere,

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis'
 import { sessionKeyPrefix } from '../../keys.ts'
+import { createDeadlines } from '../deadlines.ts'
 import { isForbidden } from '../fault.ts'
+import { commandTimeoutMs } from './connection.ts'
 
 /** Redis publishes invalidations of redirected connections here. */
 export const invalidationChannel = '__redis__:invalidate'
@@ -13,13 +15,16 @@ const pingPauseMs = 25
  */
 const proofLifeMs = 225
 
+/** Rights that were withdrawn may be given back, milliseconds. */
+const askAgainMs = 5_000
+
 /** Who listens to a channel. */
 export interface ChannelEvents {
   /** The session of this key was written or ended; `undefined`: all of them may have been (FLUSHALL). */
   readonly changed: (untrustedKey: string | undefined) => void
   /** The channel was armed or lost. */
   readonly turned: () => void
-  /** The server does not allow tracking; the channel is closed for good. */
+  /** The server does not allow tracking now; it is asked again later. */
   readonly forbidden: () => void
 }
 
@@ -46,6 +51,7 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
   let provedAtMs = Number.NEGATIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
   let isOutdated = false
+  const deadlines = createDeadlines(commandTimeoutMs)
   const turn = (next: boolean): void => {
     if (armed === next) return
     armed = next
@@ -53,10 +59,15 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
   }
   const giveUp = (error: unknown): void => {
     turn(false)
-    if (isForbidden(error)) {
-      close()
-      events.forbidden()
-    } else client.disconnect(true)
+    if (!isForbidden(error)) {
+      client.disconnect(true)
+      return
+    }
+    events.forbidden()
+    const mine = connection
+    timer = setTimeout(() => {
+      if (mine === connection) prove(mine, deadlines.within(arm(client)))
+    }, askAgainMs).unref()
   }
   /** Sends one command, or several, and asks for the next sign of life; all of it for this one connection. */
   const prove = (mine: number, work: Promise<unknown>): void => {
@@ -65,7 +76,7 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
       if (mine !== connection) return
       provedAtMs = askedAtMs
       turn(true)
-      timer = setTimeout(() => prove(mine, client.ping()), pingPauseMs).unref()
+      timer = setTimeout(() => prove(mine, deadlines.within(client.ping())), pingPauseMs).unref()
     }
     work.then(proved, (error: unknown) => (mine === connection ? giveUp(error) : undefined))
   }
@@ -77,7 +88,7 @@ export function openChannel(client: Redis, events: ChannelEvents): Channel {
   const connected = (): void => {
     connection += 1
     clearTimeout(timer)
-    if (!isOutdated) prove(connection, arm(client))
+    if (!isOutdated) prove(connection, deadlines.within(arm(client)))
     else replace()
   }
   /** Only a connection that is there can be replaced: the library, stopped while it connects, would give up for good. */

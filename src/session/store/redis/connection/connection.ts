@@ -1,12 +1,14 @@
+import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import type { HostAndPort } from '../../../../config/settings/kinds/address.ts'
+import { type HostAndPort, readRedisUrl } from '../../../../config/settings/kinds/address.ts'
 
 /** Where Redis is and how to enter; the fields are those of the settings. Exactly one way is set. */
 export interface RedisAddress {
   readonly redisUrl?: string | undefined
   readonly redisSentinels?: readonly HostAndPort[] | undefined
   readonly redisSentinelMaster?: string
+  readonly redisSentinelUsername?: string | undefined
   readonly redisSentinelPassword?: string | undefined
   readonly redisClusterNodes?: readonly HostAndPort[] | undefined
   readonly redisUsername?: string | undefined
@@ -24,7 +26,7 @@ export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>
 export type RedisClient = Redis | Cluster
 
 /** A command that has no answer by then is given up: four of them in a row still answer the browser within two seconds. */
-const commandTimeoutMs = 500
+export const commandTimeoutMs = 500
 /** A socket on which commands wait for so long without any answer is closed. */
 const socketTimeoutMs = 2_000
 const connectTimeoutMs = 2_000
@@ -81,17 +83,14 @@ function tlsOptions({ redisTlsCa }: RedisAddress): ConnectionOptions {
 }
 
 function urlOptions(address: RedisAddress, redisUrl: string): ConnectionSettings {
-  const url = new URL(redisUrl)
-  const username = decodeURIComponent(url.username)
-  const password = decodeURIComponent(url.password)
+  const { socketPath, host, port, database, username, password, isTls } = readRedisUrl(redisUrl)
   return {
-    // IPv6 addresses stand in brackets in a URL and without them in a socket address.
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || 6379),
-    db: Number(url.pathname.slice(1) || 0),
+    ...(socketPath === undefined ? { host, port } : { path: socketPath }),
+    db: database,
     ...(username === '' ? {} : { username }),
     ...(password === '' ? {} : { password }),
-    ...(url.protocol === 'rediss:' ? { tls: tlsOptions(address) } : {}),
+    // A server behind a proxy that serves several names knows which one is meant.
+    ...(isTls ? { tls: { ...tlsOptions(address), ...(isIP(host) === 0 ? { servername: host } : {}) } } : {}),
   }
 }
 
@@ -102,6 +101,9 @@ function sentinelOptions(address: RedisAddress, sentinels: readonly HostAndPort[
     name: address.redisSentinelMaster ?? 'mymaster',
     sentinelCommandTimeout: commandTimeoutMs,
     sentinelRetryStrategy: retryDelayMs,
+    ...(address.redisSentinelUsername === undefined
+      ? {}
+      : { sentinelUsername: address.redisSentinelUsername }),
     ...(address.redisSentinelPassword === undefined
       ? {}
       : { sentinelPassword: address.redisSentinelPassword }),
@@ -113,9 +115,13 @@ function nodeOptions(address: RedisAddress): ConnectionSettings {
   return { ...commonOptions(address), ...(address.redisTls === true ? { tls: tlsOptions(address) } : {}) }
 }
 
-function createCluster(address: RedisAddress, nodes: readonly HostAndPort[]): Cluster {
+function createCluster(
+  address: RedisAddress,
+  nodes: readonly HostAndPort[],
+  overrides: ConnectionSettings,
+): Cluster {
   return new Cluster([...nodes], {
-    redisOptions: nodeOptions(address),
+    redisOptions: { ...nodeOptions(address), ...overrides },
     enableOfflineQueue: false,
     maxRedirections: clusterRedirections,
     slotsRefreshInterval: clusterRefreshIntervalMs,
@@ -125,10 +131,13 @@ function createCluster(address: RedisAddress, nodes: readonly HostAndPort[]): Cl
   })
 }
 
+/** Whoever sends commands over this connection ends their wait: the library's limits go on while this process stalls. */
+export const ownDeadlines: ConnectionSettings = { commandTimeout: undefined }
+
 /** Opens the connection that carries the commands. It connects, and reconnects, by itself. */
-export function connectRedis(address: RedisAddress): RedisClient {
-  if (address.redisClusterNodes === undefined) return connectSingle(address)
-  const cluster = createCluster(address, address.redisClusterNodes)
+export function connectRedis(address: RedisAddress, overrides: ConnectionSettings = {}): RedisClient {
+  if (address.redisClusterNodes === undefined) return connectSingle(address, overrides)
+  const cluster = createCluster(address, address.redisClusterNodes, overrides)
   cluster.on('+node', surviveSecondErrors)
   return cluster
 }

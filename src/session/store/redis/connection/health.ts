@@ -1,4 +1,6 @@
 import type { Logger } from '../../../../telemetry/telemetry.ts'
+import type { StoreOperation } from '../commands.ts'
+import type { Deadlines } from '../deadlines.ts'
 import { type RedisFault, toRedisFault } from '../fault.ts'
 import type { RedisClient } from './connection.ts'
 
@@ -6,6 +8,11 @@ import type { RedisClient } from './connection.ts'
 const probeIntervalMs = 500
 /** The probe's key has no other use, and soon none at all. */
 const probeTtlMs = 1_000
+/**
+ * A kind of operation that has failed while Redis answers others (rights withdrawn, a part of a Cluster down) counts as failing until one of
+ * its kind has succeeded, or none was tried for so long; milliseconds.
+ */
+const forgottenAfterMs = 30_000
 
 /** Whether Redis works: told of every failure, finds out about recovery by itself. */
 export interface RedisHealth {
@@ -16,7 +23,11 @@ export interface RedisHealth {
    *
    * @param key the command's key; recovery of refused writes is tried in the same slot of a Cluster
    */
-  failed(error: unknown, key: string | undefined): RedisFault
+  failed(error: unknown, operation: StoreOperation, key: string | undefined): RedisFault
+  /** Told of a success; costs nothing while all is well. */
+  succeeded(operation: StoreOperation): void
+  /** Told what makes the server unfit; `undefined`: it is fit. */
+  judged(unfit: string | undefined): void
   stop(): void
 }
 
@@ -38,16 +49,19 @@ function probeKey(key: string): string {
  * Watches over a client. One log line says when the store stops working and one when it works again, however many commands fail
  * in between; successes cost nothing.
  */
-export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
+export function watchRedis(client: RedisClient, log: Logger, deadlines: Deadlines): RedisHealth {
   let trouble: Trouble | undefined = starting
+  let unfit: string | undefined
   let announced = false
-  let failures = 0
+  /** Kinds of operations that failed while the connection stood, and when they last did. */
+  const failing = new Map<StoreOperation, number>()
+  let failedAtMs = Number.NEGATIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
   let stopped = false
 
   const note = (fault: RedisFault, key: string | undefined): void => {
     if (stopped) return
-    failures += 1
+    failedAtMs = performance.now()
     const refusedKey = fault.refusesWrites ? (key ?? '') : trouble?.refusedKey
     // That a connection is closed is no news when it is known why.
     const known = fault.isBare && trouble !== starting ? trouble?.reason : undefined
@@ -56,12 +70,6 @@ export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
       log.error({ reason: `Redis ${fault.reason}`, cause: fault.cause }, 'session store unavailable')
     announced = true
     timer ??= setInterval(probe, probeIntervalMs).unref()
-  }
-  const failed = (error: unknown, key: string | undefined): RedisFault => {
-    const fault = toRedisFault(error)
-    // A command that comes before the first connection says nothing about Redis.
-    if (trouble !== starting) note(fault, key)
-    return fault
   }
   const recovered = (): void => {
     clearInterval(timer)
@@ -74,14 +82,18 @@ export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
     trouble?.refusedKey === undefined
       ? client.ping()
       : client.set(probeKey(trouble.refusedKey), '1', 'PX', probeTtlMs)
+  /** A success amid failures proves little: recovery is a whole interval without one, and with nothing left that fails. */
+  const consider = (): void => {
+    const nowMs = performance.now()
+    for (const [operation, atMs] of failing) if (nowMs - atMs > forgottenAfterMs) failing.delete(operation)
+    const isQuiet = trouble === starting || nowMs - failedAtMs >= probeIntervalMs
+    if (isQuiet && failing.size === 0) recovered()
+  }
   const probe = (): void => {
     if (stopped) return
-    const before = failures
-    attempt().then(
-      // A success amid failures proves little: recovery is a whole interval without one.
-      () => (failures === before ? recovered() : undefined),
-      (error: unknown) => failed(error, trouble?.refusedKey),
-    )
+    deadlines.within(attempt()).then(consider, (error: unknown) => {
+      if (trouble !== starting) note(toRedisFault(error), trouble?.refusedKey)
+    })
   }
 
   const disconnected = (error?: unknown): void => note(toRedisFault(error), undefined)
@@ -89,8 +101,21 @@ export function watchRedis(client: RedisClient, log: Logger): RedisHealth {
   client.on('close', disconnected)
   client.on('ready', probe)
   return {
-    reason: () => trouble?.reason,
-    failed,
+    reason: () => unfit ?? trouble?.reason,
+    failed(error, operation, key) {
+      const fault = toRedisFault(error)
+      // A command that comes before the first connection says nothing about Redis.
+      if (trouble === starting) return fault
+      if (fault.isPartial) failing.set(operation, performance.now())
+      note(fault, key)
+      return fault
+    },
+    succeeded: (operation) => void (failing.size > 0 && failing.delete(operation)),
+    judged(found) {
+      if (found !== undefined && found !== unfit)
+        log.error({ reason: `Redis ${found}` }, 'unsupported session store')
+      unfit = found
+    },
     stop() {
       // The listeners stay: an error that nobody listens to would be thrown.
       stopped = true

@@ -4,7 +4,13 @@ import type { Logger } from '../../../../telemetry/telemetry.ts'
 import { createSharedListeners } from '../../../lifecycle/listeners.ts'
 import type { SessionChanges } from '../../contract.ts'
 import { type Channel, openChannel } from './channel.ts'
-import { type ConnectionSettings, connectSingle, type RedisAddress, type RedisClient } from './connection.ts'
+import {
+  type ConnectionSettings,
+  connectSingle,
+  ownDeadlines,
+  type RedisAddress,
+  type RedisClient,
+} from './connection.ts'
 import { type Masters, watchTopology } from './topology.ts'
 
 /** The invalidation feed of Redis, shared by all frontends, to be stopped at the end. */
@@ -34,6 +40,8 @@ export function createRedisChanges(address: RedisAddress, client: RedisClient, l
     const next = complete && channels.size > 0 && [...channels.values()].every((channel) => channel.isArmed())
     if (next === armed) return
     armed = next
+    if (armed && forbidden) log.info('Redis allows CLIENT TRACKING again: sessions are cached')
+    if (armed) forbidden = false
     epoch += 1
     log.debug(armed ? 'session changes are heard' : 'session changes are not heard; nothing is cached')
     listeners.tellAll()
@@ -47,11 +55,11 @@ export function createRedisChanges(address: RedisAddress, client: RedisClient, l
   }
   const open = (key: string, overrides: ConnectionSettings = {}): void => {
     const events = { changed, turned: reconsider, forbidden: forbid }
-    channels.set(key, openChannel(connectSingle(address, overrides), events))
+    channels.set(key, openChannel(connectSingle(address, { ...ownDeadlines, ...overrides }), events))
   }
   const follow = (masters: Masters): void => {
     complete = masters !== undefined
-    if (masters !== undefined && !forbidden) adjust(channels, masters, open)
+    if (masters !== undefined) adjust(channels, masters, open)
     reconsider()
   }
 
