@@ -21,11 +21,12 @@ export const redisPersistenceCheck: Check = {
       )
     if (kinds.includes('unknown'))
       throw new SkipCheck('Redis does not tell about its persistence to our user.')
-    return pass(
-      kinds.includes('snapshots')
-        ? 'Redis saves snapshots: a crash loses the last minutes of sessions.'
-        : 'Redis writes an append-only file.',
-    )
+    if (kinds.includes('snapshots'))
+      return warn(
+        'Redis saves snapshots only: a crash of it brings back sessions that were ended since the last one, and refresh tokens that are spent.',
+        'Turn on appendonly, with appendfsync always where an ended session must never come back.',
+      )
+    return pass('Redis writes an append-only file.')
   },
 }
 

@@ -19,6 +19,8 @@ interface Trace {
   mustBeGone: boolean
   mayBeGone: boolean
   wasGone: boolean
+  /** Whether it was ended with its cookie: then no refresh token of it may be left alive. */
+  endedWithCookie: boolean
 }
 
 /** One schedule as it is carried out. */
@@ -80,6 +82,7 @@ export class InterleavingRun {
     await Promise.all(this.#schedule.steps.map((step) => this.#step(step)))
     const living = this.#nodes.filter((node) => !node.isDead())
     await Promise.all(living.map(({ accessTokens }) => accessTokens.drained()))
+    await Promise.all(living.map(({ sessions }) => sessions.drained()))
     this.#isOver = true
     await watching
     return this.#verdict()
@@ -117,7 +120,14 @@ export class InterleavingRun {
     // Who begins while a logout is under way may or may not be caught by it.
     const isCrossed = before.underWay > 0 || before.begun < this.#userLogouts.begun
     const mayBeGone = isCrossed || this.#endedSids.has(sid)
-    this.#traces.push({ session: begun.session, sid, mustBeGone: false, mayBeGone, wasGone: false })
+    this.#traces.push({
+      session: begun.session,
+      sid,
+      mustBeGone: false,
+      mayBeGone,
+      wasGone: false,
+      endedWithCookie: false,
+    })
   }
 
   async #step(step: Step): Promise<void> {
@@ -151,8 +161,11 @@ export class InterleavingRun {
     } else if (kind === 'logout') {
       const session = await node.sessions.open(id)
       if (session === undefined) return
-      await this.#endTrace(trace, () => node.sessions.endOpened(session))
-      await this.#provider.revoke(session.record.tokens.refreshToken ?? '')
+      await this.#endTrace(trace, async () => {
+        const { existed, refreshToken } = await node.sessions.endOpened(session)
+        trace.endedWithCookie ||= existed
+        await this.#provider.revoke(refreshToken ?? '')
+      })
     } else {
       const found = await node.sessions.find(id)
       if (kind === 'request') await sleep(startMs)
@@ -222,6 +235,8 @@ export class InterleavingRun {
     const { h } = session.view
     const faults: string[] = []
     const [exists] = await this.#store.exist([h])
+    if (trace.endedWithCookie && !this.#hasCrashed && this.#provider.hasLive(session.id))
+      faults.push('a refresh token outlived the session that its holder ended')
     if (exists && mustBeGone) faults.push('an ended session exists')
     if (exists && idleMs !== undefined) faults.push('a session outlived its idle timeout')
     // A crash between grant and write costs the tokens, and with them the session.

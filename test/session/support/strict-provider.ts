@@ -4,6 +4,8 @@ import type { Provider } from '../../../src/oidc/provider/provider.ts'
 export interface StrictProvider extends Pick<Provider, 'refresh' | 'revoke'> {
   readonly faults: string[]
   readonly isCurrent: (refreshToken: string) => boolean
+  /** Whether a session has a refresh token that still works. */
+  readonly hasLive: (family: string) => boolean
   /** The first refresh token of a session. */
   readonly issue: (family: string) => string
 }
@@ -34,6 +36,7 @@ export function createStrictProvider(
     faults,
     issue,
     isCurrent: (token) => current.has(token),
+    hasLive: (family) => [...current].some((token) => token.startsWith(`${family}/`)),
     async refresh({ refreshToken, identity, audience }) {
       if (isDown()) {
         await pause()

@@ -1,0 +1,48 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { type RedisConf, type RedisServer, startRedis } from '../support/redis.ts'
+import { newHash, newRow, openStore, untilReady } from './redis-stores.ts'
+
+const cleanups: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+/** Creates a session, saves what the configuration saves, rotates and ends it; what is there after a crash of Redis. */
+async function afterCrash(
+  conf: RedisConf,
+  save: (server: RedisServer) => Promise<unknown>,
+): Promise<{ readonly ended: string | undefined; readonly rotated: string | undefined }> {
+  const server = await startRedis({ conf })
+  cleanups.push(() => server.stop())
+  const logged = openStore({ redisUrl: server.url })
+  cleanups.push(() => logged.store.close())
+  await untilReady(logged)
+  const { store } = logged
+  const [ended, rotated] = [newHash(), newHash()]
+  const before = { ...newRow(), writeId: 'before' }
+  await store.create(ended, before, 600_000)
+  await store.create(rotated, before, 600_000)
+  await save(server)
+  await store.take(ended, 'attempt', 60_000)
+  await store.replace(rotated, 'before', { sealedRecord: Buffer.from('rotated'), writeId: 'after' })
+  await server.restart()
+  await untilReady(logged, 10_000)
+  return { ended: (await store.read(ended))?.writeId, rotated: (await store.read(rotated))?.writeId }
+}
+
+describe('a crash of Redis', () => {
+  it('with snapshots only revives a session that was ended since, and with it a spent refresh token', async () => {
+    const found = await afterCrash({ save: '3600 1' }, (server) => server.client().save())
+    expect(found).toEqual({ ended: 'before', rotated: 'before' })
+  })
+
+  it('with an append-only file that is synced at each write revives nothing and loses nothing', async () => {
+    const found = await afterCrash({ appendonly: 'yes', appendfsync: 'always' }, async () => undefined)
+    expect(found).toEqual({ ended: undefined, rotated: 'after' })
+  })
+
+  it('without persistence ends every session', async () => {
+    expect(await afterCrash({}, async () => undefined)).toEqual({ ended: undefined, rotated: undefined })
+  })
+})
