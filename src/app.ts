@@ -1,4 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import { accessDocuments } from './access/documents.ts'
+import { createAccessParts } from './access/parts.ts'
 import type { Config } from './config/load-config.ts'
 import { usesRedis } from './config/settings/rules.ts'
 import { registerFetchScope } from './http/account/fetch-scope.ts'
@@ -7,6 +9,7 @@ import { registerDeviceScope } from './http/device/device-scope.ts'
 import { registerHealthRoutes } from './http/health/health-routes.ts'
 import { type CheckReadiness, createReadiness } from './http/health/readiness.ts'
 import { registerHelperRoute } from './http/helper/helper-route.ts'
+import { registerPublicDocuments } from './http/keys/public-documents.ts'
 import { closeWithin } from './http/lifetime/closing.ts'
 import { ownLives } from './http/lifetime/listener.ts'
 import { createLimits, noLimits } from './http/limits/limits.ts'
@@ -92,10 +95,13 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   registerFetchScope(app, context)
   registerProviderScope(app, context)
   registerDeviceScope(app, context)
+  registerPublicDocuments(app, accessDocuments(config))
   registerProxyScope(app, config, {
     ...context,
+    ...createAccessParts(config, context),
     accessTokens,
     csrf: context.csrfPolicy,
+    loginUrl: context.paths.login,
     device: context.device?.guard,
   })
   closeWith(app, services)
@@ -156,7 +162,11 @@ function createServices(config: Config, given: Partial<Dependencies>, telemetry:
   const store = given.store ?? createStore(config, telemetry, now)
   const sealer = createSealer(config.sessionSecret)
   const provider =
-    given.provider ?? createProvider(config, { telemetry, now, userRef: createReferences(sealer).user })
+    given.provider ??
+    createProvider(
+      { ...config, userClaims: config.identityClaims },
+      { telemetry, now, userRef: createReferences(sealer).user },
+    )
   const records = createSessionRecords(config, { store, sealer, telemetry, now })
   const sessions = createSessions({ records, store, sealer, provider, now })
   const accessTokens = createAccessTokens(config, { records, store, provider, telemetry, now })

@@ -1,6 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../errors/gateway-error.ts'
-import { type CsrfPolicy, csrfError, csrfRefusal, handshakeRefusal } from '../http/guards/csrf-guard.ts'
+import {
+  type CsrfPolicy,
+  type CsrfRefusal,
+  csrfError,
+  csrfRefusal,
+  handshakeRefusal,
+} from '../http/guards/csrf-guard.ts'
 import type { LimitedRequest } from '../http/limits/limited-request.ts'
 import type { AccessRules } from './rules.ts'
 import { upstreamTarget } from './target.ts'
@@ -9,23 +15,20 @@ import { upstreamTarget } from './target.ts'
 export interface AccessRequest extends LimitedRequest {
   readonly method: string
   readonly headers: IncomingHttpHeaders & { readonly 'x-csrf'?: string | string[] | undefined }
-  readonly raw: LimitedRequest['raw'] & { readonly url?: string | undefined }
+  readonly raw: LimitedRequest['raw'] & {
+    readonly url?: string | undefined
+    readonly rawHeaders?: readonly string[]
+  }
   /** Whose request it is, as soon as that is known: for the log, however the request ends. */
   caller: { readonly sessionRef: string; readonly userRef: string } | null
 }
 
 /**
- * What can be said of a request before anybody knows whose it is. Returns the upstream's target.
+ * What can be said of a request before anybody asks whose it is. Returns the upstream's target.
  *
- * @param isWebSocket the request is a handshake, for which the guard has a rule of its own
- * @throws GatewayError `request_target_rejected`, `method_not_allowed`, `request_invalid`, `payload_too_large`, `csrf_rejected`
+ * @throws GatewayError `request_target_rejected`, `method_not_allowed`, `request_invalid`, `payload_too_large`
  */
-export function checkRequest(
-  request: AccessRequest,
-  rules: AccessRules,
-  csrf: CsrfPolicy,
-  isWebSocket: boolean,
-): string {
+export function checkForm(request: AccessRequest, rules: AccessRules): string {
   const target = upstreamTarget(request.raw.url ?? '', rules.target)
   if (target === undefined) throw new GatewayError('request_target_rejected')
   if (!rules.methods.has(request.method)) {
@@ -36,7 +39,6 @@ export function checkRequest(
   if (Number(headers['content-length'] ?? 0) > rules.bodyLimitBytes) {
     throw new GatewayError('payload_too_large')
   }
-  if (rules.isGuarded) checkOrigin(request, csrf, isWebSocket)
   return target
 }
 
@@ -45,7 +47,17 @@ function serviceWorkerRefused(): GatewayError {
   return new GatewayError('request_invalid', { detail: 'A service worker cannot be loaded from here.' })
 }
 
-function checkOrigin({ headers }: AccessRequest, policy: CsrfPolicy, isWebSocket: boolean): void {
-  const refusal = (isWebSocket ? handshakeRefusal : csrfRefusal)(headers, policy)
+/** Whether a request proves that it comes from a page of ours; for handshakes there is a rule of their own. */
+export function originRefusal(
+  { headers }: AccessRequest,
+  policy: CsrfPolicy,
+  isWebSocket: boolean,
+): CsrfRefusal | undefined {
+  return (isWebSocket ? handshakeRefusal : csrfRefusal)(headers, policy)
+}
+
+/** @throws GatewayError `csrf_rejected` */
+export function expectOurOrigin(request: AccessRequest, policy: CsrfPolicy, isWebSocket: boolean): void {
+  const refusal = originRefusal(request, policy, isWebSocket)
   if (refusal !== undefined) throw csrfError(refusal)
 }

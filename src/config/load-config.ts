@@ -17,6 +17,7 @@ import { isQuoted } from './lookalikes.ts'
 import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
 import { accessFaults } from './routes/access-faults.ts'
 import { toAccess } from './routes/build-access.ts'
+import { accessClaimsOf, identityClaimsOf, readsIdentity } from './routes/claims-read.ts'
 import { defaultRoute, type RouteDefaults } from './routes/default-route.ts'
 import { type RoutesFileResult, readRoutesFile } from './routes/file.ts'
 import type { RouteAudience, RouteConfig } from './routes/route.ts'
@@ -37,6 +38,12 @@ export interface Config extends SettingValues {
   readonly cookieWord: string
   /** The API whose audience the login asks for. */
   readonly audience: RouteAudience
+  /** Claims of the identity that sessions keep: those of `USER_CLAIMS`, and those that routes read. */
+  readonly identityClaims: readonly string[]
+  /** A route reads who signed in. */
+  readonly keepsIdentity: boolean
+  /** Claims of access tokens that routes judge by, by the key of their audience. */
+  readonly accessClaims: Readonly<Record<string, readonly string[]>>
   /** All proxied prefixes, in the order in which they were written. */
   readonly routes: readonly RouteConfig[]
   /** What `PAGES_DIR` holds. */
@@ -113,6 +120,9 @@ export function readConfig(
     foreignPaths: [],
     cookieWord: cookieWordOf(values, place?.name),
     audience,
+    identityClaims: [...new Set([...values.userClaims, ...identityClaimsOf(routes.routes)])],
+    accessClaims: accessClaimsOf(routes.routes, audience),
+    keepsIdentity: routes.routes.some(readsIdentity),
     pages,
   }
   return { config, faults }

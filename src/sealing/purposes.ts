@@ -1,7 +1,14 @@
 /**
  * What bytes are sealed for. Each purpose has keys of its own, so that nothing sealed for one can be presented as another.
  */
-export const sealPurposes = ['record', 'facts', 'login-transaction', 'logout-transaction', 'listing'] as const
+export const sealPurposes = [
+  'record',
+  'facts',
+  'login-transaction',
+  'logout-transaction',
+  'listing',
+  'step-up',
+] as const
 
 /** One of {@link sealPurposes}. */
 export type SealPurpose = (typeof sealPurposes)[number]

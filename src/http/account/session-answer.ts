@@ -22,6 +22,7 @@ export type SessionAnswer =
 /** Describes a session to the page that it belongs to: claims and deadlines, no token. */
 export function describeSession(
   session: OpenSession | undefined,
+  shownClaims: readonly string[],
   paths: Pick<GatewayPaths, 'login' | 'logout'>,
   limits: SessionLimits,
   nowMs: number,
@@ -31,12 +32,17 @@ export function describeSession(
   const expiresIn = secondsUntil(view.endsAtMs, nowMs)
   return {
     authenticated: true,
-    user: record.identity.claims,
+    user: pickOwn(record.identity.claims, shownClaims),
     expiresIn,
     idleExpiresIn: Math.min(expiresIn, secondsUntil(idleEndsAtMs(view, limits), nowMs)),
     loginUrl: paths.login,
     logoutUrl: paths.logout,
   }
+}
+
+/** Sessions keep further claims, which routes read. */
+function pickOwn(claims: Readonly<Record<string, unknown>>, names: readonly string[]) {
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => names.includes(name)))
 }
 
 function secondsUntil(endMs: number, nowMs: number): number {

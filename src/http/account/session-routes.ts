@@ -18,7 +18,7 @@ export function createSessionAnswer(context: HttpContext) {
   const { device } = context
   return async function answerSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = openSessionOf(request.session)
-    const answer = describeSession(session, context.paths, limits, context.now())
+    const answer = describeSession(session, context.options.userClaims, context.paths, limits, context.now())
     if (device === undefined || session === undefined) return reply.send(answer)
     const offer = await offerDevice(context, device, session)
     if (offer !== undefined) reply.header('secure-session-registration', offer)
@@ -37,7 +37,13 @@ export function createSessionRefresh(context: HttpContext) {
       await context.accessTokens.refreshIfDue(session.id, session.view, context.options.audience)
     }
     const refreshed = session === undefined ? undefined : await context.sessions.open(session.id)
-    const answer = describeSession(refreshed, context.paths, limits, context.now())
+    const answer = describeSession(
+      refreshed,
+      context.options.userClaims,
+      context.paths,
+      limits,
+      context.now(),
+    )
     const { device } = context
     if (device === undefined || refreshed === undefined) return reply.send(answer)
     return reply.send({ ...answer, device: deviceStatus(refreshed, device, context.now()) })

@@ -78,7 +78,9 @@ const problemHeaders: HeaderFields = {
 
 function describe(error: GatewayError, requestId: string, loginUrl: string): ProblemDocument {
   const problem = toProblemDocument(error, requestId)
-  return problem.status === 401 ? { loginUrl, ...problem } : problem
+  // Who brings a challenge of its own says itself whether signing in here helps: a bearer of tokens cannot.
+  const isForBrowsers = problem.status === 401 && error.headers['www-authenticate'] === undefined
+  return isForBrowsers ? { loginUrl, ...problem } : problem
 }
 
 function statusHeaders(error: GatewayError): HeaderFields {

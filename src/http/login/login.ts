@@ -13,6 +13,8 @@ import { initiatedLogin, initiationParameters } from './provider-initiated.ts'
 export interface AskedLogin {
   readonly returnTo: string
   readonly parameters: Readonly<Record<string, string>>
+  /** A sealed demand, as a link brings it. */
+  readonly stepUp?: string | undefined
 }
 
 /**
@@ -21,7 +23,7 @@ export interface AskedLogin {
  */
 export function createLogin(context: HttpContext) {
   const { limits, options, provider, telemetry } = context
-  const names = ['returnTo', ...new Set([...options.loginParameters, ...initiationParameters])]
+  const names = ['returnTo', 'stepUp', ...new Set([...options.loginParameters, ...initiationParameters])]
   const rules = { names, maxBytes: maxHeadBytes }
 
   async function login(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -30,10 +32,11 @@ export function createLogin(context: HttpContext) {
     expectLoginNavigation(request.headers)
     // Only now: pages of other sites can make a browser ask for this in many ways, and would use up what its user needs.
     limits.admitLogin(request)
-    const { returnTo, parameters } = read(request)
+    const { returnTo, parameters, stepUp: handle } = read(request)
     const seenId = context.cookies.readSession(request.headers.cookie)
     const endsSession = seenId === undefined ? undefined : hashSessionId(seenId)
-    const { url, transaction } = await provider.beginLogin({ returnTo, parameters, endsSession })
+    const stepUp = handle === undefined ? undefined : context.stepUps.open(handle, endsSession)
+    const { url, transaction } = await provider.beginLogin({ returnTo, parameters, endsSession, stepUp })
     const setCookies = startTransaction(context, 'login', request.headers.cookie, transaction)
     telemetry.metrics.login('started')
     telemetry.audit.event('login.started', { requestId: request.id })
@@ -48,7 +51,8 @@ export function createLogin(context: HttpContext) {
     if (initiated !== undefined) return initiated
     const returnTo = context.resolveReturnTo(untrusted.get('returnTo') ?? context.startPath)
     if (returnTo === undefined) throw new GatewayError('return_to_invalid')
-    return { returnTo, parameters: pickLoginParameters(untrusted, options.loginParameters) }
+    const parameters = pickLoginParameters(untrusted, options.loginParameters)
+    return { returnTo, parameters, stepUp: untrusted.get('stepUp') }
   }
 
   return async function countedLogin(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -7,6 +7,7 @@ import { createTransactions, type Transactions } from '../cookies/transactions.t
 import { createDeviceBinding, type DeviceBinding } from '../device/device-binding.ts'
 import type { CsrfPolicy } from '../guards/csrf-guard.ts'
 import { type ReturnToRules, resolveReturnTo } from '../guards/return-to.ts'
+import { createStepUps, type StepUps } from '../login/step-up.ts'
 import { createLogoutProofs, type LogoutProofs } from '../logout/logout-proof.ts'
 import { type GatewayPaths, gatewayPaths } from './paths.ts'
 import type { GatewayServices, HttpOptions } from './services.ts'
@@ -25,6 +26,7 @@ export interface HttpContext extends GatewayServices {
   /** The app's start page: where nobody said otherwise. */
   readonly startPath: string
   readonly returnToRules: ReturnToRules
+  readonly stepUps: StepUps
   readonly transactions: Transactions
   readonly transportHeaders: HeaderFields
   /** A safe path of this application, or `undefined`; see `return-to.ts`. */
@@ -63,6 +65,13 @@ export function createHttpContext(options: HttpOptions, services: GatewayService
     pages,
     startPath: `${options.basePath}/`,
     returnToRules,
+    stepUps: createStepUps({
+      sealer: services.sealer,
+      loginUrl: paths.login,
+      loginParameters: options.loginParameters,
+      authorizationParameters: options.authorizationParameters,
+      now: services.now,
+    }),
     transactions: createTransactions(services.sealer, owner, services.now),
     transportHeaders: transport,
     resolveReturnTo: (untrusted) => resolveReturnTo(untrusted, returnToRules),

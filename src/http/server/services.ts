@@ -34,6 +34,9 @@ export interface HttpOptions extends CookieOptions, SecurityHeaderOptions, Devic
   /** Seconds. */
   readonly sessionIdleTimeout: number
   readonly csrfHeader: 'auto' | 'required'
+  /** What `/session` shows of the identity. */
+  readonly userClaims: readonly string[]
+  readonly authorizationParameters: Readonly<Record<string, string>>
   readonly loginParameters: readonly string[]
   /** The API whose token a login brings. */
   readonly audience: ApiAudience

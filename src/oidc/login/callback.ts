@@ -11,10 +11,12 @@ import { explained } from '../tokens/explained.ts'
 import { readApiToken, readRefreshToken, revocableToken } from '../tokens/token-response.ts'
 import type { Identity } from '../tokens/token-set.ts'
 import { askUserinfo } from '../tokens/userinfo.ts'
+import { withVerifiedClaims } from '../verification/access-token-claims.ts'
 import type { Claims } from '../verification/claims.ts'
 import { IdTokenError, type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import { identityOf, sessionExpiryOf } from '../verification/identity.ts'
 import { adviseOperator } from './advice.ts'
+import { demandOf, unmetClaim } from './demand.ts'
 import { audienceParameters, redirectUri } from './login.ts'
 
 /** `auth_time` is in whole seconds of another clock. */
@@ -95,6 +97,9 @@ async function redeem(
     throw new IdTokenError('format', { expected: 'a signed JWT', received: 'none' })
   const payload = await verifyIdToken(context, { ...response, id_token: idToken }, rulesOf(transaction))
   expectAuthentication(identityOf(payload, []), transaction, context.now())
+  const unmet = unmetClaim(transaction.stepUp?.claims, payload)
+  if (unmet !== undefined) throw new IdTokenError(unmet)
+  const lastDemand = demandOf(transaction)
   const api = readApiToken(context, response, options.audience)
   if (api.fault !== undefined) throw unusable(context, api.fault)
   const userinfo = options.userinfo === true ? await userinfoOf(context, payload, api.accessToken.value) : {}
@@ -105,8 +110,9 @@ async function redeem(
     identity,
     idToken,
     refreshToken,
-    accessToken: api.accessToken,
+    accessToken: await withVerifiedClaims(context, api.accessToken, options.audience),
     sessionExpirySeconds: sessionExpiryOf(payload),
+    ...(lastDemand === undefined ? {} : { lastDemand }),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ProviderOptions } from '../provider/options.ts'
+import type { LoginDemand } from '../provider/provider.ts'
 
 /** How the user must have signed in; sealed into the transaction and compared with the ID token. */
 export interface Demands {
@@ -6,11 +7,6 @@ export interface Demands {
   readonly acrValues: string | undefined
   /** How long ago at most, seconds. */
   readonly maxAgeSeconds: number | undefined
-}
-
-/** What may be fixed for one login in place of the operator's values: a sealed demand for a step-up. */
-export interface LoginDemand {
-  readonly acrValues?: string | undefined
 }
 
 /**
@@ -29,7 +25,7 @@ export function demandsOf(
     .filter((one) => one !== undefined && one !== '')
     .join(' ')
   const acrValues = stepUp.acrValues ?? (operators === '' ? link.acr_values : operators)
-  const ages = [fixed.max_age, link.max_age].filter((one) => one !== undefined).map(Number)
+  const ages = [fixed.max_age, link.max_age, stepUp.maxAge].filter((one) => one !== undefined).map(Number)
   return { acrValues, maxAgeSeconds: ages.length === 0 ? undefined : Math.min(...ages) }
 }
 

@@ -9,6 +9,7 @@ import type { ProviderContext } from '../provider/context.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import type { LoginRequest, LoginTransaction } from '../provider/provider.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
+import { claimsParameter, demandKey } from './demand.ts'
 import { type Demands, demandParameters, demandsOf } from './demands.ts'
 
 /** The one redirect URI: from the settings alone, so that no header of a request can change it (RFC 9700 section 4.1). */
@@ -34,14 +35,14 @@ export async function beginLogin(
   request: LoginRequest,
 ): Promise<{ readonly url: URL; readonly transaction: LoginTransaction }> {
   const configuration = await client.configuration()
-  const demands = demandsOf(request.parameters, options)
+  const demands = demandsOf(request.parameters, options, request.stepUp)
   const transaction = newTransaction(request, options, demands, now())
   const parameters = new URLSearchParams({
     ...request.parameters,
     // What the operator has fixed wins over what a link asks for.
     ...options.authorizationParameters,
     ...demandParameters(demands),
-    ...(options.claims === undefined ? {} : { claims: options.claims }),
+    ...claimsParameter(options.claims, request.stepUp?.claims),
     ...audienceParameters(options.audience),
     response_type: 'code',
     scope: options.scope,
@@ -75,6 +76,7 @@ function newTransaction(
   nowMs: number,
 ): LoginTransaction {
   const prompt = authorizationParameters.prompt ?? request.parameters.prompt
+  const { stepUp } = request
   return {
     state: randomState(),
     nonce: randomNonce(),
@@ -84,5 +86,6 @@ function newTransaction(
     ...demands,
     ...(prompt === 'none' ? { isSilent: true } : {}),
     endsSession: request.endsSession,
+    ...(stepUp === undefined ? {} : { stepUp: { key: demandKey(stepUp), claims: stepUp.claims } }),
   }
 }

@@ -3,7 +3,11 @@ import { completeLogin } from '../login/callback.ts'
 import { beginLogin } from '../login/login.ts'
 import { endSessionUrl, revoke } from '../logout/logout.ts'
 import { verifyLogoutToken } from '../logout/logout-token.ts'
+import { clientToken } from '../tokens/client-credentials.ts'
+import { exchangeToken } from '../tokens/exchange.ts'
 import { refresh } from '../tokens/refresh.ts'
+import { readVerifiedClaims } from '../verification/access-token-claims.ts'
+import { verifyBearerToken } from '../verification/bearer-token.ts'
 import { createProviderKeys } from '../verification/keys.ts'
 import { createOidcClient } from './client.ts'
 import type { ProviderContext } from './context.ts'
@@ -25,6 +29,10 @@ export function createProvider(options: ProviderOptions, dependencies: ProviderD
     },
     completeLogin: (untrustedQuery, transaction) => completeLogin(context, untrustedQuery, transaction),
     refresh: (request) => refresh(context, request),
+    exchange: (request) => exchangeToken(context, request),
+    clientToken: (api) => clientToken(context, api),
+    verifyBearer: (untrustedToken, rule) => verifyBearerToken(context, untrustedToken, rule),
+    readVerifiedClaims: (token, audience) => readVerifiedClaims(context, token, audience),
     endSessionUrl: (request) => endSessionUrl(context, request),
     revoke: (refreshToken) => revoke(context, refreshToken),
     verifyLogoutToken: (untrustedToken, namesSession) =>

@@ -14,6 +14,8 @@ export interface ProviderOptions extends ClientAuthenticationOptions, ProviderNe
   readonly audience: ApiAudience
   /** Where tokens go; an API of its own has an audience of its own. */
   readonly routes?: readonly { readonly audience?: ApiAudience | undefined }[]
+  /** Claims of access tokens that routes judge by, by the key of their audience. */
+  readonly accessClaims?: Readonly<Record<string, readonly string[]>>
   readonly accessTokenFormat: 'jwt' | 'jwt-without-aud' | 'any'
   readonly authorizationParameters: Readonly<Record<string, string>>
   readonly tokenParameters: Readonly<Record<string, string>>

@@ -1,4 +1,8 @@
+import type { ApiGrantOutcome } from '../tokens/api-grant.ts'
+import type { ExchangeRequest } from '../tokens/exchange.ts'
 import type { AccessToken, ApiAudience, Identity, TokenBinding } from '../tokens/token-set.ts'
+import type { BearerFacts, BearerRule } from '../verification/bearer-token.ts'
+import type { Claims } from '../verification/claims.ts'
 import type { RefusalFacts } from './refusal.ts'
 
 /** What `/login` remembers of an attempt until its callback; sealed into a cookie of its own. */
@@ -17,6 +21,8 @@ export interface LoginTransaction {
   readonly isSilent?: boolean
   /** Hash (`h`) of the session that `/login` saw, which a completed login ends. */
   readonly endsSession: string | undefined
+  /** The demand that this login answers, by its key, and the `claims` that it asked for (DESIGN-2 section 7). */
+  readonly stepUp?: { readonly key: string; readonly claims: string | undefined }
 }
 
 /** Input of {@link Provider.beginLogin}. */
@@ -25,6 +31,18 @@ export interface LoginRequest {
   /** Allow-listed login parameters, each a single value, to pass on to the provider. */
   readonly parameters: Readonly<Record<string, string>>
   readonly endsSession: string | undefined
+  /** A demand that came sealed: it takes the place of what link and operator say about the same. */
+  readonly stepUp?: LoginDemand | undefined
+}
+
+/** What a login must prove before somebody goes on. */
+export interface LoginDemand {
+  /** `acr_values`, any of which will do. */
+  readonly acrValues?: string | undefined
+  /** Whole seconds, digits only. */
+  readonly maxAge?: string | undefined
+  /** A `claims` request parameter (OpenID Connect Core section 5.5), JSON text. */
+  readonly claims?: string | undefined
 }
 
 /** What a completed login yields. */
@@ -151,6 +169,20 @@ export interface Provider {
     /** The ID token that is held: its nonce is the login's. */
     readonly idToken?: string | undefined
   }): Promise<RefreshOutcome>
+  /** Exchanges a caller's access token for one for another API. Never throws for what the provider answers. */
+  exchange(request: ExchangeRequest): Promise<ApiGrantOutcome>
+  /** A token of the gateway itself for an API. Never throws for what the provider answers. */
+  clientToken(api: ApiAudience): Promise<ApiGrantOutcome>
+  /**
+   * Verifies the access token of a caller without a session (RFC 9068 section 4).
+   * @throws BearerTokenError when it is none for this route; GatewayError `provider_unavailable`
+   */
+  verifyBearer(untrustedToken: string, rule: BearerRule): Promise<BearerFacts>
+  /**
+   * The claims that routes judge by, of a session's access token that came without them.
+   * @throws GatewayError `access_token_unusable`, `provider_unavailable`
+   */
+  readVerifiedClaims(token: string, audience: ApiAudience): Promise<Claims>
   /** RFC 7009, best effort, bounded to 2 s; resolves to whether the provider said it is done. Never throws. */
   revoke(refreshToken: string): Promise<boolean>
   /**

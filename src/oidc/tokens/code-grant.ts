@@ -15,8 +15,15 @@ export interface TokenExchange {
 }
 
 /** The members that are read, here or by the library; what else an answer holds is never looked at. */
-const knownMembers = ['access_token', 'token_type', 'expires_in', 'refresh_token', 'id_token']
-const errorMembers = ['error', 'error_description', 'error_uri', 'claims']
+const knownMembers = [
+  'access_token',
+  'token_type',
+  'expires_in',
+  'refresh_token',
+  'id_token',
+  'issued_token_type',
+]
+const errorMembers = ['error', 'error_description', 'error_uri', 'suberror', 'claims']
 
 /**
  * Begins an exchange.

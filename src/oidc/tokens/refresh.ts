@@ -6,6 +6,7 @@ import { audienceParameters } from '../login/login.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import type { RefreshOutcome } from '../provider/provider.ts'
 import { classifyFailure, type ProviderFailure } from '../provider/provider-error.ts'
+import { withVerifiedClaims } from '../verification/access-token-claims.ts'
 import type { Claims } from '../verification/claims.ts'
 import { type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import { refreshedIdentity, sessionExpiryOf } from '../verification/identity.ts'
@@ -86,7 +87,9 @@ async function judge(
 ): Promise<RefreshOutcome> {
   const api = readApiToken(context, response, request.audience)
   const user = await readUser(context, request, response)
-  return toOutcome(api, user, readRefreshToken(response))
+  const refreshToken = readRefreshToken(response)
+  const accessToken = await withVerifiedClaims(context, api.accessToken, request.audience)
+  return toOutcome({ ...api, accessToken }, user, refreshToken)
 }
 
 interface RefreshedUser {

@@ -27,6 +27,7 @@ export interface UntrustedTokenResponse {
   readonly expires_in?: unknown
   readonly refresh_token?: unknown
   readonly id_token?: unknown
+  readonly issued_token_type?: unknown
 }
 
 /** What a token response holds for an API: its access token, and why the API could not use it, if so. */

@@ -40,11 +40,12 @@ export function checksOf(
   algorithms: readonly string[],
   nowMs: number,
   requiredClaims: readonly string[],
-  isForUs: boolean,
+  audiences: readonly string[] | 'any' | 'unchecked',
 ): JWTVerifyOptions {
   return {
     // An answer of the userinfo endpoint may leave these out: it compares them itself.
-    ...(isForUs ? { issuer: options.issuerUrl, audience: options.clientId } : {}),
+    ...(audiences === 'unchecked' ? {} : { issuer: options.issuerUrl }),
+    ...(typeof audiences === 'string' ? {} : { audience: [...audiences] }),
     algorithms: [...algorithms],
     clockTolerance: clockToleranceSeconds,
     currentDate: new Date(nowMs),

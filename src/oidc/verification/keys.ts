@@ -1,3 +1,4 @@
+import { signatureAlgorithms } from '../../config/settings/kinds/algorithm.ts'
 import { allowedAlgorithms } from '../provider/algorithms.ts'
 import type { OidcClient } from '../provider/client.ts'
 import type { ProviderDependencies, ProviderOptions } from '../provider/options.ts'
@@ -23,6 +24,10 @@ export type KeyUse =
   | { readonly kind: 'userinfo' }
   /** An authorization response (JARM): it comes through the browser. */
   | { readonly kind: 'response' }
+  /** An access token that a caller has brought: anybody's word. */
+  | { readonly kind: 'bearer' }
+  /** An access token that the provider has just issued to us. */
+  | { readonly kind: 'access_token' }
   | { readonly kind: 'logout'; readonly namedSession: () => Promise<string | undefined> }
 
 /** How checks name the token. */
@@ -32,15 +37,22 @@ const tokenNames = {
   logout: 'logout_token',
   userinfo: 'userinfo',
   response: 'response',
+  bearer: 'token',
+  access_token: 'token',
 } as const satisfies Readonly<Record<KeyUse['kind'], string>>
 
 /** The provider's signing keys. */
 export interface ProviderKeys {
   /**
-   * Verifies a JWT of the provider: signature, `iss`, `aud` = our client id, `exp`, `nbf` (RFC 7519 section 7.2).
+   * Verifies a JWT of the provider: signature, `iss`, `aud` (our client id unless others are given; `any`: none is looked for), `exp`, `nbf` (RFC 7519 section 7.2).
    * @throws CheckError when it is invalid; GatewayError `provider_unavailable` when the keys cannot be had
    */
-  verify(untrustedJwt: string, use: KeyUse, requiredClaims: readonly string[]): Promise<VerifiedJwt>
+  verify(
+    untrustedJwt: string,
+    use: KeyUse,
+    requiredClaims: readonly string[],
+    audiences?: readonly string[] | 'any',
+  ): Promise<VerifiedJwt>
 }
 
 /** Keys that fail a token response's token are fetched anew at once, so that all logins of a rotation survive it … */
@@ -67,13 +79,7 @@ export function createProviderKeys(
   let cached: { readonly set: KeySet; readonly atMs: number } | undefined
   let nextLookAtMs = 0
   let fetching: Promise<KeySet> | undefined
-  // Apart, so that forged logout tokens cannot use up what a login needs after a rotation, nor those that name no session of ours
-  // what the genuine logout of a session needs.
-  const budgets = {
-    tokens: createFetchBudget(burstOfFetches, fetchCooldownMs, now),
-    strangers: createFetchBudget(1, logoutCooldownMs, now),
-    sessions: createSharedBudget(mostNamedSessions, logoutCooldownMs, now),
-  }
+  const budgetOf = createBudgets(now)
 
   /** One fetch at a time, whoever asks. */
   function fetchKeys(): Promise<KeySet> {
@@ -116,12 +122,6 @@ export function createProviderKeys(
     return { set, isForThis: true }
   }
 
-  function budgetOf(use: KeyUse, claimant: string | undefined): FetchBudget {
-    if (use.kind === 'response') return budgets.strangers
-    if (use.kind !== 'logout') return budgets.tokens
-    return claimant === undefined ? budgets.strangers : budgets.sessions.of(claimant)
-  }
-
   /** Verifies with these keys, then with newer ones while there may be some that fit. */
   async function verifyFrom(tried: NextSet, jwt: UntrustedJwt): Promise<VerifiedJwt> {
     try {
@@ -136,10 +136,11 @@ export function createProviderKeys(
   }
 
   return {
-    async verify(untrustedJwt, use, requiredClaims) {
+    async verify(untrustedJwt, use, requiredClaims, audiences = [options.clientId]) {
       const metadata = (await client.configuration()).serverMetadata()
-      const algorithms = allowedAlgorithms(options.idTokenAlgorithm, metadata)
-      const checks = checksOf(options, algorithms, now(), requiredClaims, use.kind !== 'userinfo')
+      const algorithms = algorithmsFor(use, options, metadata)
+      const named = use.kind === 'userinfo' ? 'unchecked' : audiences
+      const checks = checksOf(options, algorithms, now(), requiredClaims, named)
       const set = await currentSet()
       return verifyFrom({ set, isForThis: false }, { text: untrustedJwt, use, checks }).catch(
         (error: unknown) => {
@@ -150,6 +151,33 @@ export function createProviderKeys(
       )
     },
   }
+}
+
+/**
+ * Apart, so that forged logout tokens cannot use up what a login needs after a rotation, nor those that name no session of ours what the
+ * genuine logout of a session needs, nor callers' tokens either.
+ */
+function createBudgets(now: () => number): (use: KeyUse, claimant: string | undefined) => FetchBudget {
+  const tokens = createFetchBudget(burstOfFetches, fetchCooldownMs, now)
+  const strangers = createFetchBudget(1, logoutCooldownMs, now)
+  const bearers = createFetchBudget(1, logoutCooldownMs, now)
+  const sessions = createSharedBudget(mostNamedSessions, logoutCooldownMs, now)
+  return (use, claimant) => {
+    if (use.kind === 'response') return strangers
+    if (use.kind === 'bearer') return bearers
+    if (use.kind !== 'logout') return tokens
+    return claimant === undefined ? strangers : sessions.of(claimant)
+  }
+}
+
+/** Access tokens are signed for APIs, by other rules than ID tokens. */
+function algorithmsFor(
+  { kind }: KeyUse,
+  options: ProviderOptions,
+  metadata: Parameters<typeof allowedAlgorithms>[1],
+): readonly string[] {
+  const isForApis = kind === 'bearer' || kind === 'access_token'
+  return isForApis ? signatureAlgorithms : allowedAlgorithms(options.idTokenAlgorithm, metadata)
 }
 
 /** A JWT, and what it has to be. */

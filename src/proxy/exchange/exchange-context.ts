@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Admission } from '../../access/admission.ts'
+import type { Access } from '../../access/decide.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
-import type { AccessTokens } from '../../session/lifecycle/sessions.ts'
+import type { StepUps } from '../../http/login/step-up.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
 import type { OpenCalls } from './open-calls.ts'
@@ -9,10 +10,10 @@ import type { OpenCalls } from './open-calls.ts'
 /** What every exchange of a route shares. */
 export interface ExchangeContext {
   readonly route: ProxyRoute
-  readonly accessTokens: Pick<AccessTokens, 'cure'>
+  readonly access: Pick<Access, 'renew' | 'stillMeets'>
+  readonly stepUps: Pick<StepUps, 'required'>
   readonly openCalls: OpenCalls
   readonly metrics: Pick<Metrics, 'upstream'>
-  readonly authPrefix: string
   /** `UPLOAD_MIN_RATE`, bytes a second; 0: any. */
   readonly uploadMinRate: number
 }

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hasBody } from '../../http/lifetime/body.ts'
 import type { LifeEnd, LifeHolder } from '../../http/lifetime/life.ts'
-import type { AccessToken, ApiAudience } from '../../oidc/tokens/token-set.ts'
+import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { SessionView } from '../../session/record/session.ts'
 import { judgeRefusal } from '../headers/step-up.ts'
 import { sweepMs } from '../upstream/sweep.ts'
@@ -83,7 +83,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     try {
       const sent = upstreamRequest(
         this.#asked.request,
-        this.#asked.admission.target,
+        this.#asked.admission,
         requestHeaders,
         this.#token,
         this.#upload,
@@ -200,25 +200,21 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
 
   /** Whether a 401 is not simply passed on: it asks for a stronger login, or another token may cure it. */
   #isTakenOver(answer: Answer, rejected: AccessToken): boolean {
-    const { authPrefix, route } = this.#context
-    const judgement = judgeRefusal(answer.rawHeaders, authPrefix)
+    const judgement = judgeRefusal(answer.rawHeaders, this.#context, this.session)
     if (judgement instanceof GatewayError) {
       this.#fail(judgement)
       return true
     }
-    const { audience } = route
-    if (judgement !== 'curable' || audience === undefined || this.#wasCured) return false
+    if (judgement !== 'curable' || this.#wasCured) return false
     if (!isRepeatable(this.#asked.request, this.#upload)) return false
     this.#phase = 'held'
-    void this.#cure(answer, rejected, audience)
+    void this.#cure(answer, rejected)
     return true
   }
 
-  async #cure(answer: Answer, rejected: AccessToken, audience: ApiAudience): Promise<void> {
-    const { sessionId, session } = this
-    if (sessionId === undefined || session === undefined) return
+  async #cure(answer: Answer, rejected: AccessToken): Promise<void> {
     try {
-      const token = await this.#context.accessTokens.cure(sessionId, session, audience, rejected)
+      const token = await this.#context.access.renew(this.#asked.admission, rejected)
       if (this.#phase !== 'held') return
       if (token === undefined) this.#release(answer)
       else this.#sendAgain(token)

@@ -42,6 +42,8 @@ export interface BearerChallenge {
   readonly acrValues: string | undefined
   /** Whole seconds, digits only. */
   readonly maxAge: string | undefined
+  /** Entra's: a `claims` request parameter, base64. */
+  readonly claims: string | undefined
 }
 
 /** Reads the bearer challenge of a 401; `undefined` when there is none. */
@@ -52,6 +54,7 @@ export function readBearerChallenge(value: string): BearerChallenge | undefined 
   return {
     error: parameter(challenge.text, 'error'),
     acrValues: parameter(challenge.text, 'acr_values'),
+    claims: parameter(challenge.text, 'claims'),
     maxAge: maxAge !== undefined && /^\d{1,9}$/.test(maxAge) ? maxAge : undefined,
   }
 }

@@ -24,6 +24,8 @@ export interface RequestHeaderRules {
 export interface FreshHeaders {
   /** Value of `authorization`, ours; `undefined` sends none. */
   readonly authorization: string | undefined
+  /** Headers that tell the API who calls; names and values in turn. */
+  readonly identity?: readonly string[] | undefined
   /** The addresses the request came from, the client's first. */
   readonly forwardedFor: string
   readonly requestId: string
@@ -152,6 +154,7 @@ function pushTrace(
 
 function pushFresh(headers: string[], fresh: FreshHeaders, fixed: readonly string[]): void {
   if (fresh.authorization !== undefined) headers.push('authorization', fresh.authorization)
+  if (fresh.identity !== undefined) for (const item of fresh.identity) headers.push(item)
   headers.push('x-forwarded-for', fresh.forwardedFor, 'x-request-id', fresh.requestId)
   for (const item of fixed) headers.push(item)
 }

@@ -1,5 +1,15 @@
-import { GatewayError } from '../../errors/gateway-error.ts'
+import type { AccessRules } from '../../access/rules.ts'
+import type { GatewayError } from '../../errors/gateway-error.ts'
+import type { StepUpDemand, StepUps } from '../../http/login/step-up.ts'
+import { readClaimsRequest } from '../../oidc/provider/error-details.ts'
+import type { SessionView } from '../../session/record/session.ts'
 import { type BearerChallenge, readBearerChallenge, withoutPrompts } from './challenges.ts'
+
+/** What judging an upstream's refusal takes. */
+export interface RefusalContext {
+  readonly stepUps: Pick<StepUps, 'required'>
+  readonly route: Pick<AccessRules, 'token'>
+}
 
 /**
  * What an upstream's 401 means: the error to answer when it wants a stronger login, `curable` when another token may be accepted,
@@ -7,11 +17,17 @@ import { type BearerChallenge, readBearerChallenge, withoutPrompts } from './cha
  */
 export function judgeRefusal(
   rawHeaders: readonly Buffer[],
-  authPrefix: string,
+  { stepUps, route }: RefusalContext,
+  session: SessionView | undefined,
 ): GatewayError | 'curable' | 'final' {
   const challenge = bearerChallengeOf(rawHeaders)
-  if (challenge?.error === 'insufficient_user_authentication') {
-    return stepUpRequired(challenge, rawHeaders, authPrefix)
+  const demand = challenge === undefined ? undefined : demandOf(challenge)
+  // Without a session nobody here can sign in more strongly: the challenge is the caller's own.
+  if (demand !== undefined && session !== undefined && route.token !== 'client') {
+    const kept = withoutPrompts(challengesOf(rawHeaders) ?? '')
+    return stepUps.required(session, demand, {
+      ...(kept !== undefined && { headers: { 'www-authenticate': kept } }),
+    })
   }
   return challenge?.error === 'invalid_token' ? 'curable' : 'final'
 }
@@ -32,22 +48,10 @@ function challengesOf(rawHeaders: readonly Buffer[]): string | undefined {
   return value
 }
 
-/**
- * An API that wants a stronger or fresher login (RFC 9470 section 3), as our own answer: the same demand, and the address
- * where it can be met.
- */
-function stepUpRequired(
-  challenge: BearerChallenge,
-  rawHeaders: readonly Buffer[],
-  authPrefix: string,
-): GatewayError {
-  const wanted = new URLSearchParams()
-  if (challenge.acrValues !== undefined) wanted.set('acr_values', challenge.acrValues)
-  if (challenge.maxAge !== undefined) wanted.set('max_age', challenge.maxAge)
-  const query = wanted.size === 0 ? '' : `?${wanted}`
-  const kept = withoutPrompts(challengesOf(rawHeaders) ?? '')
-  return new GatewayError('step_up_required', {
-    extensions: { loginUrl: `${authPrefix}/login${query}` },
-    ...(kept !== undefined && { headers: { 'www-authenticate': kept } }),
-  })
+/** The demand of an API that wants a stronger or fresher login (RFC 9470 section 3; Entra's claims challenge), or `undefined`. */
+function demandOf({ error, acrValues, maxAge, claims }: BearerChallenge): StepUpDemand | undefined {
+  if (error === 'insufficient_user_authentication') return { acrValues, maxAge }
+  if (error !== 'insufficient_claims' || claims === undefined) return undefined
+  const request = readClaimsRequest(Buffer.from(claims, 'base64').toString())
+  return request === undefined ? undefined : { claims: request }
 }

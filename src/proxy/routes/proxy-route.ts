@@ -1,4 +1,4 @@
-import { type AccessRules, createAccessRules } from '../../access/rules.ts'
+import { type AccessRuleOptions, type AccessRules, createAccessRules } from '../../access/rules.ts'
 import type { TargetRule } from '../../access/target.ts'
 import type { RouteConfig } from '../../config/routes/route.ts'
 import {
@@ -14,7 +14,7 @@ import { createResponseHeaderPolicy, type ResponseHeaderPolicy } from '../header
 import { createUpstreamPool, type UpstreamPool } from '../upstream/upstream-pool.ts'
 
 /** What all routes share. The configuration satisfies it. */
-export interface ProxyOptions extends SecurityHeaderOptions {
+export interface ProxyOptions extends SecurityHeaderOptions, AccessRuleOptions {
   readonly authPrefix: string
   /** Seconds. */
   readonly sessionIdleTimeout: number
@@ -59,7 +59,7 @@ export function createProxyRoute(
   { cookies: ownCookies, now }: RouteServices,
   special: SpecialRules = { cookies: config, documentHeaders: {}, isApp: false },
 ): ProxyRoute {
-  const access = createAccessRules(config, special.isApp)
+  const access = createAccessRules(config, special.isApp, options)
   const cookies = createCookiePolicy(special.cookies, ownCookies)
   const reservedNames = options.reservedHeaderNames
   const requestRules = { ...config, cookies, baseUrl: options.baseUrl, reservedNames }

@@ -1,6 +1,7 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type AccessServices, createAccess } from '../../access/decide.ts'
+import type { AccessServices } from '../../access/context.ts'
+import { createAccess } from '../../access/decide.ts'
 import { answeredMethods } from '../../access/rules.ts'
 import type { RouteConfig } from '../../config/routes/route.ts'
 import { ownerOf } from '../../http/lifetime/life.ts'
@@ -11,6 +12,7 @@ import { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { createGuard } from '../exchange/guard.ts'
 import { createOpenCalls, type OpenCalls, type OpenCallsDependencies } from '../exchange/open-calls.ts'
+import { canonicalName } from '../headers/header-names.ts'
 import { bridgeWebSocket, type WebSocketContext } from '../websocket/websocket.ts'
 import { createProxyRoute, type ProxyOptions, type ProxyRoute, type RouteServices } from './proxy-route.ts'
 import { createSpaDevRoute, type SpaDevOptions } from './spa-dev.ts'
@@ -18,7 +20,6 @@ import { createSpaDevRoute, type SpaDevOptions } from './spa-dev.ts'
 /** What the proxy is built from. */
 export interface ProxyServices extends AccessServices {
   readonly sessions: AccessServices['sessions'] & OpenCallsDependencies['sessions']
-  readonly accessTokens: AccessServices['accessTokens'] & ExchangeContext['accessTokens']
   readonly cookies: AccessServices['cookies'] & RouteServices['cookies']
   readonly telemetry: Telemetry
   readonly now: () => number
@@ -39,14 +40,21 @@ export function registerProxyScope(
     limits: limitsOf(options),
     now: services.now,
   })
-  const routes = options.routes.map((config) => createProxyRoute(config, options, services))
-  if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, options, services))
+  const reservedHeaderNames = options.reservedHeaderNames ?? namesOf(options.routes)
+  const shared = { ...options, reservedHeaderNames }
+  const routes = options.routes.map((config) => createProxyRoute(config, shared, services))
+  if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, shared, services))
   for (const route of routes) {
     openCalls.addRoute(route.pool.calls)
     registerRoute(app, route, openCalls, options, services)
   }
   app.addHook('preClose', () => openCalls.drain())
   app.addHook('onClose', async () => openCalls.close())
+}
+
+/** A header that one route writes is believed by its API alone, but no browser may write it for any. */
+function namesOf(routes: readonly RouteConfig[]): ReadonlySet<string> {
+  return new Set(routes.flatMap(({ access }) => access.identityHeaders.map(([name]) => canonicalName(name))))
 }
 
 function limitsOf({ sessionIdleTimeout, sessionMaxLifetime }: ProxyOptions): SessionLimits {
@@ -67,15 +75,16 @@ function registerRoute(
   options: ProxyOptions,
   services: ProxyServices,
 ): void {
+  const access = createAccess(route, services)
   const context = {
     route,
+    access,
+    stepUps: services.stepUps,
     openCalls,
-    accessTokens: services.accessTokens,
     sessions: services.sessions,
     limits: limitsOf(options),
     now: services.now,
     metrics: services.telemetry.metrics,
-    authPrefix: options.authPrefix,
     maxWebsocketsPerSession: options.maxWebsocketsPerSession,
     uploadMinRate: options.uploadMinRate,
     addressKey: createAddressKey(options.trustProxy),
@@ -83,7 +92,7 @@ function registerRoute(
   app.register((scope, _options, done) => {
     scope.decorateRequest('admission', null)
     scope.removeAllContentTypeParsers()
-    scope.addHook('onRequest', createGuard(createAccess(route, services)))
+    scope.addHook('onRequest', createGuard(access))
     scope.addHook('onClose', () => route.pool.close(closeGraceMs))
     scope.register(httpProxy, {
       prefix: route.config.prefix === '' ? '/' : route.config.prefix,

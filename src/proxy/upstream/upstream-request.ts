@@ -1,14 +1,20 @@
 import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
+import type { Admission } from '../../access/admission.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { Upload } from '../exchange/upload.ts'
 import { forwardedFor } from '../headers/forwarded-for.ts'
 import type { FreshHeaders, RequestHeaderPolicy } from '../headers/request-headers.ts'
 
 /** What is written fresh into the request that goes upstream. */
-export function freshHeaders(request: FastifyRequest, token: AccessToken | undefined): FreshHeaders {
+export function freshHeaders(
+  request: FastifyRequest,
+  token: AccessToken | undefined,
+  identity: readonly string[] | undefined,
+): FreshHeaders {
   return {
+    identity,
     authorization: token === undefined ? undefined : `Bearer ${token.value}`,
     forwardedFor: forwardedFor(request),
     requestId: request.id,
@@ -16,10 +22,14 @@ export function freshHeaders(request: FastifyRequest, token: AccessToken | undef
   }
 }
 
-/** A request for undici's `dispatch`: the judged target, the headers that pass, and the body as it comes. */
+/**
+ * A request for undici's `dispatch`: the judged target, the headers that pass, and the body as it comes.
+ *
+ * @param token the admission's own, or one that has taken its place
+ */
 export function upstreamRequest(
   request: FastifyRequest,
-  target: string,
+  { target, identityHeaders }: Admission,
   policy: RequestHeaderPolicy,
   token: AccessToken | undefined,
   upload: Upload | undefined,
@@ -28,7 +38,7 @@ export function upstreamRequest(
   return {
     path: target,
     method: (raw.method ?? 'GET') as Dispatcher.HttpMethod,
-    headers: policy(raw.rawHeaders, raw.headers.connection, freshHeaders(request, token)),
+    headers: policy(raw.rawHeaders, raw.headers.connection, freshHeaders(request, token, identityHeaders)),
     // An Upload has the part of a stream that undici uses.
     body: (upload as unknown as Readable | undefined) ?? null,
   }

@@ -7,7 +7,7 @@ import { hasBody } from '../../http/lifetime/body.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
 import type { ResponseHead } from '../headers/response-headers.ts'
-import { judgeRefusal } from '../headers/step-up.ts'
+import { judgeRefusal, type RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
 import { tlsOptions } from '../upstream/upstream-pool.ts'
 import { freshHeaders } from '../upstream/upstream-request.ts'
@@ -53,7 +53,11 @@ function invalid(detail: string): GatewayError {
 export function connectUpstream(route: ProxyRoute, request: FastifyRequest, admission: Admission): WebSocket {
   const { raw } = request
   const headers = toRecord(
-    route.handshakeHeaders(raw.rawHeaders, raw.headers.connection, freshHeaders(request, admission.token)),
+    route.handshakeHeaders(
+      raw.rawHeaders,
+      raw.headers.connection,
+      freshHeaders(request, admission.token, admission.identityHeaders),
+    ),
   )
   try {
     return new WebSocket(route.config.upstream.origin, subprotocols(raw), {
@@ -109,14 +113,14 @@ const refusalBodyBytes = 64 * 1024
 export async function readRefusal(
   answer: IncomingMessage,
   route: ProxyRoute,
-  target: string,
-  authPrefix: string,
+  { target, session }: Pick<Admission, 'target' | 'session'>,
+  context: RefusalContext,
 ): Promise<Refusal> {
   const rawHeaders = answer.rawHeaders.map((text) => Buffer.from(text, 'latin1'))
   const status = answer.statusCode ?? 502
   // A 101 that agrees to nothing: passed on, it would open a tunnel in proxies in front.
   if (status < 200) throw new GatewayError('upstream_unreachable', { context: { reason: 'unasked 101' } })
-  const judgement = status === 401 ? judgeRefusal(rawHeaders, authPrefix) : 'final'
+  const judgement = status === 401 ? judgeRefusal(rawHeaders, context, session) : 'final'
   if (judgement instanceof GatewayError) throw judgement
   const head = route.responseHeaders(status, rawHeaders, target)
   if (head.refusal !== undefined) throw new GatewayError(head.refusal)

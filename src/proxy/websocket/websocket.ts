@@ -5,6 +5,7 @@ import type { Sessions } from '../../session/lifecycle/sessions.ts'
 import { type SessionLimits, type SessionView, touchIntervalMs } from '../../session/record/session.ts'
 import { type Call, goodbyeMs } from '../exchange/in-flight.ts'
 import type { OpenCalls } from '../exchange/open-calls.ts'
+import type { RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
 import { noPlace, toUpstreamError } from '../upstream/upstream-errors.ts'
 import { Presence } from './presence.ts'
@@ -23,7 +24,7 @@ export interface WebSocketContext {
   readonly openCalls: OpenCalls
   readonly sessions: Pick<Sessions, 'touch'>
   readonly limits: SessionLimits
-  readonly authPrefix: string
+  readonly stepUps: RefusalContext['stepUps']
   readonly maxWebsocketsPerSession: number
   readonly now: () => number
 }
@@ -93,7 +94,7 @@ class WebSocketBridge implements Call, LifeHolder {
   }
 
   #connect(): void {
-    const { route, authPrefix } = this.#context
+    const { route } = this.#context
     const { request, admission } = this.#handshake
     const { connectTimeoutMs, firstByteTimeoutMs } = route.config
     const upstream = connectUpstream(route, request, admission)
@@ -104,7 +105,7 @@ class WebSocketBridge implements Call, LifeHolder {
     )
     upstream.once('open', () => this.#open(upstream))
     upstream.once('unexpected-response', (_handshake, answer) => {
-      readRefusal(answer, route, admission.target, authPrefix)
+      readRefusal(answer, route, admission, this.#context)
         .then((refusal) => this.#passRefusal(refusal))
         .catch((error: unknown) => this.#refuse(error))
     })

@@ -134,12 +134,15 @@ export interface AccessTokens {
   /**
    * After an upstream 401 `invalid_token`: a token other than `rejected`, or `undefined` when no cure is allowed (the rejected
    * one is current and younger than 30 s, or a refresh was forced for this session and API within 60 s).
+   *
+   * @param leastAgeMs another age than those 30 s, milliseconds
    */
   cure(
     untrustedId: string,
     view: SessionView,
     audience: ApiAudience,
     rejected: AccessToken,
+    leastAgeMs?: number,
   ): Promise<AccessToken | undefined>
   /** For `POST /session/refresh`: refreshes the default API's token if due; resolves when done. */
   refreshIfDue(untrustedId: string, view: SessionView, audience: ApiAudience): Promise<void>

@@ -39,6 +39,8 @@ export interface SessionOptions {
   /** Seconds. */
   readonly sessionMaxLifetime: number
   readonly sessionCache: boolean
+  /** A route reads who signed in: the proxy's view of a session has it then. */
+  readonly keepsIdentity?: boolean
   /** Most sessions in the cache. */
   readonly sessionCacheSize: number
 }
@@ -103,7 +105,8 @@ export function createSessionRecords(
   const writing: RecordWriting = { store, seal, indexes, now }
   const room = dependencies.cacheRoom ?? createCacheRoom(options.sessionCache ? options.sessionCacheSize : 0)
   const cache = createSessionCache(room, { changes: store.changes, now })
-  const read = readerOf({ store, seal, references, limits, now })
+  const keepsIdentity = options.keepsIdentity === true
+  const read = readerOf({ keepsIdentity, store, seal, references, limits, now })
   const readView = async (id: string, h: string): Promise<SessionView | undefined> =>
     (await read(id, h))?.view
   const { find } = createLookup({ cache, readView, limits, metrics: telemetry.metrics, now })
@@ -117,7 +120,7 @@ export function createSessionRecords(
       const h = hashSessionId(id)
       const row = sealRow(writing, id, h, record, now())
       const created = await store.create(h, row, ttlMs(record.endsAtMs, limits, now()))
-      return created ? { id, record, view: viewOf(references, h, row, record) } : undefined
+      return created ? { id, record, view: viewOf(references, h, row, record, keepsIdentity) } : undefined
     },
     prepareReplace(session, next) {
       const replace = prepareReplace(writing, session, next)
@@ -155,6 +158,7 @@ function openTaken(
 }
 
 interface Reading {
+  readonly keepsIdentity: boolean
   readonly store: SessionStore
   readonly seal: RecordSeal
   readonly references: References
@@ -162,14 +166,14 @@ interface Reading {
   readonly now: () => number
 }
 
-function readerOf({ store, seal, references, limits, now }: Reading) {
+function readerOf({ keepsIdentity, store, seal, references, limits, now }: Reading) {
   return async (id: string, h: string): Promise<StoredSession | undefined> => {
     const row = await store.read(h)
     if (row === undefined) return undefined
     const opened = seal.open(id, h, row)
     if (opened.kind === 'newer') throw newerRecord()
     if (opened.kind === 'none') return undefined
-    const view = viewOf(references, h, row, opened.record)
+    const view = viewOf(references, h, row, opened.record, keepsIdentity)
     return isEnded(view, limits, now()) ? undefined : { id, view, record: opened.record, stale: opened.stale }
   }
 }

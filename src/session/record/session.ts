@@ -54,6 +54,8 @@ export interface SessionView {
   readonly binding?: TokenBinding
   readonly device?: DeviceState
   readonly lastDemand?: string
+  /** Who signed in; there only where routes read it. */
+  readonly identity?: Identity
   /** Pseudonyms for logs: truncated HMACs of session and user. */
   readonly sessionRef: string
   readonly userRef: string

@@ -8,6 +8,7 @@ export function viewOf(
   h: string,
   row: Pick<SessionRow, 'writeId' | 'lastSeenAtMs'>,
   { createdAtMs, endsAtMs, identity, tokens, device, lastDemand }: SessionRecord,
+  keepsIdentity: boolean,
 ): SessionView {
   return {
     h,
@@ -20,6 +21,7 @@ export function viewOf(
     sessionRef: references.session(h),
     userRef: references.user(identity.issuer, identity.subject),
     ...(tokens.binding === undefined ? {} : { binding: tokens.binding }),
+    ...(keepsIdentity ? { identity } : {}),
     ...(device === undefined ? {} : { device }),
     ...(lastDemand === undefined ? {} : { lastDemand }),
   }

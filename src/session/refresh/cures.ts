@@ -48,13 +48,19 @@ export function createCures({
     return made
   }
   return {
-    async cure(untrustedId: string, view: SessionView, audience: ApiAudience, rejected: AccessToken) {
+    async cure(
+      untrustedId: string,
+      view: SessionView,
+      audience: ApiAudience,
+      rejected: AccessToken,
+      leastAgeMs = youngMs,
+    ) {
       const session = await records.open(untrustedId)
       if (session === undefined) throw endings.errorOf(view.h)
       const current = session.record.tokens.access[audience.key]
       if (current !== undefined && current.value !== rejected.value && isSendable(current, now()))
         return current
-      if (!session.view.canRefresh || now() - rejected.obtainedAtMs < youngMs) return undefined
+      if (!session.view.canRefresh || now() - rejected.obtainedAtMs < leastAgeMs) return undefined
       const token = await force(untrustedId, view.h, audience, rejected.value).token
       return token?.value === rejected.value ? undefined : token
     },

@@ -79,6 +79,12 @@ export function createFakeProvider(now: () => number): FakeProvider {
       return completed
     },
     refresh: async () => ({ kind: 'refused', error: 'invalid_grant', isCertain: true }),
+    exchange: async () => ({ kind: 'rejected', error: 'unauthorized_client' }),
+    clientToken: async () => ({ kind: 'rejected', error: 'unauthorized_client' }),
+    verifyBearer: async () => {
+      throw new GatewayError('provider_unavailable')
+    },
+    readVerifiedClaims: async () => ({}),
     revoke: async (token) => {
       fake.calls.push(`revoke ${token}`)
       return true

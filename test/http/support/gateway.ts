@@ -74,6 +74,8 @@ const defaults: HttpOptions = {
   sessionIdleTimeout: 1_800,
   csrfHeader: 'auto',
   loginParameters: ['acr_values', 'max_age', 'login_hint'],
+  authorizationParameters: {},
+  userClaims: ['sub', 'name', 'email', 'picture'],
   audience: {
     key: 'api',
     value: 'https://api.example.com',

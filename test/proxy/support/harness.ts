@@ -2,6 +2,7 @@ import { type IncomingMessage, request as sendRequest } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { createAccessParts } from '../../../src/access/parts.ts'
 import { plainAccess } from '../../../src/config/routes/access.ts'
 import type { RouteConfig } from '../../../src/config/routes/route.ts'
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
@@ -10,6 +11,7 @@ import { createCookies } from '../../../src/http/cookies/cookies.ts'
 import { closeWithin } from '../../../src/http/lifetime/closing.ts'
 import { ownLives } from '../../../src/http/lifetime/listener.ts'
 import { noLimits } from '../../../src/http/limits/limits.ts'
+import { createStepUps } from '../../../src/http/login/step-up.ts'
 import { installRequestCheck } from '../../../src/http/server/request-form.ts'
 import { createListenerServer, createServerOptions } from '../../../src/http/server/server-options.ts'
 import type { AccessToken } from '../../../src/oidc/tokens/token-set.ts'
@@ -18,8 +20,10 @@ import {
   type ProxyServices,
   registerProxyScope,
 } from '../../../src/proxy/routes/proxy-routes.ts'
+import { createSealer } from '../../../src/sealing/sealer.ts'
 import type { SessionView } from '../../../src/session/record/session.ts'
 import { noMetrics } from '../../../src/telemetry/metrics.ts'
+import { createFakeProvider } from '../../http/support/fake-provider.ts'
 
 export const baseUrl = new URL('http://127.0.0.1:9999')
 export const sessionId = 'S'.repeat(43)
@@ -97,6 +101,9 @@ export class FakeSessions {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
   }
+  userRef(): string {
+    return 'user'
+  }
   isLive(): boolean {
     return this.isLiveFeed
   }
@@ -154,6 +161,8 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
   closeWithin(app, ownLives(server, app.routing), 10_000)
   const sessions = new FakeSessions()
   const tokens = new FakeTokens()
+  const provider = createFakeProvider(Date.now).provider
+  const sealer = createSealer(['a secret of the tests, long enough'])
   const outcomes: string[] = []
   const streams = { websocket: 0, sse: 0 }
   const services: ProxyServices = {
@@ -165,6 +174,19 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
       sessionCookiePersistent: false,
       sessionMaxLifetime: 36_000,
     }),
+    provider,
+    stepUps: createStepUps({
+      sealer,
+      loginUrl: '/login',
+      loginParameters: ['acr_values', 'max_age'],
+      authorizationParameters: {},
+      now: Date.now,
+    }),
+    loginUrl: '/login',
+    ...createAccessParts(
+      { gatewayKey: undefined, baseUrl, basePath: '', clientId: 'client' },
+      { provider, sessions, sealer, telemetry: { log: app.log }, now: Date.now },
+    ),
     csrf: { origin: baseUrl.origin, headerRequired: false },
     device: undefined,
     limits: noLimits,
@@ -191,6 +213,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
       baseUrl,
       authPrefix: '',
       basePath: '',
+      audience: { key: 'api', value: 'api', parameter: 'audience', accepted: [], scope: undefined },
       hsts: 'max-age=31536000',
       sessionIdleTimeout: options.idleTimeoutSeconds ?? 1_800,
       sessionMaxLifetime: 36_000,

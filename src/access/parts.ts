@@ -1,0 +1,59 @@
+import type { Sealer } from '../sealing/sealer.ts'
+import { createSetbacks } from '../session/refresh/setbacks.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { AccessServices } from './context.ts'
+import { createUsedProofs } from './proofs.ts'
+import { type ClientTokensDependencies, createClientTokens } from './tokens/client-tokens.ts'
+import { createExchangedTokens, type ExchangedTokensDependencies } from './tokens/exchanged-tokens.ts'
+import { createMintedTokens } from './tokens/minted-tokens.ts'
+
+/** What the settings say; the configuration fits. */
+export interface AccessPartsOptions {
+  readonly gatewayKey: string | undefined
+  readonly baseUrl: URL
+  /** The path of `BASE_URL`, without a slash at its end. */
+  readonly basePath: string
+  readonly clientId: string
+}
+
+/** What the routes' decisions share. */
+export type AccessParts = Pick<
+  AccessServices,
+  'clientTokens' | 'exchangedTokens' | 'mintedTokens' | 'usedProofs'
+>
+
+/** What they are made of. */
+export interface AccessPartsDependencies {
+  readonly provider: ClientTokensDependencies['provider'] & ExchangedTokensDependencies['provider']
+  readonly sessions: ExchangedTokensDependencies['sessions']
+  readonly sealer: Pick<Sealer, 'hmac'>
+  readonly telemetry: Pick<Telemetry, 'log'>
+  readonly now: () => number
+}
+
+/** Who mints tokens here: `iss` of a minted token, and the address beneath which its metadata are. */
+export function gatewayIssuer({
+  baseUrl,
+  basePath,
+}: Pick<AccessPartsOptions, 'baseUrl' | 'basePath'>): string {
+  return `${baseUrl.origin}${basePath}`
+}
+
+/** Makes what the routes' decisions share. */
+export function createAccessParts(
+  options: AccessPartsOptions,
+  { provider, sessions, sealer, telemetry, now }: AccessPartsDependencies,
+): AccessParts {
+  const { log } = telemetry
+  const setbacks = createSetbacks(now)
+  const { gatewayKey, clientId } = options
+  return {
+    clientTokens: createClientTokens({ provider, setbacks, log, now }),
+    exchangedTokens: createExchangedTokens({ provider, sessions, setbacks, log, now }),
+    mintedTokens:
+      gatewayKey === undefined
+        ? undefined
+        : createMintedTokens({ gatewayKey, issuer: gatewayIssuer(options), clientId, sealer, now }),
+    usedProofs: createUsedProofs(now),
+  }
+}

@@ -1,0 +1,26 @@
+import type { FastifyInstance } from 'fastify'
+
+/** A document that anybody may read and keep for a while. */
+export interface PublicDocument {
+  readonly path: string
+  readonly content: Readonly<Record<string, unknown>>
+}
+
+/** Five minutes: how long a new key has to be published before it signs. */
+const cacheControl = 'public, max-age=300'
+
+/** Serves documents of JSON under fixed paths: metadata and public keys. No cookie is read, and nothing is asked. */
+export function registerPublicDocuments(app: FastifyInstance, documents: readonly PublicDocument[]): void {
+  for (const { path, content } of documents) {
+    const body = JSON.stringify(content)
+    app.route({
+      method: ['GET', 'HEAD'],
+      url: path,
+      handler: (_request, reply) =>
+        reply
+          .header('content-type', 'application/json; charset=utf-8')
+          .header('cache-control', cacheControl)
+          .send(body),
+    })
+  }
+}

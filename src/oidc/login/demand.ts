@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import type { JWTPayload } from 'jose'
+import type { LoginDemand, LoginTransaction } from '../provider/provider.ts'
+import { isPlainObject } from './plain-object.ts'
+
+/** Names a demand in a session's record: equal words have equal keys. */
+export function demandKey({ acrValues, maxAge, claims }: LoginDemand): string {
+  const words = JSON.stringify([acrValues ?? null, maxAge ?? null, claims ?? null])
+  return createHash('sha256').update(words).digest('base64url').slice(0, 22)
+}
+
+/** The demand that a login answers, whether it came sealed or in a link. */
+export function demandOf(transaction: LoginTransaction): string | undefined {
+  const { stepUp, acrValues, maxAgeSeconds } = transaction
+  if (stepUp !== undefined) return stepUp.key
+  if (acrValues === undefined && maxAgeSeconds === undefined) return undefined
+  return demandKey({ acrValues, maxAge: maxAgeSeconds === undefined ? undefined : `${maxAgeSeconds}` })
+}
+
+/** The `claims` parameter of the authorization request: the operator's, and a sealed demand's. */
+export function claimsParameter(
+  operators: string | undefined,
+  demanded: string | undefined,
+): Readonly<Record<string, string>> {
+  if (demanded !== undefined) return { claims: mergeClaims(operators, demanded) }
+  return operators === undefined ? {} : { claims: operators }
+}
+
+/** Both requests in one, member by member; of the same claim the demand's counts. */
+function mergeClaims(operatorClaims: string | undefined, demanded: string): string {
+  if (operatorClaims === undefined) return demanded
+  const merged: Record<string, unknown> = { ...parse(operatorClaims) }
+  for (const [target, claims] of Object.entries(parse(demanded))) {
+    const fixed = merged[target]
+    merged[target] = isPlainObject(fixed) && isPlainObject(claims) ? { ...fixed, ...claims } : claims
+  }
+  return JSON.stringify(merged)
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(text)
+  return isPlainObject(value) ? value : {}
+}
+
+/**
+ * The first claim of the ID token that a `claims` demand asked for and that did not come as asked (OpenID Connect Core section 5.5.1), or
+ * `undefined` when all is well. What was asked of access tokens is the API's to judge.
+ */
+export function unmetClaim(claims: string | undefined, payload: JWTPayload): string | undefined {
+  if (claims === undefined) return undefined
+  const { id_token: asked } = parse(claims)
+  if (!isPlainObject(asked)) return undefined
+  return Object.entries(asked).find(([name, wish]) => !isMet(wish, payload[name]))?.[0]
+}
+
+function isMet(wish: unknown, found: unknown): boolean {
+  if (!isPlainObject(wish)) return true
+  const wanted: readonly unknown[] = Array.isArray(wish.values)
+    ? wish.values
+    : 'value' in wish
+      ? [wish.value]
+      : []
+  if (wanted.length === 0) return wish.essential !== true || found !== undefined
+  const values: readonly unknown[] = Array.isArray(found) ? found : [found]
+  return wanted.some((each) => values.includes(each))
+}

@@ -1,0 +1,79 @@
+import { genericGrantRequest } from 'openid-client'
+import type { ProviderContext } from '../provider/context.ts'
+import { errorDetails } from '../provider/error-details.ts'
+import { classifyFailure } from '../provider/provider-error.ts'
+import { beginTokenExchange } from './code-grant.ts'
+import { readApiToken, type UntrustedTokenResponse } from './token-response.ts'
+import type { AccessToken, ApiAudience } from './token-set.ts'
+
+/** Result of a grant that gets a token for an API without touching the session's own tokens. Nothing is thrown for what a provider may answer. */
+export type ApiGrantOutcome =
+  | { readonly kind: 'granted'; readonly token: AccessToken }
+  /** Not for this user. */
+  | { readonly kind: 'refused'; readonly error: string }
+  /** The provider wants the user at its own pages first; `claims` asks a login for what is missing. */
+  | { readonly kind: 'interaction'; readonly error: string; readonly claims: string | undefined }
+  /** The token that was handed in may be over; another one may do. */
+  | { readonly kind: 'subject'; readonly error: string }
+  /** Our client or configuration was refused. */
+  | { readonly kind: 'rejected'; readonly error: string }
+  /** Network, timeout, 429, 5xx. */
+  | { readonly kind: 'unavailable'; readonly error: string; readonly retryAfterSeconds: number | undefined }
+  /** The answer failed a check. */
+  | { readonly kind: 'unusable'; readonly error: string }
+
+/** One request to the token endpoint. */
+export interface ApiGrant {
+  readonly grantType: string
+  readonly parameters: Readonly<Record<string, string>>
+  readonly api: ApiAudience
+  /** A check of the answer besides those of every token response; returns what is wrong. */
+  readonly check?: (response: UntrustedTokenResponse) => string | undefined
+}
+
+const interactions = new Set([
+  'interaction_required',
+  'login_required',
+  'consent_required',
+  'mfa_required',
+  'account_selection_required',
+])
+const refusals = new Set(['access_denied', 'invalid_target', 'invalid_scope'])
+const subjectErrors = new Set(['invalid_request', 'invalid_grant', 'invalid_token', 'expired_token'])
+
+/** Asks for the token, and says what the answer means. */
+export async function grantForApi(context: ProviderContext, grant: ApiGrant): Promise<ApiGrantOutcome> {
+  try {
+    const exchange = await beginTokenExchange(context.client)
+    await genericGrantRequest(exchange.configuration, grant.grantType, {
+      ...context.options.tokenParameters,
+      ...grant.parameters,
+    })
+    const response = exchange.answer()
+    const problem = grant.check?.(response)
+    if (problem !== undefined) return { kind: 'unusable', error: problem }
+    const { accessToken, fault } = readApiToken(context, response, grant.api)
+    return isUsable(fault?.kind)
+      ? { kind: 'granted', token: accessToken }
+      : { kind: 'unusable', error: fault?.kind ?? 'unknown' }
+  } catch (error) {
+    return failureOf(error)
+  }
+}
+
+/** Where a token can be read its audience must fit; one that cannot be read is the API's to judge. */
+function isUsable(fault: string | undefined): boolean {
+  return fault !== 'wrong_audience' && fault !== 'no_audience' && fault !== 'wrong_client'
+}
+
+function failureOf(thrown: unknown): ApiGrantOutcome {
+  const failure = classifyFailure(thrown)
+  if (failure.kind === 'unavailable') return failure
+  if (failure.kind === 'invalid') return { kind: 'unusable', error: failure.error }
+  const { status, suberror = '', claims } = errorDetails(thrown)
+  const { error } = failure
+  if (interactions.has(error) || interactions.has(suberror)) return { kind: 'interaction', error, claims }
+  // Auth0 says access_denied with 401 for a wrong client secret.
+  if (refusals.has(error) && status !== 401) return { kind: 'refused', error }
+  return { kind: subjectErrors.has(error) ? 'subject' : 'rejected', error }
+}
