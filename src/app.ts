@@ -9,6 +9,7 @@ import { registerDeviceScope } from './http/device/device-scope.ts'
 import { registerHealthRoutes } from './http/health/health-routes.ts'
 import { type CheckReadiness, createReadiness } from './http/health/readiness.ts'
 import { registerHelperRoute } from './http/helper/helper-route.ts'
+import { registerClientKeys } from './http/keys/client-keys.ts'
 import { registerPublicDocuments } from './http/keys/public-documents.ts'
 import { closeWithin } from './http/lifetime/closing.ts'
 import { ownLives } from './http/lifetime/listener.ts'
@@ -89,8 +90,9 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   await installAnswers(app, config, context)
   knowAllMethods(app)
   registerHelperRoute(app, context.paths.client, { spaDir: config.spaDir, log: telemetry.log })
-  registerMethodGuards(app, context.paths)
+  registerMethodGuards(app, context)
   registerHealthRoutes(app, context.paths, checkReadiness)
+  registerClientKeys(app, context)
   registerNavigationScope(app, context)
   registerFetchScope(app, context)
   registerProviderScope(app, context)

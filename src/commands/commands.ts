@@ -111,6 +111,19 @@ export const commands: readonly [Command, ...Command[]] = [
     load: () => import('./secret.ts'),
   },
   {
+    name: 'client-key',
+    usage: '[--for PROVIDER]',
+    summary: 'Make a private key that stands in for CLIENT_SECRET.',
+    details: [
+      '  --for PROVIDER      auth0, keycloak, entra or okta: what to paste where; all by default',
+      '  --algorithm ALG     ES256, PS256, RS256 or EdDSA; by default what the provider takes',
+      '',
+      'The key is on standard output and nothing else, the rest on standard error:',
+      'coatcheck client-key --for okta > client-key.pem',
+    ],
+    load: () => import('./client-key.ts'),
+  },
+  {
     name: 'help',
     usage: '[settings|command]',
     summary: 'Show this help (also --help).',

@@ -9,6 +9,7 @@ export const gatewayEndpoints = [
   '/frontchannel-logout',
   '/client.js',
   '/device',
+  '/client-keys',
 ] as const
 
 /** Endpoints of the orchestrator: never moved by `AUTH_PREFIX`, because probes know nothing of the app. */

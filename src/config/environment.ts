@@ -19,6 +19,8 @@ export type SettingSource = 'environment' | 'file' | 'default' | 'unset'
 export interface SettingText {
   readonly text: string | undefined
   readonly source: SettingSource
+  /** The file that `<NAME>_FILE` names, when the text came from there. */
+  readonly path?: string
 }
 
 /** A fault of the setting `name`. */
@@ -62,7 +64,7 @@ function readSettingFile(
   if (content === undefined)
     return { name: `${name}_FILE`, problem: 'names a file that cannot be read', example }
   const text = content.trim()
-  if (text !== '') return { text, source: 'file' }
+  if (text !== '') return { text, source: 'file', path }
   return { ...settingFault(name, setting, 'names an empty file'), name: `${name}_FILE`, example }
 }
 

@@ -48,6 +48,8 @@ export interface Config extends SettingValues {
   readonly routes: readonly RouteConfig[]
   /** What `PAGES_DIR` holds. */
   readonly pages: OperatorPages | undefined
+  /** The files that settings were read from by their `_FILE` form, by the setting's name: some are read again. */
+  readonly settingFiles: Readonly<Record<string, string>>
 }
 
 /** A setting as it is in effect. */
@@ -107,7 +109,7 @@ export function readConfig(
   place?: FrontendPlace,
 ): { readonly config: Config | undefined; readonly faults: ConfigFault[] } {
   const scope = place === undefined ? undefined : 'frontend'
-  const { values, faults, faultyNames } = parseSettings(env, files, scope, place?.process)
+  const { values, faults, faultyNames, settingFiles } = parseSettings(env, files, scope, place?.process)
   faults.push(...applyRules(values, faultyNames, scope), ...checkSpa(values, files))
   const audience = describeAudience(values.apiAudience ?? [], values.audienceParameter, undefined)
   const routes = place?.readRoutes?.(values, audience) ?? loadRoutes(values, audience, files)
@@ -124,6 +126,7 @@ export function readConfig(
     accessClaims: accessClaimsOf(routes.routes, audience),
     keepsIdentity: routes.routes.some(readsIdentity),
     pages,
+    settingFiles,
   }
   return { config, faults }
 }
@@ -159,6 +162,7 @@ function parseSettings(env: Environment, files: ConfigFiles, scope?: SettingScop
   const values: Record<string, unknown> = { ...known }
   const faults: ConfigFault[] = []
   const faultyNames = new Set<string>()
+  const settingFiles: Record<string, string> = {}
   for (const [name, setting] of settingRows) {
     if (scope !== undefined && setting.scope !== scope) continue
     const parsed = parseSetting(name, setting, env, files)
@@ -167,17 +171,23 @@ function parseSettings(env: Environment, files: ConfigFiles, scope?: SettingScop
       faultyNames.add(name)
       // The default stands in, so that what depends on the setting can still be checked.
       if (setting.defaultText !== undefined) values[fieldName(name)] = setting.parse(setting.defaultText)
-    } else values[fieldName(name)] = parsed.value
+    } else {
+      values[fieldName(name)] = parsed.value
+      if (parsed.path !== undefined) settingFiles[name] = parsed.path
+    }
   }
   // The table has one row for each field, which the type says and a loop cannot.
-  return { values: values as unknown as SettingValues, faults, faultyNames }
+  return { values: values as unknown as SettingValues, faults, faultyNames, settingFiles }
 }
 
-type Parsed = { readonly value: unknown } | { readonly fault: ConfigFault }
+type Parsed =
+  | { readonly value: unknown; readonly path?: string | undefined }
+  | { readonly fault: ConfigFault }
 
 function parseSetting(name: string, setting: Setting<unknown>, env: Environment, files: ConfigFiles): Parsed {
   const found = readSetting(name, setting, env, files)
-  return 'problem' in found ? { fault: found } : parseText(name, setting, found.text)
+  if ('problem' in found) return { fault: found }
+  return { ...parseText(name, setting, found.text), path: found.path }
 }
 
 function parseText(name: string, setting: Setting<unknown>, text: string | undefined): Parsed {

@@ -6,7 +6,13 @@ const leastDifferentCharacters = 8
 
 type WarnedSettings = Pick<
   SettingValues,
-  'sessionSecret' | 'providerAddress' | 'spaUrl' | 'baseUrl' | 'sessionIdleTimeout' | 'sessionMaxLifetime'
+  | 'sessionSecret'
+  | 'providerAddress'
+  | 'scope'
+  | 'spaUrl'
+  | 'baseUrl'
+  | 'sessionIdleTimeout'
+  | 'sessionMaxLifetime'
 >
 
 /**
@@ -17,6 +23,7 @@ type WarnedSettings = Pick<
 export function configWarnings({
   sessionSecret,
   providerAddress,
+  scope,
   spaUrl,
   baseUrl,
   sessionIdleTimeout,
@@ -24,6 +31,8 @@ export function configWarnings({
 }: WarnedSettings): readonly string[] {
   const isWeak = sessionSecret.some((secret) => new Set(secret).size < leastDifferentCharacters)
   const isPlain = providerAddress?.protocol === 'http:' && !isLoopback(providerAddress)
+  const words = scope.split(' ')
+  const asksTwice = words.includes('online_access') && words.includes('offline_access')
   return [
     ...(isWeak
       ? ['SESSION_SECRET repeats too few characters to be random; make one with: coatcheck secret']
@@ -38,6 +47,9 @@ export function configWarnings({
       : []),
     ...(isPlain
       ? ['PROVIDER_ADDRESS is plain http: secrets and tokens cross that network in the clear']
+      : []),
+    ...(asksTwice
+      ? ['SCOPE asks for online_access beside offline_access, which Auth0 refuses; keep one of them']
       : []),
   ]
 }

@@ -14,6 +14,7 @@ import { clockProviderCheck } from './checks/clock-provider.ts'
 import { clockRedisCheck } from './checks/clock-redis.ts'
 import { discoveryCheck } from './checks/discovery.ts'
 import { discoveryBackchannelCheck } from './checks/discovery-backchannel.ts'
+import { discoveryClientCheck } from './checks/discovery-client.ts'
 import { discoveryEndSessionCheck } from './checks/discovery-end-session.ts'
 import { discoveryEndpointsCheck } from './checks/discovery-endpoints.ts'
 import { discoveryKeysCheck } from './checks/discovery-keys.ts'
@@ -44,6 +45,7 @@ export const checks: readonly Check[] = [
   discoveryKeysCheck,
   discoveryPkceCheck,
   discoveryParCheck,
+  discoveryClientCheck,
   discoveryResponseIssuerCheck,
   discoveryEndSessionCheck,
   discoveryRevocationCheck,

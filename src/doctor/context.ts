@@ -59,9 +59,11 @@ export function createDoctorContext(config: Config, { now, desk }: ContextDepend
     discovery,
     metadata,
     provider,
-    authorization: once(async () =>
-      authorizationAnswer(await provider(), redirectUri(config), config.providerTimeout * 1_000),
-    ),
+    authorization: once(async () => {
+      const asked = await provider()
+      await expectBegins(asked)
+      return authorizationAnswer(asked, redirectUri(config), config.providerTimeout * 1_000)
+    }),
     credentials: once(async () => probeCodeGrant(await provider(), now)),
     redis: once(async () => {
       if (!usesRedis(config)) throw new SkipCheck('Sessions are not kept in Redis.')
@@ -73,11 +75,22 @@ export function createDoctorContext(config: Config, { now, desk }: ContextDepend
   return { context, close: async () => void (await Promise.all(opened.map((one) => one.close()))) }
 }
 
+const anyLogin = { returnTo: '/', parameters: {}, endsSession: undefined }
+
 /** The gateway is stricter than the checks of discovery are, and nothing can be tried without it. */
 async function expectUsable(provider: Provider): Promise<void> {
-  await provider.beginLogin({ returnTo: '/', parameters: {}, endsSession: undefined }).catch(() => {
+  await provider.beginLogin(anyLogin).catch(() => {
+    // The document is in order then, and a pushed request has failed, which is another check's finding.
+    if (provider.status().ready) return
     const reason = plainText(provider.status().reason ?? 'for a reason it does not tell')
     throw new SkipCheck(`The gateway does not accept this discovery document: ${reason}.`)
+  })
+}
+
+/** With pushed requests a login can fail before there is anything to look at. */
+async function expectBegins(provider: Provider): Promise<void> {
+  await provider.beginLogin(anyLogin).catch(() => {
+    throw new SkipCheck('No login can be begun.')
   })
 }
 

@@ -10,10 +10,26 @@ const mask = '********'
  * that may be.
  */
 export function createScrubber(config: Config): (text: string) => string {
-  const { clientSecret, sessionSecret, redisPassword, redisSentinelPassword, redisUrl } = config
+  const {
+    clientSecret,
+    clientKey,
+    clientEncryptionKey,
+    clientCertificateKey,
+    sessionSecret,
+    redisPassword,
+    redisSentinelPassword,
+    redisUrl,
+  } = config
   const password = redisUrl === undefined ? '' : readRedisUrl(redisUrl).password
-  const secrets = [clientSecret, ...sessionSecret, redisPassword, redisSentinelPassword, password].filter(
-    (secret) => secret !== undefined && secret.length >= shortestSecret,
-  )
+  const secrets = [
+    clientSecret,
+    clientKey,
+    clientEncryptionKey,
+    clientCertificateKey,
+    ...sessionSecret,
+    redisPassword,
+    redisSentinelPassword,
+    password,
+  ].filter((secret) => secret !== undefined && secret.length >= shortestSecret)
   return (text) => secrets.reduce<string>((left, secret) => left.replaceAll(secret ?? mask, mask), text)
 }

@@ -14,7 +14,7 @@ export interface AgentOptions extends OutboundProxySettings {
   /** Authorities that stand in place of the system's, PEM. */
   readonly providerCa?: string | undefined
   /** Asked before each call: a certificate that was replaced is used from the next call on. */
-  readonly clientCertificate?: (() => CertificatePair | undefined) | undefined
+  readonly shownCertificate?: (() => CertificatePair | undefined) | undefined
 }
 
 /** The connections to one provider, in whatever way an address is reached. */
@@ -35,7 +35,7 @@ export function createAgents(options: AgentOptions, timeoutMs: number, reuse: Re
 
   /** Connections that have shown another certificate are no longer used. */
   function refreshCertificate(): void {
-    const current = options.clientCertificate?.()
+    const current = options.shownCertificate?.()
     if (current?.certPem === shown?.certPem && current?.keyPem === shown?.keyPem) return
     shown = current
     closeAll()

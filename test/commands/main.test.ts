@@ -128,6 +128,27 @@ describe('coatcheck secret', () => {
   })
 })
 
+describe('coatcheck client-key', () => {
+  it.each(['auth0', 'keycloak', 'entra', 'okta'])(
+    'prints a key that the gateway accepts, and what %s is told',
+    async (name) => {
+      const { code, printed, complained } = await run(['client-key', '--for', name])
+      expect(code).toBe(0)
+      const { CLIENT_SECRET: _secret, ...env } = minimalEnv
+      expect(await run(['config'], { ...env, CLIENT_KEY: printed })).toMatchObject({ code: 0 })
+      const told = complained.join('\n')
+      expect(told.toLowerCase()).toContain(name)
+      // Nothing of the private half, which has a line of its own in every form.
+      for (const line of printed.split('\n').slice(1, -1)) expect(told).not.toContain(line)
+    },
+  )
+
+  it('refuses an algorithm and a provider that it does not know', async () => {
+    expect((await run(['client-key', '--algorithm', 'HS256'])).code).toBe(2)
+    expect((await run(['client-key', '--for', 'nobody'])).code).toBe(2)
+  })
+})
+
 describe('coatcheck config', () => {
   const env = {
     ...minimalEnv,

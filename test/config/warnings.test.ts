@@ -18,3 +18,11 @@ describe('a SESSION_SECRET', () => {
     expect(warningsOf('0123456789abcdef0123456789abcdef')).toEqual([])
   })
 })
+
+it('online_access beside offline_access is warned about', () => {
+  const scope = 'openid online_access offline_access'
+  expect(configWarnings(loadConfig({ ...minimalEnv, SCOPE: scope }))).toEqual([
+    expect.stringContaining('Auth0 refuses'),
+  ])
+  expect(configWarnings(loadConfig({ ...minimalEnv, SCOPE: 'openid online_access' }))).toEqual([])
+})

@@ -23,6 +23,7 @@ const refuse = (): never => {
 const noMore: Limits = {
   ...noLimits,
   admitLogin: refuse,
+  admitPush: refuse,
   admitLookup: refuse,
   admitSession: refuse,
   countMiss: () => limited,
@@ -208,6 +209,15 @@ const scenarios: Readonly<Record<string, Scenario | Readonly<Record<string, Scen
   'POST /backchannel-logout 415': logoutToken('{}', { 'content-type': 'application/json' }),
   'POST /backchannel-logout 429': logoutToken('logout_token=bad'),
   'POST /backchannel-logout 503': logoutToken('logout_token=keys'),
+  'GET /client-keys 200': (gateway) => {
+    gateway.provider.keys.push({ kty: 'EC', kid: 'key', use: 'sig' })
+    return {}
+  },
+  'GET /client-keys 404': { not_found: () => ({}) },
+  'HEAD /client-keys 200': (gateway) => {
+    gateway.provider.keys.push({ kty: 'EC', kid: 'key', use: 'sig' })
+    return {}
+  },
   'GET /client.js 200': () => ({}),
   'GET /client.js 304': async (gateway) => {
     const { headers } = await gateway.app.inject('/client.js')

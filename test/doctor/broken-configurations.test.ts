@@ -204,6 +204,8 @@ describe('coatcheck doctor', () => {
       jwks_uri: metadata.jwks_uri,
       id_token_signing_alg_values_supported: ['HS256'],
       code_challenge_methods_supported: ['plain'],
+      response_modes_supported: ['fragment'],
+      require_signed_request_object: true,
       require_pushed_authorization_requests: true,
     }
     const aged = { date: new Date(Date.now() - 3_600_000).toUTCString(), age: '3600' }
@@ -214,6 +216,8 @@ describe('coatcheck doctor', () => {
       'fail discovery.keys',
       'fail discovery.pkce',
       'fail discovery.par',
+      'fail discovery.client',
+      'fail discovery.client',
       'warn discovery.end-session',
       'warn discovery.revocation',
       'warn discovery.backchannel-logout',

@@ -110,7 +110,7 @@ describe('a client certificate', () => {
     const pair = (one: Certificates) => ({ certPem: pem(one.certificateFile), keyPem: pem(one.keyFile) })
     let current = pair(authority)
     const issuerUrl = `https://localhost:${portOf(server)}`
-    const get = getter({ issuerUrl, providerCa: authority.ca, clientCertificate: () => current })
+    const get = getter({ issuerUrl, providerCa: authority.ca, shownCertificate: () => current })
     await get(`${issuerUrl}/one`)
     await get(`${issuerUrl}/two`)
     current = pair(stranger)

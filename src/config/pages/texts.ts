@@ -11,6 +11,8 @@ export interface PageTexts {
   readonly confirmLogoutText: string
   readonly confirmLogoutButton: string
   readonly loggedOutTitle: string
+  readonly signingInTitle: string
+  readonly continueButton: string
 }
 
 /** The texts in English. */
@@ -23,6 +25,8 @@ export const englishTexts: PageTexts = {
   confirmLogoutText: 'You are about to sign out of this application.',
   confirmLogoutButton: 'Sign out',
   loggedOutTitle: 'Signed out',
+  signingInTitle: 'Signing in',
+  continueButton: 'Continue',
 }
 
 const someText = z.string().min(1).optional()
@@ -36,6 +40,8 @@ const languageSchema = z.strictObject({
   confirmLogoutText: someText,
   confirmLogoutButton: someText,
   loggedOutTitle: someText,
+  signingInTitle: someText,
+  continueButton: someText,
   problems: z
     .partialRecord(z.enum(errorCodes), z.strictObject({ title: someText, detail: someText }))
     .optional(),

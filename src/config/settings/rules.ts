@@ -1,24 +1,8 @@
 import { healthEndpoints } from '../endpoints.ts'
+import { clientRules } from './client-rules.ts'
 import { pathOf, readRedisUrl } from './kinds/address.ts'
-import type { CamelCase } from './setting.ts'
-import type { SettingValues, settings } from './settings.ts'
-
-type SettingName = keyof typeof settings
-
-/** A rule across settings. It is asked only when all the settings that it reads could be parsed. */
-export interface ConfigRule {
-  /** The settings that the rule reads; its fault is reported under the first. */
-  readonly reads: readonly [SettingName, ...SettingName[]]
-  /** The end of a sentence that begins with the first name, or `undefined` when all is well. */
-  readonly check: (values: SettingValues) => string | undefined
-}
-
-function rule<const Names extends readonly [SettingName, ...SettingName[]]>(
-  reads: Names,
-  check: (values: Pick<SettingValues, CamelCase<Names[number]> & keyof SettingValues>) => string | undefined,
-): ConfigRule {
-  return { reads, check }
-}
+import { type ConfigRule, rule } from './rule.ts'
+import type { SettingValues } from './settings.ts'
 
 type RedisAddresses = Pick<SettingValues, 'redisUrl' | 'redisSentinels' | 'redisClusterNodes'>
 
@@ -99,4 +83,5 @@ export const configRules: readonly ConfigRule[] = [
       ? 'and UPSTREAM_KEY belong together; set both or neither'
       : undefined,
   ),
+  ...clientRules,
 ]

@@ -1,5 +1,6 @@
 import type { RowsOf, Setting, SettingGroup, ValuesOf } from './setting.ts'
 import { browserSettings } from './tables/browser.ts'
+import { clientSettings } from './tables/client.ts'
 import { mainSettings } from './tables/main.ts'
 import { providerSettings } from './tables/provider.ts'
 import { proxySettings } from './tables/proxy.ts'
@@ -11,6 +12,7 @@ import { tracingSettings } from './tables/tracing.ts'
 export const settingGroups: readonly SettingGroup<Readonly<Record<string, Setting<unknown>>>>[] = [
   mainSettings,
   providerSettings,
+  clientSettings,
   proxySettings,
   browserSettings,
   sessionSettings,
@@ -23,6 +25,7 @@ export const settingGroups: readonly SettingGroup<Readonly<Record<string, Settin
 export const settings = {
   ...mainSettings.rows,
   ...providerSettings.rows,
+  ...clientSettings.rows,
   ...proxySettings.rows,
   ...browserSettings.rows,
   ...sessionSettings.rows,

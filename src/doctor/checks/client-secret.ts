@@ -3,7 +3,7 @@ import { type Finding, fail, pass, SkipCheck, warn } from '../finding.ts'
 import { quoted } from '../plain-text.ts'
 import type { TokenAnswer } from '../provider/token-probe.ts'
 
-/** The token endpoint accepts the client's secret: it is handed a code that was never issued, and should refuse only that. */
+/** The token endpoint accepts the client's proof: it is handed a code that was never issued, and should refuse only that. */
 export const clientSecretCheck: Check = {
   id: 'client-secret',
   async examine(context) {
@@ -15,13 +15,14 @@ export const clientSecretCheck: Check = {
 }
 
 function describe(answer: TokenAnswer, { config, hints }: DoctorContext): Finding {
+  const proof = proofOf(config)
   switch (answer.kind) {
     case 'client_accepted':
-      return pass(`The token endpoint accepts CLIENT_SECRET by ${config.clientAuthentication}.`)
+      return pass(`The token endpoint accepts ${proof} by ${config.clientAuthentication}.`)
     case 'client_refused':
       return fail(
-        `The token endpoint refuses CLIENT_ID with CLIENT_SECRET (${quoted(answer.error)}).`,
-        `Correct CLIENT_SECRET; it was sent by CLIENT_AUTHENTICATION=${config.clientAuthentication}. ${hints.client}`,
+        `The token endpoint refuses CLIENT_ID with ${proof} (${quoted(answer.error)}).`,
+        `Correct ${proof}; it was sent by CLIENT_AUTHENTICATION=${config.clientAuthentication}. ${hints.client}`,
       )
     case 'unreachable':
       return fail(
@@ -30,8 +31,27 @@ function describe(answer: TokenAnswer, { config, hints }: DoctorContext): Findin
       )
     case 'unclear':
       return warn(
-        `The token endpoint says ${quoted(answer.error)} to a made-up code: whether it accepts CLIENT_SECRET cannot be seen.`,
+        `The token endpoint says ${quoted(answer.error)} to a made-up code: whether it accepts ${proof} cannot be seen.`,
         `Try a login with coatcheck doctor --login. ${hints.client}`,
       )
   }
+}
+
+type Proofs = DoctorContext['config']
+
+/** The setting that holds what the client shows. */
+function proofOf({
+  clientAuthentication: method,
+  clientKey,
+  clientAssertionFile,
+  clientCertificate,
+}: Proofs): string {
+  if (method.startsWith('client_secret')) return 'CLIENT_SECRET'
+  if (method === 'private_key_jwt') return 'CLIENT_KEY'
+  if (method === 'assertion') return 'CLIENT_ASSERTION_FILE'
+  if (method.endsWith('tls_client_auth')) return 'CLIENT_CERTIFICATE'
+  if (method === 'none') return 'no secret'
+  if (clientKey !== undefined) return 'CLIENT_KEY'
+  if (clientAssertionFile !== undefined) return 'CLIENT_ASSERTION_FILE'
+  return clientCertificate === undefined ? 'CLIENT_SECRET' : 'CLIENT_CERTIFICATE'
 }

@@ -1,19 +1,42 @@
-import type { Check } from '../check.ts'
-import { fail, pass } from '../finding.ts'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import type { Check, DoctorContext } from '../check.ts'
+import { type Finding, fail, pass } from '../finding.ts'
+import { quoted } from '../plain-text.ts'
 import { textOf } from '../provider/discovery.ts'
 
-/** The provider does not insist on pushed authorization requests (RFC 9126), which Coatcheck does not make. */
+/** What the provider says of pushed authorization requests (RFC 9126) fits `PUSHED_AUTHORIZATION_REQUESTS`. */
 export const discoveryParCheck: Check = {
   id: 'discovery.par',
-  async examine({ metadata }) {
-    const document = await metadata()
-    if (document.require_pushed_authorization_requests === true) {
+  async examine(context) {
+    const { pushedAuthorizationRequests: configured } = context.config
+    const document = await context.metadata()
+    const isRequired = document.require_pushed_authorization_requests === true
+    const isOffered = textOf(document, 'pushed_authorization_request_endpoint') !== undefined
+    if (isRequired && configured === 'off') {
       return fail(
-        'The provider takes only pushed authorization requests (PAR), which Coatcheck does not make.',
-        'Turn off "require pushed authorization requests" for this client.',
+        'The provider takes only pushed authorization requests (PAR).',
+        'Set PUSHED_AUTHORIZATION_REQUESTS=auto, or on.',
       )
     }
-    const isOffered = textOf(document, 'pushed_authorization_request_endpoint') !== undefined
+    if (!isOffered && (isRequired || configured === 'on')) {
+      return fail(
+        'The provider announces no endpoint for pushed authorization requests (PAR).',
+        'Set PUSHED_AUTHORIZATION_REQUESTS=auto, or turn them on at the provider.',
+      )
+    }
+    if (isRequired || configured === 'on') return tryPush(context)
     return pass(`Pushed authorization requests are ${isOffered ? 'offered, not required' : 'not required'}.`)
   },
+}
+
+async function tryPush({ provider, hints }: DoctorContext): Promise<Finding> {
+  try {
+    const pushing = await provider()
+    await pushing.beginLogin({ returnTo: '/', parameters: {}, endsSession: undefined })
+    return pass('Logins are pushed to the provider first (PAR), and it takes them.')
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    const reason = quoted(typeof error.context.reason === 'string' ? error.context.reason : error.code)
+    return fail(`The provider refuses a pushed authorization request (${reason}).`, hints.client)
+  }
 }

@@ -30,7 +30,7 @@ export async function tryRefreshes(
     trials.push({ prefix, isRotated, ...judge(context, outcome, audience) })
     refreshToken = next ?? refreshToken
   }
-  await provider.revoke(refreshToken)
+  await provider.revoke(refreshToken, 'logout')
   return trials
 }
 

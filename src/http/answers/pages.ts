@@ -14,12 +14,23 @@ export interface LogoutForm {
   readonly proof: string | undefined
 }
 
+/** What the page posts that a provider's form led to. */
+export interface RepostForm {
+  readonly action: string
+  readonly fields: readonly (readonly [name: string, untrustedValue: string])[]
+}
+
+/** The one script of our pages, which its hash admits. */
+export const repostScript = 'document.forms[0].submit()'
+
 /** Renders our own pages, or the operator's in their place. Languages are chosen by the `Accept-Language` of the request. */
 export interface Pages {
   /** What the pages need of the browser. */
   readonly policy: PagePolicy
   problem(problem: ProblemDocument, requestId: string, untrustedAcceptLanguage?: string): string
   confirmLogout(form: LogoutForm, untrustedAcceptLanguage?: string): string
+  /** Posts fields again, from our own origin; by a button where scripts do not run. */
+  repost(form: RepostForm, untrustedAcceptLanguage?: string): string
   /** For the provider's hidden frame: says that the work is done. */
   loggedOut(): string
 }
@@ -35,7 +46,7 @@ export interface PageLinks {
 export const logoutProofField = 'proof'
 
 /**
- * Creates the pages: no script, light or dark as the browser prefers.
+ * Creates the pages: no script but one, light or dark as the browser prefers.
  *
  * @param operator what `PAGES_DIR` holds
  */
@@ -60,6 +71,10 @@ export function createPages(links: PageLinks, operator?: OperatorPages): Pages {
         return layout(texts, texts.confirmLogoutTitle, confirmBody(form, texts, links))
       const { action, proof = '' } = form
       return fill(operator.confirmLogout, { ...texts, ...addresses, action, proof })
+    },
+    repost(form, untrustedAcceptLanguage) {
+      const texts = textsFor(untrustedAcceptLanguage)
+      return layout(texts, texts.signingInTitle, repostBody(form, texts))
     },
     loggedOut() {
       const texts = textsFor(undefined)
@@ -106,6 +121,14 @@ function confirmBody({ action, proof }: LogoutForm, texts: ShownTexts, links: Pa
   return [
     html`<p>${texts.confirmLogoutText}</p>`,
     html`<form method="post" action="${action}">${field}<nav><button>${texts.confirmLogoutButton}</button>${link(links.app, texts.openApp)}</nav></form>`,
+  ]
+}
+
+function repostBody({ action, fields }: RepostForm, texts: ShownTexts): readonly Html[] {
+  const inputs = fields.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)
+  const script: Html = { markup: repostScript }
+  return [
+    html`<form method="post" action="${action}">${inputs}<nav><button>${texts.continueButton}</button></nav></form><script>${script}</script>`,
   ]
 }
 

@@ -37,26 +37,32 @@ export const defaultSpaCsp = "object-src 'none'; base-uri 'self'; frame-ancestor
 export interface PagePolicy {
   /** Contents of the style elements. */
   readonly styles: readonly string[]
+  /** Contents of the script elements; none on nearly all pages. */
+  readonly scripts?: readonly string[]
   /** Whether images, fonts and style sheets of this origin may be loaded. */
   readonly loadsOwnFiles: boolean
 }
 
 /**
- * Headers of one of our own pages. There is no script, and each style sheet is named by its hash. There is no `form-action`: the logout form
+ * Headers of one of our own pages. Each style sheet, and a script where there is one, is named by its hash. There is no `form-action`: the logout form
  * leads on to the provider, and Chromium applies that directive to redirects.
  *
  * @param frameAncestors who may frame the page: `'none'`, or the provider's origin for its front-channel logout
  */
 export function pageHeaders(policy: PagePolicy, frameAncestors = "'none'"): HeaderFields {
-  const hashes = policy.styles.map(
-    (style) => `'sha256-${createHash('sha256').update(style).digest('base64')}'`,
-  )
+  const hashes = policy.styles.map(hashSource)
+  const scripts =
+    policy.scripts === undefined ? '' : `; script-src ${policy.scripts.map(hashSource).join(' ')}`
   const styles = [...(policy.loadsOwnFiles ? ["'self'"] : []), ...new Set(hashes)].join(' ')
   const files = policy.loadsOwnFiles ? "; img-src 'self' data:; font-src 'self'" : ''
   return {
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': `default-src 'none'; style-src ${styles}${files}; base-uri 'none'; frame-ancestors ${frameAncestors}`,
+    'content-security-policy': `default-src 'none'; style-src ${styles}${scripts}${files}; base-uri 'none'; frame-ancestors ${frameAncestors}`,
     'referrer-policy': htmlReferrerPolicy,
     'cache-control': 'no-store',
   }
+}
+
+function hashSource(content: string): string {
+  return `'sha256-${createHash('sha256').update(content).digest('base64')}'`
 }

@@ -14,6 +14,9 @@ const addressRules = {
   mostKeys: 50_000,
 }
 
+/** A pushed login makes a request to the provider, for which nobody has proved anything: 30 a minute. */
+const pushRules = { burst: 30, perSecond: 0.5, mostKeys: 50_000 }
+
 /** Sessions that this process has seen alive are told from invented ones while an address is limited; about 150 bytes each. */
 const mostLiveSessions = 50_000
 
@@ -24,6 +27,8 @@ const reportEveryMs = 60_000
 export interface AddressLimits {
   /** Takes a token for the beginning of a login. @throws GatewayError `rate_limited` */
   admitLogin(request: LimitedRequest): void
+  /** Takes a token for a login that is pushed to the provider. @throws GatewayError `rate_limited` */
+  admitPush(request: LimitedRequest): void
   /**
    * Before the store is asked for a session: refuses while the address has used up its misses, unless this process knows the session.
    * Next to free while no address has. @throws GatewayError `rate_limited`
@@ -55,6 +60,7 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
   const trusted = createTrustedNetworks(trustProxy)
   // Apart from each other: tabs that were left open overnight keep asking in vain, and must not keep their owners from signing in.
   const logins = createTokenBuckets(addressRules, now)
+  const pushes = createTokenBuckets(pushRules, now)
   const misses = createTokenBuckets(addressRules, now)
   const strays = createTokenBuckets(addressRules, now)
   const live = new LRUCache<string, true>({ max: mostLiveSessions })
@@ -77,16 +83,18 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
     const waitMs = buckets.take(key)
     return waitMs > 0 ? refuse(key, waitMs) : undefined
   }
+  const admit = (buckets: TokenBuckets, request: LimitedRequest): void => {
+    const refusal = take(buckets, request)
+    if (refusal !== undefined) throw refusal
+  }
   const expectRest = (buckets: TokenBuckets, request: LimitedRequest): void => {
     const key = keyOf(request)
     const waitMs = key === undefined ? 0 : buckets.wait(key)
     if (key !== undefined && waitMs > 0) throw refuse(key, waitMs)
   }
   return {
-    admitLogin(request) {
-      const refusal = take(logins, request)
-      if (refusal !== undefined) throw refusal
-    },
+    admitLogin: (request) => admit(logins, request),
+    admitPush: (request) => admit(pushes, request),
     admitLookup(request, untrustedSessionId) {
       if (!misses.isAnyEmpty()) return
       if (live.has(hashSessionId(untrustedSessionId))) return

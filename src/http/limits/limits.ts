@@ -83,6 +83,7 @@ const soon = async (): Promise<void> => undefined
 /** Limits that limit nothing: `RATE_LIMIT=off`. */
 export const noLimits: Limits = {
   admitLogin: nothing,
+  admitPush: nothing,
   admitLookup: nothing,
   noteLive: nothing,
   countMiss: nothing,

@@ -13,23 +13,30 @@ import type { HttpContext } from '../server/http-context.ts'
 import { queryOf, readQuery } from '../server/query.ts'
 
 /** A code, a state and an issuer; some providers' codes are long, bytes. */
-const maxCallbackQueryBytes = 8 * 1_024
+export const maxCallbackAnswerBytes = 8 * 1_024
 
 /**
- * `GET /callback`: completes a login (DESIGN section 3.1 has the order). Nothing is asked of the provider or the store unless this browser
+ * `/callback`: completes a login (DESIGN section 3.1 has the order). Nothing is asked of the provider or the store unless this browser
  * holds the transaction that `state` names; from then on its cookie is removed whatever happens, a store outage included: a second attempt
  * begins at `/login`, where the provider usually answers without asking again.
  */
 export function createCallback(context: HttpContext) {
   const { cookies, telemetry } = context
 
-  async function callback(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { cookieName, transaction } = findByState(context, request)
+  async function callback(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    untrustedAnswer: string,
+  ): Promise<FastifyReply> {
+    const { cookieName, transaction } = await findByState(context, request, untrustedAnswer)
     reply.header('set-cookie', cookies.clearTransaction(cookieName))
-    const session = await complete(context, request, transaction).catch((error: unknown) => {
-      if (isUnasked(transaction, error)) return undefined
-      throw error
-    })
+    expectMode(context, request)
+    const session = await complete(context, request, { untrustedAnswer, transaction }).catch(
+      (error: unknown) => {
+        if (isUnasked(transaction, error)) return undefined
+        throw error
+      },
+    )
     if (session === undefined) {
       telemetry.metrics.callback('unasked')
       return reply.redirect(transaction.returnTo, 303)
@@ -41,9 +48,13 @@ export function createCallback(context: HttpContext) {
     return reply.header('set-cookie', cookies.setSession(session.id)).redirect(transaction.returnTo, 303)
   }
 
-  return async function countedCallback(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  return async function countedCallback(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    untrustedAnswer: string,
+  ): Promise<FastifyReply> {
     try {
-      return await callback(request, reply)
+      return await callback(request, reply, untrustedAnswer)
     } catch (thrown) {
       const { code, context: facts } = toGatewayError(thrown)
       const why = { ...(typeof facts.reason === 'string' ? { reason: facts.reason } : {}), ...factsIn(facts) }
@@ -72,9 +83,19 @@ function isUnasked({ isSilent }: LoginTransaction, error: unknown): boolean {
   )
 }
 
-function findByState(context: HttpContext, request: FastifyRequest): FoundTransaction<'login'> {
-  const rules = { names: ['state'], maxBytes: maxCallbackQueryBytes }
-  const state = readQuery(request.raw.url ?? '', rules).get('state')
+/** The answer of a callback that was asked for in the address. */
+export function queriedAnswer(request: FastifyRequest): string {
+  const target = request.raw.url ?? ''
+  readQuery(target, { names: ['state', 'response'], maxBytes: maxCallbackAnswerBytes })
+  return queryOf(target)
+}
+
+async function findByState(
+  context: HttpContext,
+  request: FastifyRequest,
+  untrustedAnswer: string,
+): Promise<FoundTransaction<'login'>> {
+  const state = await context.provider.stateOf(untrustedAnswer)
   const found = findTransactions(context, 'login', request.headers.cookie)
   const match = found.find(({ transaction }) => transaction.state === state)
   if (match === undefined) {
@@ -88,20 +109,31 @@ function findByState(context: HttpContext, request: FastifyRequest): FoundTransa
   return match
 }
 
+/** A form is taken where one was asked for, and only there; whether an answer is signed is the provider's part. */
+function expectMode({ options }: HttpContext, { method }: FastifyRequest): void {
+  if ((method === 'POST') === (options.responseMode === 'form_post')) return
+  throw new GatewayError('login_refused', { context: { reason: 'response mode', check: 'response.mode' } })
+}
+
+/** What a callback has to go by. */
+interface Answered {
+  readonly untrustedAnswer: string
+  readonly transaction: LoginTransaction
+}
+
 async function complete(
   { limits, provider, sessions, options }: HttpContext,
   request: FastifyRequest,
-  transaction: LoginTransaction,
+  { untrustedAnswer, transaction }: Answered,
 ): Promise<OpenSession> {
-  const untrustedQuery = queryOf(request.raw.url ?? '')
-  await provider.checkAuthorizationResponse(untrustedQuery, transaction)
+  const answer = await provider.checkAuthorizationResponse(untrustedAnswer, transaction)
   const redeemedAtMs = await sessions.redeemState(transaction.state)
   if (redeemedAtMs === undefined) {
     throw new GatewayError('login_state_invalid', { context: { reason: 'redeemed before' } })
   }
-  const login = await provider.completeLogin(untrustedQuery, transaction)
+  const login = await provider.completeLogin(answer, transaction)
   const revokeAndThrow = async (error: unknown): Promise<never> => {
-    if (login.refreshToken !== undefined) await provider.revoke(login.refreshToken)
+    if (login.refreshToken !== undefined) await provider.revoke(login.refreshToken, 'unused')
     throw error
   }
   await limits.admitSignIn(login.identity).catch(revokeAndThrow)

@@ -32,6 +32,7 @@ export function createLogin(context: HttpContext) {
     expectLoginNavigation(request.headers)
     // Only now: pages of other sites can make a browser ask for this in many ways, and would use up what its user needs.
     limits.admitLogin(request)
+    if (provider.pushesLogins()) limits.admitPush(request)
     const { returnTo, parameters, stepUp: handle } = read(request)
     const seenId = context.cookies.readSession(request.headers.cookie)
     const endsSession = seenId === undefined ? undefined : hashSessionId(seenId)

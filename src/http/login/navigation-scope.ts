@@ -5,7 +5,8 @@ import { expectSmallBody } from '../lifetime/body.ts'
 import { installLogoutLimits } from '../limits/session-limits.ts'
 import { createLogoutCallback, createLogoutNavigation, isActingLogout } from '../logout/logout-pages.ts'
 import type { HttpContext } from '../server/http-context.ts'
-import { createCallback } from './callback.ts'
+import { createCallback, queriedAnswer } from './callback.ts'
+import { registerFormAnswers } from './form-answer.ts'
 import { createLogin } from './login.ts'
 
 /** An issuer, an address and a hint, bytes. */
@@ -32,7 +33,7 @@ export function registerNavigationScope(app: FastifyInstance, context: HttpConte
       )
       form.post(paths.login, login)
     })
-    scope.get(paths.callback, createCallback(context))
+    registerCallback(scope, context)
     scope.route({
       method: ['GET', 'HEAD'],
       url: paths.logout,
@@ -45,4 +46,10 @@ export function registerNavigationScope(app: FastifyInstance, context: HttpConte
       handler: createLogoutCallback(context),
     })
   })
+}
+
+function registerCallback(scope: FastifyInstance, context: HttpContext): void {
+  const callback = createCallback(context)
+  scope.get(context.paths.callback, (request, reply) => callback(request, reply, queriedAnswer(request)))
+  if (context.options.responseMode === 'form_post') registerFormAnswers(scope, context, callback)
 }

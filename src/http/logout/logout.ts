@@ -49,7 +49,7 @@ export function clearedCookies({ cookies, device }: HttpContext): readonly strin
  */
 export async function endSession(context: HttpContext, session: OpenSession): Promise<boolean | undefined> {
   const { refreshToken } = await context.sessions.endOpened(session)
-  return refreshToken === undefined ? undefined : context.provider.revoke(refreshToken)
+  return refreshToken === undefined ? undefined : context.provider.revoke(refreshToken, 'logout')
 }
 
 /** Where the browser goes now, and what it must remember until it comes back. */

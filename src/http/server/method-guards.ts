@@ -1,13 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import type { HttpContext } from './http-context.ts'
 import type { GatewayPaths } from './paths.ts'
 
 /** What each of our own addresses answers. */
-function allowedMethods(paths: GatewayPaths): readonly (readonly [string, readonly string[]])[] {
+function allowedMethods(
+  paths: GatewayPaths,
+  takesForms: boolean,
+): readonly (readonly [string, readonly string[]])[] {
   const page = ['GET', 'HEAD']
   return [
     [paths.login, ['GET', 'HEAD', 'POST']],
-    [paths.callback, ['GET']],
+    [paths.callback, takesForms ? ['GET', 'POST'] : ['GET']],
     [paths.session, page],
     [paths.sessionRefresh, ['POST']],
     [paths.sessions, ['GET', 'HEAD', 'DELETE']],
@@ -19,6 +23,7 @@ function allowedMethods(paths: GatewayPaths): readonly (readonly [string, readon
     [paths.device, ['POST']],
     [paths.deviceRefresh, ['POST']],
     [paths.client, page],
+    [paths.clientKeys, page],
     [paths.livez, page],
     [paths.readyz, page],
   ]
@@ -28,8 +33,11 @@ function allowedMethods(paths: GatewayPaths): readonly (readonly [string, readon
  * Answers every other method at our own addresses with 405 and `Allow` (RFC 9110 section 15.5.6). Without it a GET of an address that
  * takes POST only would be answered with the app's start page.
  */
-export function registerMethodGuards(app: FastifyInstance, paths: GatewayPaths): void {
-  for (const [url, allowed] of allowedMethods(paths)) {
+export function registerMethodGuards(
+  app: FastifyInstance,
+  { paths, options }: Pick<HttpContext, 'paths' | 'options'>,
+): void {
+  for (const [url, allowed] of allowedMethods(paths, options.responseMode === 'form_post')) {
     const refused = app.supportedMethods.filter((method) => !allowed.includes(method))
     app.route({
       method: refused,

@@ -13,6 +13,7 @@ export interface GatewayPaths {
   readonly device: string
   /** … and renew the proof. */
   readonly deviceRefresh: string
+  readonly clientKeys: string
   /** The browser helper. */
   readonly client: string
   /** Probes know nothing of the app, so `AUTH_PREFIX` never moves them. */
@@ -38,6 +39,7 @@ export function gatewayPaths(authPrefix: string): GatewayPaths {
     frontchannelLogout: `${authPrefix}/frontchannel-logout`,
     device: `${authPrefix}/device`,
     deviceRefresh: `${authPrefix}/device/refresh`,
+    clientKeys: `${authPrefix}/client-keys`,
     client: `${authPrefix}/client.js`,
     livez: '/livez',
     readyz: '/readyz',

@@ -38,6 +38,8 @@ export interface HttpOptions extends CookieOptions, SecurityHeaderOptions, Devic
   readonly userClaims: readonly string[]
   readonly authorizationParameters: Readonly<Record<string, string>>
   readonly loginParameters: readonly string[]
+  /** How the provider answers a login. */
+  readonly responseMode?: 'query' | 'form_post' | 'jwt'
   /** The API whose token a login brings. */
   readonly audience: ApiAudience
   /** The operator's own pages. */

@@ -1,98 +1,92 @@
-import {
-  type ClientAuth,
-  ClientSecretBasic,
-  ClientSecretPost,
-  type CustomFetch,
-  type ServerMetadata,
-} from 'openid-client'
+import { type ClientAuth, type CustomFetch, None, type ServerMetadata, TlsClientAuth } from 'openid-client'
+import type { SigningAlgorithm } from '../../signing/algorithms.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
+import { createAssertionAuthentication } from './assertion-authentication.ts'
+import type { ClientCertificateOptions } from './client-certificate.ts'
+import type { ClientKeyOptions, ClientKeys } from './client-keys.ts'
+import { createKeyAuthentication } from './key-authentication.ts'
+import { createSecretAuthentication, type SecretMethod } from './secret-authentication.ts'
 
-/** The two ways to show a client secret (RFC 6749 section 2.3.1). */
-type Method = 'client_secret_post' | 'client_secret_basic'
+/** The ways of a client to prove itself (DESIGN-2 section 4.1). */
+export type ClientAuthenticationMethod =
+  | SecretMethod
+  | 'private_key_jwt'
+  | 'tls_client_auth'
+  | 'self_signed_tls_client_auth'
+  | 'assertion'
+  | 'none'
 
 /** What the settings say about it; the configuration fits. */
-export interface ClientAuthenticationOptions {
+export interface ClientAuthenticationOptions extends ClientKeyOptions, ClientCertificateOptions {
   readonly clientId: string
-  readonly clientSecret: string
-  /** `auto`: as announced, and the other way when the provider refuses the first before it ever accepted one. */
-  readonly clientAuthentication: Method | 'auto'
+  readonly clientSecret: string | undefined
+  readonly clientAuthentication: ClientAuthenticationMethod | 'auto'
+  readonly clientAssertionFile?: string | undefined
 }
 
 /** How the gateway proves itself to the provider. */
 export interface ClientAuthentication {
   /** Puts the client's proof into a request of the OpenID library. */
   readonly apply: ClientAuth
-  /** A `fetch` that finds out which way the provider takes, when the settings leave it open. */
+  /** A `fetch` that finds out which way the provider takes a secret, when the settings leave it open. */
   attempting(fetch: CustomFetch): CustomFetch
+  /** The way that is gone at a provider with these metadata; `auto` where only attempts with the secret can tell. */
+  methodFor(server: ServerMetadata): ClientAuthenticationMethod | 'auto'
 }
 
-type FetchInit = Parameters<CustomFetch>[1]
+/** Without a secret there is nothing to show and nothing to attempt. */
+function secretAuthentication(
+  { clientId, clientSecret, clientAuthentication: method }: ClientAuthenticationOptions,
+  log: Logger,
+): Pick<ClientAuthentication, 'apply' | 'attempting'> {
+  if (clientSecret === undefined) return { apply: None(), attempting: (fetch) => fetch }
+  const isFixed = method === 'client_secret_basic' || method === 'client_secret_post'
+  return createSecretAuthentication({ clientId, clientSecret, method: isFixed ? method : 'auto' }, log)
+}
+
+const tlsMethods = ['tls_client_auth', 'self_signed_tls_client_auth'] as const
 
 /**
- * Creates the client's authentication. Which way a client must go is fixed at its registration, where nothing but an attempt can look: an
- * announcement only says what the provider can do. A refused attempt spends no code and no refresh token, because the client is
- * authenticated first (RFC 6749 section 3.2.1).
+ * Creates the client's authentication.
+ *
+ * @param allowed the signature algorithms that a security profile allows
  */
 export function createClientAuthentication(
   options: ClientAuthenticationOptions,
+  keys: ClientKeys,
   log: Logger,
+  allowed?: readonly SigningAlgorithm[],
 ): ClientAuthentication {
-  const { clientId, clientSecret, clientAuthentication } = options
-  const appliers = {
-    client_secret_post: ClientSecretPost(clientSecret),
-    client_secret_basic: ClientSecretBasic(clientSecret),
+  const { clientAuthentication: configured, clientAssertionFile } = options
+  const secret = secretAuthentication(options, log)
+  const appliers: Readonly<Record<ClientAuthenticationMethod | 'auto', ClientAuth>> = {
+    auto: secret.apply,
+    client_secret_basic: secret.apply,
+    client_secret_post: secret.apply,
+    private_key_jwt: createKeyAuthentication(keys, allowed),
+    tls_client_auth: TlsClientAuth(),
+    self_signed_tls_client_auth: TlsClientAuth(),
+    assertion:
+      clientAssertionFile === undefined ? None() : createAssertionAuthentication(clientAssertionFile, log),
+    none: None(),
   }
-  let accepted = clientAuthentication === 'auto' ? undefined : clientAuthentication
-
-  async function attemptOther(fetch: CustomFetch, url: string, init: FetchInit, refused: Response) {
-    const method = other(methodOf(init))
-    const response = await fetch(url, reauthenticated(init, clientId, appliers[method]))
-    if (!response.ok) return refused
-    accepted = method
-    log.info({ method }, 'the provider takes the client secret this way')
-    return response
-  }
+  const methodFor = (server: ServerMetadata) =>
+    configured === 'auto' ? automatic(options, server) : configured
   return {
-    apply: (server, client, body, headers) =>
-      appliers[accepted ?? announcedMethod(server)](server, client, body, headers),
-    attempting: (fetch) => async (url, init) => {
-      const response = await fetch(url, init)
-      if (accepted !== undefined || init.method !== 'POST') return response
-      if (await isClientRefused(response)) return attemptOther(fetch, url, init, response)
-      if (response.ok) accepted = methodOf(init)
-      return response
-    },
+    methodFor,
+    apply: (server, client, body, headers) => appliers[methodFor(server)](server, client, body, headers),
+    attempting: secret.attempting,
   }
 }
 
-/** The first attempt: in the body where that is announced or nothing is, since hardly a provider refuses it. */
-function announcedMethod({ token_endpoint_auth_methods_supported: announced }: ServerMetadata): Method {
-  const isBasicOnly = announced?.includes('client_secret_basic') && !announced.includes('client_secret_post')
-  return isBasicOnly === true ? 'client_secret_basic' : 'client_secret_post'
-}
-
-/** The way that a request went. */
-function methodOf({ headers }: FetchInit): Method {
-  return new Headers(headers).has('authorization') ? 'client_secret_basic' : 'client_secret_post'
-}
-
-function other(method: Method): Method {
-  return method === 'client_secret_post' ? 'client_secret_basic' : 'client_secret_post'
-}
-
-/** RFC 6749 section 5.2: `invalid_client`, with 400 or 401; Auth0 says 401 `access_denied`. */
-async function isClientRefused(response: Response): Promise<boolean> {
-  if (response.status === 401) return true
-  if (response.status !== 400) return false
-  const text = await response.clone().text()
-  return /"error"\s*:\s*"invalid_client"/.test(text)
-}
-
-function reauthenticated(init: FetchInit, clientId: string, apply: ClientAuth): FetchInit {
-  const headers = new Headers(init.headers)
-  const body = new URLSearchParams(String(init.body))
-  headers.delete('authorization')
-  for (const name of ['client_id', 'client_secret']) body.delete(name)
-  apply({ issuer: '' }, { client_id: clientId }, body, headers)
-  return { ...init, body, headers: Object.fromEntries(headers.entries()) }
+/** By what is configured: the certificate where the provider announces it, then the key, the platform's assertion, the secret. */
+function automatic(
+  { clientKey, clientAssertionFile, clientCertificate, clientSecret }: ClientAuthenticationOptions,
+  { token_endpoint_auth_methods_supported: announced = [] }: ServerMetadata,
+): ClientAuthenticationMethod | 'auto' {
+  const byCertificate = tlsMethods.find((method) => announced.includes(method))
+  if (clientCertificate !== undefined && byCertificate !== undefined) return byCertificate
+  if (clientKey !== undefined) return 'private_key_jwt'
+  if (clientAssertionFile !== undefined) return 'assertion'
+  return clientSecret === undefined && clientCertificate !== undefined ? 'tls_client_auth' : 'auto'
 }

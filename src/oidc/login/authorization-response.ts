@@ -54,6 +54,12 @@ export function wordsOf(untrusted: URLSearchParams): RefusalFacts {
   })
 }
 
+/** The `state` of a response that is not signed; `undefined` when there are several. */
+export function plainState(untrustedAnswer: string): string | undefined {
+  const [state, ...others] = new URLSearchParams(untrustedAnswer).getAll('state')
+  return others.length === 0 ? state : undefined
+}
+
 function parseOnce(untrustedQuery: string): URLSearchParams {
   if (untrustedQuery.length > longestQuery)
     throw refused('length', { expected: `at most ${longestQuery}`, received: untrustedQuery.length })

@@ -42,7 +42,7 @@ export async function completeLogin(
     explainSignature(context, response.id_token)
     // Nobody will use it. The user does not wait for that.
     const refreshToken = revocableToken(response)
-    if (refreshToken !== undefined) void revoke(context, refreshToken)
+    if (refreshToken !== undefined) void revoke(context, refreshToken, 'unused')
     const failure = loginFailure(await explained(context, error, response, rulesOf(transaction)))
     adviseOperator(context, failure)
     throw failure

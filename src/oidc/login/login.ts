@@ -1,16 +1,11 @@
-import {
-  buildAuthorizationUrl,
-  calculatePKCECodeChallenge,
-  randomNonce,
-  randomPKCECodeVerifier,
-  randomState,
-} from 'openid-client'
+import { calculatePKCECodeChallenge, randomNonce, randomPKCECodeVerifier, randomState } from 'openid-client'
 import type { ProviderContext } from '../provider/context.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import type { LoginRequest, LoginTransaction } from '../provider/provider.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
 import { claimsParameter, demandKey } from './demand.ts'
 import { type Demands, demandParameters, demandsOf } from './demands.ts'
+import { authorizationUrl } from './request.ts'
 
 /** The one redirect URI: from the settings alone, so that no header of a request can change it (RFC 9700 section 4.1). */
 export function redirectUri(options: Pick<ProviderOptions, 'baseUrl' | 'authPrefix'>): string {
@@ -26,14 +21,16 @@ export function audienceParameters(audience: ApiAudience): Readonly<Record<strin
 }
 
 /**
- * Builds an authorization request (OpenID Connect Core section 3.1.2.1) with PKCE S256 (RFC 7636), state and nonce.
+ * Builds an authorization request (OpenID Connect Core section 3.1.2.1) with PKCE S256 (RFC 7636), state and nonce; signed and pushed where
+ * that is asked for.
  *
- * @throws GatewayError `provider_unavailable`
+ * @throws GatewayError `provider_unavailable`, `provider_rejected`
  */
 export async function beginLogin(
-  { options, client, now }: ProviderContext,
+  context: ProviderContext,
   request: LoginRequest,
 ): Promise<{ readonly url: URL; readonly transaction: LoginTransaction }> {
+  const { options, client, now } = context
   const configuration = await client.configuration()
   const demands = demandsOf(request.parameters, options, request.stepUp)
   const transaction = newTransaction(request, options, demands, now())
@@ -51,9 +48,16 @@ export async function beginLogin(
     nonce: transaction.nonce,
     code_challenge: await calculatePKCECodeChallenge(transaction.codeVerifier),
     code_challenge_method: 'S256',
+    ...responseMode(options),
   })
   for (const resource of furtherResources(options)) parameters.append('resource', resource)
-  return { url: buildAuthorizationUrl(configuration, parameters), transaction }
+  const url = await authorizationUrl(context, configuration, parameters, transaction.state)
+  return { url, transaction }
+}
+
+/** Nothing is said of what is usual: some providers know no such parameter. */
+function responseMode({ responseMode: mode = 'query' }: ProviderOptions): Readonly<Record<string, string>> {
+  return mode === 'query' ? {} : { response_mode: mode }
 }
 
 /**

@@ -2,7 +2,9 @@ import { Buffer } from 'node:buffer'
 import { tokenRevocation } from 'openid-client'
 import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf, isAuth0 } from '../provider/endpoints.ts'
+import { providerHints } from '../provider/hints.ts'
 import type { ProviderOptions } from '../provider/options.ts'
+import type { RevocationReason } from '../provider/provider.ts'
 import type { Identity } from '../tokens/token-set.ts'
 
 /** Input of {@link endSessionUrl}. */
@@ -61,13 +63,20 @@ function auth0LogoutUrl(options: ProviderOptions): URL {
   return url
 }
 
-/** Revokes a refresh token (RFC 7009), best effort: whether the provider said within 2 s that it is done. Never throws. */
+/**
+ * Revokes a refresh token (RFC 7009), best effort: whether the provider said within 2 s that it is done. Never throws.
+ *
+ * @param reason decides, by the provider's profile, whether it is asked at all
+ */
 export async function revoke(
   { options, client, telemetry }: ProviderContext,
   refreshToken: string,
+  reason: RevocationReason,
 ): Promise<boolean> {
   const configuration = client.current()
   if (configuration === undefined) return false
+  if (!providerHints(options.issuerUrl, configuration.serverMetadata()).revokes(reason, options.scope))
+    return false
   if (endpointOf(configuration.serverMetadata(), 'revocation_endpoint', options.issuerUrl) === undefined)
     return false
   const done = client

@@ -5,6 +5,8 @@ import {
   type ProviderEndpoint,
 } from '../../network/provider-network.ts'
 import { createClientAuthentication } from '../client-authentication/client-authentication.ts'
+import { createClientCertificate } from '../client-authentication/client-certificate.ts'
+import { type ClientKeys, createClientKeys } from '../client-authentication/client-keys.ts'
 import { configurationOf, discoverOnce } from './discovery.ts'
 import { createMetadataWatch } from './metadata-watch.ts'
 import { followingMoves } from './moved-endpoints.ts'
@@ -34,14 +36,19 @@ export interface OidcClient {
   status(): { readonly ready: boolean; readonly reason: string | undefined }
   /** Calls one endpoint; when it seems to have moved, the provider is discovered anew and the call follows. */
   fetch(endpoint: ProviderEndpoint): BoundedFetch
+  /** The client's own keys. */
+  readonly clientKeys: ClientKeys
   close(): void
 }
 
 /** Starts discovery (OpenID Connect Discovery 1.0 section 4) and keeps it fresh. */
 export function createOidcClient(options: ProviderOptions, dependencies: ProviderDependencies): OidcClient {
   const { telemetry } = dependencies
-  const authentication = createClientAuthentication(options, telemetry.log)
-  const network = createProviderNetwork(options, telemetry)
+  const { log } = telemetry
+  const clientKeys = createClientKeys(options, log)
+  const authentication = createClientAuthentication(options, clientKeys, log)
+  const shownCertificate = createClientCertificate(options, log)
+  const network = createProviderNetwork({ ...options, shownCertificate }, telemetry)
   const discoveryFetch = network.fetch('discovery')
   const watch = createMetadataWatch(
     () => discoverOnce(options, authentication.apply, discoveryFetch),
@@ -63,6 +70,7 @@ export function createOidcClient(options: ProviderOptions, dependencies: Provide
     current: watch.current,
     status: watch.status,
     fetch,
+    clientKeys,
     close() {
       watch.close()
       network.close()

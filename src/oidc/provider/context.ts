@@ -1,3 +1,4 @@
+import type { Breaker } from '../../network/breaker.ts'
 import type { ProviderKeys } from '../verification/keys.ts'
 import type { OidcClient } from './client.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
@@ -7,4 +8,6 @@ export interface ProviderContext extends ProviderDependencies {
   readonly options: ProviderOptions
   readonly client: OidcClient
   readonly keys: ProviderKeys
+  /** Stands before pushed logins alone. */
+  readonly pushBreaker: Breaker
 }

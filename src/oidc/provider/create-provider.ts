@@ -1,6 +1,9 @@
-import { checkAuthorizationResponse } from '../login/authorization-response.ts'
+import { createBreaker } from '../../network/breaker.ts'
+import { checkAuthorizationResponse, plainState } from '../login/authorization-response.ts'
 import { completeLogin } from '../login/callback.ts'
 import { beginLogin } from '../login/login.ts'
+import { pushesLogins } from '../login/request.ts'
+import { unverifiedState, verifySignedResponse } from '../login/signed-response.ts'
 import { endSessionUrl, revoke } from '../logout/logout.ts'
 import { verifyLogoutToken } from '../logout/logout-token.ts'
 import { clientToken } from '../tokens/client-credentials.ts'
@@ -18,23 +21,36 @@ import type { Provider } from './provider.ts'
 export function createProvider(options: ProviderOptions, dependencies: ProviderDependencies): Provider {
   const client = createOidcClient(options, dependencies)
   const keys = createProviderKeys(client, options, dependencies)
-  const context: ProviderContext = { options, client, keys, ...dependencies }
+  const context: ProviderContext = {
+    options,
+    client,
+    keys,
+    pushBreaker: createBreaker(dependencies.now),
+    ...dependencies,
+  }
+  const isSigned = options.responseMode === 'jwt'
   return {
     issuer: options.issuerUrl,
     status: () => client.status(),
+    clientKeys: () => client.clientKeys.published(),
+    pushesLogins: () => pushesLogins(options, client.current()),
     beginLogin: (request) => beginLogin(context, request),
-    async checkAuthorizationResponse(untrustedQuery, transaction) {
+    stateOf: async (untrustedAnswer) =>
+      isSigned ? unverifiedState(context, untrustedAnswer) : plainState(untrustedAnswer),
+    async checkAuthorizationResponse(untrustedAnswer, transaction) {
       const metadata = (await client.configuration()).serverMetadata()
-      checkAuthorizationResponse(context, metadata, untrustedQuery, transaction)
+      const answer = isSigned ? await verifySignedResponse(context, untrustedAnswer) : untrustedAnswer
+      checkAuthorizationResponse(context, metadata, answer, transaction)
+      return answer
     },
-    completeLogin: (untrustedQuery, transaction) => completeLogin(context, untrustedQuery, transaction),
+    completeLogin: (checkedAnswer, transaction) => completeLogin(context, checkedAnswer, transaction),
     refresh: (request) => refresh(context, request),
     exchange: (request) => exchangeToken(context, request),
     clientToken: (api) => clientToken(context, api),
     verifyBearer: (untrustedToken, rule) => verifyBearerToken(context, untrustedToken, rule),
     readVerifiedClaims: (token, audience) => readVerifiedClaims(context, token, audience),
     endSessionUrl: (request) => endSessionUrl(context, request),
-    revoke: (refreshToken) => revoke(context, refreshToken),
+    revoke: (refreshToken, reason) => revoke(context, refreshToken, reason),
     verifyLogoutToken: (untrustedToken, namesSession) =>
       verifyLogoutToken(context, untrustedToken, namesSession),
     async close() {

@@ -1,6 +1,7 @@
 import {
   allowInsecureRequests,
   type ClientAuth,
+  type ClientMetadata,
   Configuration,
   type CustomFetch,
   customFetch,
@@ -31,7 +32,7 @@ export async function discoverOnce(
   const found = await discovery(
     new URL(options.issuerUrl),
     options.clientId,
-    { client_secret: options.clientSecret },
+    clientMetadata(options),
     apply,
     {
       timeout: options.providerTimeout,
@@ -58,12 +59,20 @@ export function configurationOf(
   apply: ClientAuth,
   fetch: CustomFetch,
 ): Configuration {
-  const { clientId, clientSecret, providerTimeout } = options
-  const configuration = new Configuration(metadata, clientId, { client_secret: clientSecret }, apply)
+  const { clientId, providerTimeout } = options
+  const configuration = new Configuration(metadata, clientId, clientMetadata(options), apply)
   configuration.timeout = providerTimeout
   configuration[customFetch] = fetch
   if (isInsecure(options)) allowInsecureRequests(configuration)
   return configuration
+}
+
+/** With a certificate the addresses are used that the provider keeps for those who show one (RFC 8705 section 5). */
+function clientMetadata({ clientSecret, clientCertificate }: ProviderOptions): Partial<ClientMetadata> {
+  return {
+    ...(clientSecret !== undefined && { client_secret: clientSecret }),
+    use_mtls_endpoint_aliases: clientCertificate !== undefined,
+  }
 }
 
 /** The settings allow http for loopback only. */

@@ -1,6 +1,6 @@
 import type { UntrustedMetadata } from './endpoints.ts'
 import { genericProfile, type ProviderProfile, profiles } from './profiles.ts'
-import type { AccessTokenFault } from './provider.ts'
+import type { AccessTokenFault, RevocationReason } from './provider.ts'
 
 /** Remedies in the provider's own words. */
 export interface ProviderHints
@@ -12,6 +12,8 @@ export interface ProviderHints
   readonly isRecognised: boolean
   /** What to change when an access token cannot be used. */
   accessToken(kind: AccessTokenFault['kind'], askedFor: string): string
+  /** Whether a refresh token is to be revoked at this provider for this reason. */
+  revokes(reason: RevocationReason, scope: string): boolean
   /** What an authorization error of this provider means, when it is about the configuration. */
   authorizationError(error: string, untrustedDescription: string): string | undefined
 }
@@ -28,6 +30,7 @@ export function providerHints(issuerUrl: string, metadata?: UntrustedMetadata): 
   return {
     ...profile,
     isRecognised: recognised !== undefined,
+    revokes: (reason, scope) => profile.revokes?.(reason, scope) ?? true,
     accessToken: (kind) => accessTokenRemedy(profile, kind),
     authorizationError(error, untrustedDescription) {
       return isUnknownAudience(error, untrustedDescription)

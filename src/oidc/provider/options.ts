@@ -21,10 +21,12 @@ export interface ProviderOptions extends ClientAuthenticationOptions, ProviderNe
   readonly tokenParameters: Readonly<Record<string, string>>
   readonly endSessionUrl: URL | undefined
   readonly userClaims: readonly string[]
-  /** Whether logins are pushed to the provider first; absent: never. */
+  /** Whether a login is handed to the provider first (RFC 9126); `auto`: where its metadata demand it. */
   readonly pushedAuthorizationRequests?: 'auto' | 'on' | 'off'
-  /** How the provider sends the browser back; absent: `query`. */
-  readonly responseMode?: string
+  /** Whether the authorization request is signed (RFC 9101). */
+  readonly requestObject?: 'off' | 'signed'
+  /** How an authorization response comes; another way is refused. */
+  readonly responseMode?: 'query' | 'form_post' | 'jwt'
   /** Whether the userinfo endpoint is asked. */
   readonly userinfo?: boolean | undefined
   /** The `claims` request parameter (OpenID Connect Core section 5.5), JSON. */

@@ -1,4 +1,5 @@
 import { isAuth0, type UntrustedMetadata } from './endpoints.ts'
+import type { RevocationReason } from './provider.ts'
 
 /** What an operator has to know about one kind of provider, in that provider's own words. Each text is one or two sentences. */
 export interface ProviderProfile {
@@ -18,6 +19,8 @@ export interface ProviderProfile {
   readonly signing: string
   /** The switch that makes the provider issue refresh tokens. */
   readonly refreshToken: string
+  /** Whether a refresh token is to be revoked for this reason; `undefined`: always. */
+  readonly revokes?: (reason: RevocationReason, scope: string) => boolean
   /** What can be done when discovery announces no end-session endpoint. */
   readonly endSession: string
   /** Where a back-channel logout URL is registered, or what there is instead. */
@@ -48,6 +51,8 @@ export const profiles: readonly ProviderProfile[] = [
       'In the Auth0 dashboard, set the Signing Algorithm of the API to RS256 (Applications → APIs → the API → Settings).',
     refreshToken:
       'Turn on "Allow Offline Access" in the API\'s settings and the Refresh Token grant of the application.',
+    // An online token is the user's session there: to revoke it signs the user out of everything.
+    revokes: (reason, scope) => reason === 'logout' || !scope.split(' ').includes('online_access'),
     endSession:
       'Turn on "RP-Initiated Logout End Session Endpoint Discovery" in the tenant\'s advanced settings; until then /v2/logout is used, at a custom domain as well.',
     backchannel:

@@ -1,3 +1,4 @@
+import type { PublishedKey } from '../../signing/signing-keys.ts'
 import type { ApiGrantOutcome } from '../tokens/api-grant.ts'
 import type { ExchangeRequest } from '../tokens/exchange.ts'
 import type { AccessToken, ApiAudience, Identity, TokenBinding } from '../tokens/token-set.ts'
@@ -58,6 +59,9 @@ export interface CompletedLogin {
   /** The step-up demand that this login was to meet, to be known when it is made again. */
   readonly lastDemand?: string
 }
+
+/** Why a refresh token is revoked: its user leaves, or nobody will ever use it (a refused login, a session that could not be kept). */
+export type RevocationReason = 'logout' | 'unused'
 
 /** Why a well-formed access token cannot be used; {@link AccessTokenFault.remedy} is in the provider's own words. */
 export interface AccessTokenFault {
@@ -143,24 +147,39 @@ export type NamesSession = (
 export interface Provider {
   /** The configured issuer, exactly. */
   readonly issuer: string
+  /** The public halves of the client's keys, for `GET /client-keys`. */
+  clientKeys(): readonly PublishedKey[]
+  /** Whether {@link Provider.beginLogin} makes a request to the provider. */
+  pushesLogins(): boolean
   /** Whether discovery has succeeded at least once, and what the last attempt said otherwise. Never internal detail. */
   status(): { readonly ready: boolean; readonly reason: string | undefined }
   /**
-   * Builds the authorization request (OIDC Core 3.1.2.1, RFC 7636 S256, audience as configured).
-   * @throws GatewayError `provider_unavailable`
+   * Builds the authorization request (OIDC Core 3.1.2.1, RFC 7636 S256, audience as configured), and pushes it to the provider where that
+   * is asked for (RFC 9126).
+   * @throws GatewayError `provider_unavailable`, `provider_rejected`
    */
   beginLogin(request: LoginRequest): Promise<{ readonly url: URL; readonly transaction: LoginTransaction }>
   /**
-   * Checks an authorization response without any request to the provider: duplicates, `state`, `iss` (RFC 9207),
-   * `error`. Runs before the state is redeemed.
+   * The `state` that an authorization response names: it finds the transaction, and nothing has been verified yet.
+   *
+   * @param untrustedAnswer the query, or the posted form
+   */
+  stateOf(untrustedAnswer: string): Promise<string | undefined>
+  /**
+   * Checks an authorization response: signature where one was asked for (JARM), duplicates, `state`, `iss` (RFC 9207), `error`. Makes no
+   * request to the provider but for its keys. Runs before the state is redeemed.
+   *
+   * @returns the checked parameters, in the form of a query
    * @throws GatewayError `login_refused` or `login_denied` or `login_state_invalid` or `provider_unavailable`
    */
-  checkAuthorizationResponse(untrustedQuery: string, transaction: LoginTransaction): Promise<void>
+  checkAuthorizationResponse(untrustedAnswer: string, transaction: LoginTransaction): Promise<string>
   /**
    * Redeems the code and verifies everything that came (OIDC Core 3.1.3.7).
+   *
+   * @param checkedAnswer from {@link Provider.checkAuthorizationResponse}
    * @throws GatewayError `login_refused`, `access_token_unusable`, `provider_rejected`, `provider_unavailable`
    */
-  completeLogin(untrustedQuery: string, transaction: LoginTransaction): Promise<CompletedLogin>
+  completeLogin(checkedAnswer: string, transaction: LoginTransaction): Promise<CompletedLogin>
   /** One refresh grant (RFC 6749 section 6) for one API. Never throws for what the provider answers. */
   refresh(input: {
     readonly refreshToken: string
@@ -183,8 +202,11 @@ export interface Provider {
    * @throws GatewayError `access_token_unusable`, `provider_unavailable`
    */
   readVerifiedClaims(token: string, audience: ApiAudience): Promise<Claims>
-  /** RFC 7009, best effort, bounded to 2 s; resolves to whether the provider said it is done. Never throws. */
-  revoke(refreshToken: string): Promise<boolean>
+  /**
+   * RFC 7009, best effort, bounded to 2 s; resolves to whether the provider said it is done. The provider's profile decides by the reason
+   * whether it is asked at all. Never throws.
+   */
+  revoke(refreshToken: string, reason: RevocationReason): Promise<boolean>
   /**
    * The end-session URL (RP-Initiated Logout 1.0; `/v2/logout` for an Auth0 issuer that announces none), or `undefined` when the
    * provider has none or discovery never succeeded. Never throws, makes no request.

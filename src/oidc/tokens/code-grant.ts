@@ -1,6 +1,7 @@
 import type { Configuration, CustomFetch } from 'openid-client'
 import { AnswerMalformedError } from '../../network/bounded-answer.ts'
 import type { OidcClient } from '../provider/client.ts'
+import { openEncrypted } from '../verification/decryption.ts'
 import type { UntrustedTokenResponse } from './token-response.ts'
 
 /** One request to the token endpoint. */
@@ -44,11 +45,22 @@ export async function beginTokenExchange(client: OidcClient, deadlineMs?: number
       if (untrusted.access_token === undefined && typeof untrusted.error === 'string')
         return toResponse(pick(untrusted, errorMembers), 400, response)
       members = pick(untrusted, knownMembers)
+      // Only now: a rotated refresh token must not be lost when the ID token does not open.
+      members = { ...members, ...(await openedIdToken(client, untrusted.id_token)) }
       // A malformed life is no fault of the token: it is judged where the token's own `exp` is known.
       return toResponse({ ...members, expires_in: undefined }, 200, response)
     }
   const configuration = await client.endpointConfiguration('token', reading, deadlineMs)
   return { configuration, answer: () => members }
+}
+
+/** An ID token that is encrypted to us, opened: what is signed inside is what is verified, kept and shown as a hint later. */
+async function openedIdToken(
+  client: OidcClient,
+  untrusted: unknown,
+): Promise<{ readonly id_token?: string }> {
+  if (typeof untrusted !== 'string') return {}
+  return { id_token: await openEncrypted(untrusted, client.clientKeys.decryption()) }
 }
 
 /** Members without a value count as left out (RFC 6749 section 3.2); some serialisers write `null` for those. */

@@ -22,7 +22,7 @@ export type KeyUse =
   | { readonly kind: 'login' }
   | { readonly kind: 'refresh' }
   | { readonly kind: 'userinfo' }
-  /** An authorization response (JARM): it comes through the browser. */
+  /** A signed authorization response, which comes through the browser: whoever began a login can forge one. */
   | { readonly kind: 'response' }
   /** An access token that a caller has brought: anybody's word. */
   | { readonly kind: 'bearer' }
@@ -159,11 +159,12 @@ export function createProviderKeys(
  */
 function createBudgets(now: () => number): (use: KeyUse, claimant: string | undefined) => FetchBudget {
   const tokens = createFetchBudget(burstOfFetches, fetchCooldownMs, now)
+  const responses = createFetchBudget(burstOfFetches, fetchCooldownMs, now)
   const strangers = createFetchBudget(1, logoutCooldownMs, now)
   const bearers = createFetchBudget(1, logoutCooldownMs, now)
   const sessions = createSharedBudget(mostNamedSessions, logoutCooldownMs, now)
   return (use, claimant) => {
-    if (use.kind === 'response') return strangers
+    if (use.kind === 'response') return responses
     if (use.kind === 'bearer') return bearers
     if (use.kind !== 'logout') return tokens
     return claimant === undefined ? strangers : sessions.of(claimant)

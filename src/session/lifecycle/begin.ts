@@ -24,7 +24,7 @@ type BeginInput = Parameters<Sessions['begin']>[0]
 export function createBegin(dependencies: BeginDependencies): Pick<Sessions, 'redeemState' | 'begin'> {
   const { records, store, provider, now } = dependencies
   const revoke = async ({ refreshToken }: CompletedLogin): Promise<void> => {
-    if (refreshToken !== undefined) await provider.revoke(refreshToken)
+    if (refreshToken !== undefined) await provider.revoke(refreshToken, 'unused')
   }
   return {
     async redeemState(state) {

@@ -80,7 +80,7 @@ async function revokeWhenTaken(
   while (performance.now() < givesUpAtMs) {
     const taken = await records.readTaken(session, attempt).catch(() => undefined)
     if (taken !== undefined) {
-      if (taken.tokens.refreshToken !== undefined) await provider.revoke(taken.tokens.refreshToken)
+      if (taken.tokens.refreshToken !== undefined) await provider.revoke(taken.tokens.refreshToken, 'logout')
       return
     }
     if (isDraining()) return

@@ -144,5 +144,5 @@ async function write(
 }
 
 async function revoke({ provider }: OutcomeDependencies, refreshToken: string | undefined): Promise<void> {
-  if (refreshToken !== undefined) await provider.revoke(refreshToken)
+  if (refreshToken !== undefined) await provider.revoke(refreshToken, 'unused')
 }

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
 import { LogoutTokenError } from '../../../src/oidc/logout/logout-token.ts'
 import type { CompletedLogin, LoginTransaction, Provider } from '../../../src/oidc/provider/provider.ts'
+import type { PublishedKey } from '../../../src/signing/signing-keys.ts'
 import { startMs } from './fake-sessions.ts'
 
 /** A provider that answers at once and remembers what it was asked. */
@@ -15,6 +16,7 @@ export interface FakeProvider {
   /** Thrown by the token request. */
   tokenFailure: GatewayError | undefined
   hasEndSession: boolean
+  readonly keys: PublishedKey[]
 }
 
 const completed: CompletedLogin = {
@@ -44,11 +46,14 @@ export function createFakeProvider(now: () => number): FakeProvider {
     refusal: undefined,
     tokenFailure: undefined,
     hasEndSession: true,
+    keys: [],
     provider: undefined as never,
   }
   const provider: Provider = {
     issuer: 'https://issuer.example/',
     status: () => ({ ready: fake.ready, reason: fake.ready ? undefined : 'discovery has not succeeded' }),
+    clientKeys: () => fake.keys,
+    pushesLogins: () => false,
     beginLogin: async ({ returnTo, parameters, endsSession }) => {
       fake.calls.push('beginLogin')
       if (!fake.ready) throw new GatewayError('provider_unavailable')
@@ -69,9 +74,11 @@ export function createFakeProvider(now: () => number): FakeProvider {
       fake.parameters.push(parameters)
       return { url: new URL(`https://issuer.example/authorize?state=${state}`), transaction }
     },
-    checkAuthorizationResponse: async () => {
+    stateOf: async (untrustedAnswer) => new URLSearchParams(untrustedAnswer).get('state') ?? undefined,
+    checkAuthorizationResponse: async (untrustedAnswer) => {
       fake.calls.push('checkAuthorizationResponse')
       if (fake.refusal !== undefined) throw fake.refusal
+      return untrustedAnswer
     },
     completeLogin: async () => {
       fake.calls.push('completeLogin')

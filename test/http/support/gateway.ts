@@ -4,6 +4,7 @@ import { createFrameworkErrorHandler, installErrorHandling } from '../../../src/
 import { registerHealthRoutes } from '../../../src/http/health/health-routes.ts'
 import { createReadiness } from '../../../src/http/health/readiness.ts'
 import { registerHelperRoute } from '../../../src/http/helper/helper-route.ts'
+import { registerClientKeys } from '../../../src/http/keys/client-keys.ts'
 import { type Limits, noLimits } from '../../../src/http/limits/limits.ts'
 import { registerNavigationScope } from '../../../src/http/login/navigation-scope.ts'
 import { registerProviderScope } from '../../../src/http/logout/provider-scope.ts'
@@ -149,6 +150,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
   installRequestCheck(app)
   installLoopbackRedirect(app, context.options.baseUrl)
   installErrorHandling(app, context, options.spaDir === undefined ? undefined : createSpaFallback(spa))
+  registerClientKeys(app, context)
   registerNavigationScope(app, context)
   registerFetchScope(app, context)
   registerProviderScope(app, context)
@@ -158,7 +160,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     createReadiness({ ...context, isDraining: () => process.isDraining }),
   )
   registerHelperRoute(app, context.paths.client, { spaDir: options.spaDir, log })
-  registerMethodGuards(app, context.paths)
+  registerMethodGuards(app, context)
   if (options.spaDir !== undefined) await registerSpaFiles(app, spa)
   await app.ready()
   return Object.assign(gateway, { app, context })

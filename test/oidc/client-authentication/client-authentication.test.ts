@@ -5,6 +5,7 @@ import {
   type ClientAuthenticationOptions,
   createClientAuthentication,
 } from '../../../src/oidc/client-authentication/client-authentication.ts'
+import { createClientKeys } from '../../../src/oidc/client-authentication/client-keys.ts'
 import { silentLogger } from '../../../src/telemetry/logger.ts'
 
 /** What a request showed. */
@@ -31,10 +32,17 @@ beforeEach(() => {
 })
 
 const open = (clientAuthentication: ClientAuthenticationOptions['clientAuthentication'] = 'auto') =>
-  createClientAuthentication(
-    { clientId: 'my:client', clientSecret: 'my&secret', clientAuthentication },
-    silentLogger(),
-  )
+  openWith({ clientSecret: 'my&secret', clientAuthentication })
+
+function openWith(options: Partial<ClientAuthenticationOptions>): ClientAuthentication {
+  const all = {
+    clientId: 'my:client',
+    clientSecret: undefined,
+    clientAuthentication: 'auto',
+    ...options,
+  } as const
+  return createClientAuthentication(all, createClientKeys(all, silentLogger()), silentLogger())
+}
 
 /** A token request as the OpenID library makes it. */
 async function ask({ apply, attempting }: ClientAuthentication, announced?: readonly string[]) {
@@ -44,7 +52,8 @@ async function ask({ apply, attempting }: ClientAuthentication, announced?: read
   }
   const body = new URLSearchParams({ grant_type: 'authorization_code', code: 'the code' })
   const headers = new Headers()
-  apply(metadata, { client_id: 'my:client' }, body, headers)
+  const done: unknown = apply(metadata, { client_id: 'my:client' }, body, headers)
+  await done
   const init = {
     method: 'POST',
     body,

@@ -126,14 +126,14 @@ describe('a revocation', () => {
   ])('that is answered by %s is not done', async (_name, answer) => {
     await open(() => ({}))
     scripted.faults.revocation = () => answer
-    expect(await provider.revoke('rt-1')).toBe(false)
+    expect(await provider.revoke('rt-1', 'logout')).toBe(false)
   })
 
   it('that is not answered is given up after 2 s', async () => {
     await open(() => ({}), { providerTimeout: 20 })
     scripted.faults.revocation = () => ({ send: () => undefined })
     const startedAtMs = performance.now()
-    expect(await provider.revoke('rt-1')).toBe(false)
+    expect(await provider.revoke('rt-1', 'logout')).toBe(false)
     expect(performance.now() - startedAtMs).toBeLessThan(3_500)
   })
 
@@ -141,14 +141,14 @@ describe('a revocation', () => {
     'at %j sends the token nowhere',
     async (value) => {
       await open(() => ({ revocation_endpoint: value }))
-      expect(await provider.revoke('rt-1')).toBe(false)
+      expect(await provider.revoke('rt-1', 'logout')).toBe(false)
       expect(scripted.count('/revoke')).toBe(0)
     },
   )
 
   it('carries the token, its kind, and the client’s proof', async () => {
     await open(() => ({}))
-    expect(await provider.revoke('rt-1')).toBe(true)
+    expect(await provider.revoke('rt-1', 'logout')).toBe(true)
     expect(Object.fromEntries(scripted.requests.at(-1)?.form ?? [])).toEqual({
       token: 'rt-1',
       token_type_hint: 'refresh_token',

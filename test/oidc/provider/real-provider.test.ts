@@ -178,7 +178,7 @@ describe('a refresh at a real provider', () => {
   it('with a revoked refresh token is refused', async () => {
     const provider = openProvider()
     const { refreshToken = '', identity } = await logIn(provider)
-    expect(await provider.revoke(refreshToken)).toBe(true)
+    expect(await provider.revoke(refreshToken, 'logout')).toBe(true)
     expect(await provider.refresh({ refreshToken, identity, audience })).toMatchObject({ kind: 'refused' })
   })
 

@@ -164,7 +164,7 @@ export class InterleavingRun {
       await this.#endTrace(trace, async () => {
         const { existed, refreshToken } = await node.sessions.endOpened(session)
         trace.endedWithCookie ||= existed
-        await this.#provider.revoke(refreshToken ?? '')
+        await this.#provider.revoke(refreshToken ?? '', 'logout')
       })
     } else {
       const found = await node.sessions.find(id)

@@ -17,8 +17,8 @@ export const mainSettings = {
       example: 'mCSVyRKnGXzIbO3uBFXbKq0vGyWdgpEc',
       mistakenFor: ['OIDC_CLIENT_ID', 'OAUTH_CLIENT_ID'],
     }),
-    CLIENT_SECRET: required(secretText, {
-      doc: 'The secret of that client.',
+    CLIENT_SECRET: optional(secretText, {
+      doc: 'The secret of that client. Required unless it proves itself in another way (`CLIENT_AUTHENTICATION`).',
       example: 'the-secret-from-the-provider',
       secret: true,
       mistakenFor: ['OIDC_CLIENT_SECRET', 'OAUTH_CLIENT_SECRET'],

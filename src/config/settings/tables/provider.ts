@@ -30,10 +30,6 @@ export const providerSettings = {
       doc: 'What an access token must be: a JWT for `API_AUDIENCE`; a JWT whose `client_id` or `azp` is ours (Cognito); or anything.',
       example: 'jwt-without-aud',
     }),
-    CLIENT_AUTHENTICATION: withDefault(oneOf('auto', 'client_secret_post', 'client_secret_basic'), 'auto', {
-      doc: 'How the client proves itself at the token endpoint. `auto` finds out which of the two the client is registered for.',
-      example: 'client_secret_basic',
-    }),
     LOGIN_PARAMETERS: withDefault(
       listOrNone(loginParameter),
       'acr_values,max_age,login_hint,ui_locales,screen_hint',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createBreaker } from '../../../src/session/refresh/breaker.ts'
-import { createClock } from '../support/sessions-world.ts'
+import { createBreaker } from '../../src/network/breaker.ts'
+import { createClock } from '../session/support/sessions-world.ts'
 
 function record(attempts: number, failures: number, sessions: number) {
   const clock = createClock()

@@ -4,8 +4,8 @@ const windowMs = 10_000
 const leastAttempts = 20
 /** Share of failed attempts that opens it. */
 const failedShare = 0.8
-/** One session's own trouble must not speak for all. */
-const leastSessions = 5
+/** The trouble of one session, or of one login, must not speak for all. */
+const leastCallers = 5
 /** While open, one attempt this often finds out whether the provider is back; milliseconds. */
 const probeIntervalMs = 1_000
 /** Attempts remembered; more would not change the verdict. */
@@ -13,16 +13,19 @@ const mostAttempts = 1_000
 
 interface Attempt {
   readonly atMs: number
-  readonly h: string
+  readonly caller: string
   readonly failed: boolean
 }
 
-/** Stops refreshes while the provider is down. It stands before nothing else: logins and logouts are always tried. */
+/** Stops calls of one kind (refreshes, pushed logins) while the provider is down. It stands before nothing else: a login's other steps and logouts are always tried. */
 export interface Breaker {
   /** Whether an attempt may be made now; while open this lets one through each second. */
   allows(): boolean
-  /** @param failed by network, timeout or 5xx; whatever else the provider answered shows that it is there */
-  record(h: string, failed: boolean): void
+  /**
+   * @param caller the session, or the login
+   * @param failed by network, timeout or 5xx; whatever else the provider answered shows that it is there
+   */
+  record(caller: string, failed: boolean): void
 }
 
 /** Makes a closed breaker. */
@@ -40,12 +43,12 @@ export function createBreaker(now: () => number): Breaker {
       nextProbeAtMs = now() + probeIntervalMs
       return true
     },
-    record(h, failed) {
+    record(caller, failed) {
       if (!failed && nextProbeAtMs !== undefined) {
         nextProbeAtMs = undefined
         attempts = []
       }
-      remember({ atMs: now(), h, failed })
+      remember({ atMs: now(), caller, failed })
       if (nextProbeAtMs === undefined && isDown(attempts)) nextProbeAtMs = now() + probeIntervalMs
     },
   }
@@ -55,5 +58,5 @@ function isDown(attempts: readonly Attempt[]): boolean {
   if (attempts.length < leastAttempts) return false
   const failed = attempts.filter((attempt) => attempt.failed)
   if (failed.length < attempts.length * failedShare) return false
-  return new Set(failed.map(({ h }) => h)).size >= leastSessions
+  return new Set(failed.map(({ caller }) => caller)).size >= leastCallers
 }

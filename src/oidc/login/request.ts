@@ -1,0 +1,98 @@
+import {
+  buildAuthorizationUrl,
+  buildAuthorizationUrlWithJAR,
+  buildAuthorizationUrlWithPAR,
+  type Configuration,
+  modifyAssertion,
+} from 'openid-client'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import { librarySigner } from '../client-authentication/signing-key.ts'
+import type { ProviderContext } from '../provider/context.ts'
+import { endpointOf } from '../provider/endpoints.ts'
+import type { ProviderOptions } from '../provider/options.ts'
+import { classifyFailure } from '../provider/provider-error.ts'
+
+/** Whether a login is pushed to the provider first, by the settings and the provider's metadata. */
+export function pushesLogins(
+  { pushedAuthorizationRequests: configured = 'auto' }: ProviderOptions,
+  configuration: Configuration | undefined,
+): boolean {
+  if (configured !== 'auto') return configured === 'on'
+  return configuration?.serverMetadata().require_pushed_authorization_requests === true
+}
+
+/**
+ * The address that the browser is sent to: the request itself, a signed one (RFC 9101), or the reference of a pushed one (RFC 9126).
+ *
+ * @param caller names this login
+ * @throws GatewayError `provider_unavailable`, `provider_rejected`
+ */
+export async function authorizationUrl(
+  context: ProviderContext,
+  configuration: Configuration,
+  parameters: URLSearchParams,
+  caller: string,
+): Promise<URL> {
+  const url =
+    context.options.requestObject === 'signed'
+      ? await signedRequest(context, configuration, parameters)
+      : buildAuthorizationUrl(configuration, parameters)
+  if (pushesLogins(context.options, configuration)) return push(context, url.searchParams, caller)
+  return context.options.requestObject === 'signed' ? withOuterParameters(url, parameters) : url
+}
+
+async function signedRequest(
+  { client }: ProviderContext,
+  configuration: Configuration,
+  parameters: URLSearchParams,
+): Promise<URL> {
+  const key = client.clientKeys.signing()
+  if (key === undefined) throw rejected('no CLIENT_KEY')
+  const announced = configuration.serverMetadata().request_object_signing_alg_values_supported
+  const signer = librarySigner(key, announced)
+  return buildAuthorizationUrlWithJAR(configuration, parameters, signer.key, {
+    [modifyAssertion]: signer.modify,
+  })
+}
+
+/** A provider reads these before it opens the request (OpenID Connect Core section 6.1). */
+function withOuterParameters(url: URL, parameters: URLSearchParams): URL {
+  for (const name of ['response_type', 'scope']) url.searchParams.set(name, parameters.get(name) ?? '')
+  return url
+}
+
+/** Hands the request to the provider; the reference lives for seconds, so this is done for each login anew. */
+async function push(
+  { client, options, pushBreaker }: ProviderContext,
+  parameters: URLSearchParams,
+  caller: string,
+): Promise<URL> {
+  const configuration = await client.endpointConfiguration('pushed_authorization')
+  const metadata = configuration.serverMetadata()
+  if (endpointOf(metadata, 'pushed_authorization_request_endpoint', options.issuerUrl) === undefined)
+    throw rejected('the provider takes no pushed authorization requests')
+  if (!pushBreaker.allows())
+    throw new GatewayError('provider_unavailable', { context: { reason: 'pushes fail' } })
+  try {
+    const url = await buildAuthorizationUrlWithPAR(configuration, parameters)
+    pushBreaker.record(caller, false)
+    return url
+  } catch (error) {
+    const failure = classifyFailure(error)
+    pushBreaker.record(caller, failure.kind === 'unavailable' && failure.cause === 'transport')
+    throw pushFailure(error)
+  }
+}
+
+/** What is wrong with a push is never the user's fault: the provider is not there, or refuses us. */
+function pushFailure(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error
+  const failure = classifyFailure(error)
+  const context = { reason: failure.error, endpoint: 'pushed_authorization' }
+  const isRejection = failure.kind === 'rejected' || failure.kind === 'refused'
+  return new GatewayError(isRejection ? 'provider_rejected' : 'provider_unavailable', { context })
+}
+
+function rejected(reason: string): GatewayError {
+  return new GatewayError('provider_rejected', { context: { reason } })
+}

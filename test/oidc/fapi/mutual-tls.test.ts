@@ -1,0 +1,119 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Certificates, makeCertificates } from '../../support/certificates.ts'
+import { openFapi, signIn } from '../../support/fapi-login.ts'
+import {
+  type FapiProvider,
+  fapiAudience,
+  peerCertificate,
+  startFapiProvider,
+} from '../../support/fapi-provider.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'coatcheck-mtls-'))
+let authority: Certificates
+
+/** A certificate of its own, signed by nobody else. */
+function selfSigned(name: string) {
+  const [key, certificate] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)]
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
+  const request = ['req', '-x509', '-days', '2', '-subj', `/CN=${name}`, ...newKey, '-out', certificate]
+  execFileSync('openssl', request, { stdio: 'pipe' })
+  return { key: readFileSync(key, 'utf8'), certificate: readFileSync(certificate, 'utf8') }
+}
+
+beforeAll(async () => {
+  authority = await makeCertificates()
+})
+afterAll(async () => {
+  await authority.remove()
+  rmSync(folder, { recursive: true })
+})
+
+const subjectOf = (pem: string | undefined) =>
+  pem === undefined ? '' : execFileSync('openssl', ['x509', '-noout', '-subject'], { input: pem }).toString()
+
+function start(known: readonly string[]): Promise<FapiProvider> {
+  const read = (file: string) => readFileSync(file, 'utf8')
+  return startFapiProvider({
+    client: { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_subject_dn: 'CN=coatcheck' },
+    tls: { cert: read(authority.certificateFile), key: read(authority.keyFile), ca: authority.ca },
+    features: {
+      mTLS: {
+        enabled: true,
+        tlsClientAuth: true,
+        selfSignedTlsClientAuth: true,
+        getCertificate: peerCertificate,
+        certificateAuthorized: () => true,
+        certificateSubjectMatches: (ctx: Parameters<typeof peerCertificate>[0]) =>
+          known.some(
+            (name) =>
+              subjectOf(peerCertificate(ctx)).includes(`CN = ${name}`) ||
+              subjectOf(peerCertificate(ctx)).includes(`CN=${name}`),
+          ),
+      },
+    },
+  })
+}
+
+describe('mutual TLS to the provider', () => {
+  it('proves the client at push, token, refresh and revocation, over real TLS with a private authority', async () => {
+    const fapi = await start(['coatcheck'])
+    const pair = selfSigned('coatcheck')
+    const provider = openFapi(fapi, {
+      providerCa: authority.ca,
+      clientCertificate: pair.certificate,
+      clientCertificateKey: pair.key,
+    })
+    try {
+      const { login } = await signIn(fapi, provider)
+      const audience = {
+        key: 'api',
+        value: undefined,
+        parameter: 'none',
+        accepted: [fapiAudience],
+        scope: undefined,
+      } as const
+      const refreshToken = login.refreshToken ?? ''
+      expect((await provider.refresh({ refreshToken, identity: login.identity, audience })).kind).toBe(
+        'refreshed',
+      )
+      expect(await provider.revoke(refreshToken, 'logout')).toBe(true)
+      const posts = fapi.requests.filter(({ method }) => method === 'POST')
+      expect(posts.map(({ path }) => path)).toEqual(['/request', '/token', '/token', '/token/revocation'])
+      expect(posts.every(({ certificate, form }) => certificate && !form.has('client_secret'))).toBe(true)
+    } finally {
+      await provider.close()
+      await fapi.stop()
+    }
+  })
+
+  it('takes up another certificate when both files have changed, and not while only one has', async () => {
+    const fapi = await start(['coatcheck'])
+    const [stranger, right] = [selfSigned('stranger'), selfSigned('coatcheck')]
+    const files = {
+      CLIENT_CERTIFICATE: join(folder, 'live.crt'),
+      CLIENT_CERTIFICATE_KEY: join(folder, 'live.key'),
+    }
+    writeFileSync(files.CLIENT_CERTIFICATE, stranger.certificate)
+    writeFileSync(files.CLIENT_CERTIFICATE_KEY, stranger.key)
+    const provider = openFapi(fapi, {
+      providerCa: authority.ca,
+      clientCertificate: stranger.certificate,
+      clientCertificateKey: stranger.key,
+      settingFiles: files,
+    })
+    try {
+      await expect(signIn(fapi, provider)).rejects.toMatchObject({ code: 'provider_rejected' })
+      writeFileSync(files.CLIENT_CERTIFICATE, right.certificate)
+      await expect(signIn(fapi, provider)).rejects.toMatchObject({ code: 'provider_rejected' })
+      writeFileSync(files.CLIENT_CERTIFICATE_KEY, right.key)
+      expect((await signIn(fapi, provider)).login.identity.subject).toBe('ada')
+    } finally {
+      await provider.close()
+      await fapi.stop()
+    }
+  })
+})
