@@ -1,8 +1,11 @@
+import type { Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { accessDocuments } from './access/documents.ts'
 import { createAccessParts } from './access/parts.ts'
+import { type GatewayCookieNames, gatewayCookieNames } from './config/cookie-names.ts'
 import type { Config } from './config/load-config.ts'
 import { usesRedis } from './config/settings/rules.ts'
+import type { ProcessSettings } from './config/settings/settings.ts'
 import { registerFetchScope } from './http/account/fetch-scope.ts'
 import { createFrameworkErrorHandler, installErrorHandling } from './http/answers/error-handler.ts'
 import { registerDeviceScope } from './http/device/device-scope.ts'
@@ -12,12 +15,12 @@ import { registerHelperRoute } from './http/helper/helper-route.ts'
 import { registerClientKeys } from './http/keys/client-keys.ts'
 import { registerPublicDocuments } from './http/keys/public-documents.ts'
 import { closeWithin } from './http/lifetime/closing.ts'
-import { ownLives } from './http/lifetime/listener.ts'
+import { ownLives, type Route } from './http/lifetime/listener.ts'
 import { createLimits, noLimits } from './http/limits/limits.ts'
-import { installOverloadProtection } from './http/limits/overload.ts'
+import { installOverloadProtection, type Shedder } from './http/limits/overload.ts'
 import { registerNavigationScope } from './http/login/navigation-scope.ts'
 import { registerProviderScope } from './http/logout/provider-scope.ts'
-import { type Admin, createAdmin } from './http/server/admin.ts'
+import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
 import { createHttpContext, type HttpContext } from './http/server/http-context.ts'
 import { installLoopbackRedirect } from './http/server/loopback-redirect.ts'
 import { registerMethodGuards } from './http/server/method-guards.ts'
@@ -28,17 +31,19 @@ import { installSecurityHeaders } from './http/server/transport-headers.ts'
 import { createSpaFallback, registerSpaFiles } from './http/spa/spa-files.ts'
 import { createProvider } from './oidc/provider/create-provider.ts'
 import type { Provider } from './oidc/provider/provider.ts'
-import { knowAllMethods, registerProxyScope } from './proxy/routes/proxy-routes.ts'
+import { knowAllMethods, type ProxyHandle, registerProxyScope } from './proxy/routes/proxy-routes.ts'
 import { createSealer } from './sealing/sealer.ts'
+import type { CacheRoom } from './session/lifecycle/cache.ts'
 import { createSessions } from './session/lifecycle/create-sessions.ts'
 import type { AccessTokens } from './session/lifecycle/sessions.ts'
 import { createSessionRecords } from './session/record/records.ts'
 import { createReferences } from './session/record/references.ts'
 import { createAccessTokens } from './session/refresh/access-token.ts'
-import type { SessionStore } from './session/store/contract.ts'
+import type { FrontendStoreOptions, SessionStore } from './session/store/contract.ts'
 import { createMemoryStore } from './session/store/memory/store.ts'
 import { createRedisStore } from './session/store/redis/store.ts'
 import { createTelemetry } from './telemetry/create-telemetry.ts'
+import { telemetryOfFrontend } from './telemetry/frontend-telemetry.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
 export { loadConfig } from './config/load-config.ts'
@@ -60,6 +65,28 @@ export type Gateway = FastifyInstance & {
   readonly checkReadiness: CheckReadiness
 }
 
+/** What a process shares out to its frontends. */
+export interface SharedParts {
+  /** The process's; each frontend reports under its name. */
+  readonly telemetry: Telemetry
+  readonly store: SessionStore
+  readonly cacheRoom: CacheRoom
+  readonly cookieNames: GatewayCookieNames
+  readonly shedder: Pick<Shedder, 'share'>
+}
+
+/** A whole gateway without a listener: one of several in a process. */
+export interface Frontend {
+  /** Answers a request whose owner the listener has made. */
+  readonly routing: Route
+  /** Whether its provider was found. */
+  providerStatus(): ReturnType<Provider['status']>
+  /** Closes WebSockets and event streams. */
+  drainStreams(): Promise<void>
+  /** To be called once no request is under way. */
+  close(): Promise<void>
+}
+
 /**
  * Puts a gateway together. It waits for nothing that can recover: provider and Redis may be down. With `adminPort` set it opens that
  * listener at once, because a port that is taken must stop the start.
@@ -70,35 +97,81 @@ export type Gateway = FastifyInstance & {
  */
 export async function createGateway(config: Config, given: Partial<Dependencies> = {}): Promise<Gateway> {
   const services = createServices(config, given, given.telemetry ?? (await createTelemetry(config)))
-  const { context, accessTokens, telemetry } = services
-  const outcomes = createOutcomeWatch(telemetry, labelsOf(config, context))
+  const { context, telemetry } = services
   const server = createListenerServer(config)
-  const app: FastifyInstance = Fastify({
-    ...createServerOptions(config, telemetry.log),
-    serverFactory: () => server,
-    frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes }),
-  })
+  const app = createRoot(config, services, () => server)
   const listener = ownLives(server, app.routing)
   closeWithin(app, listener, config.shutdownGrace * 1_000)
   const checkReadiness = createReadiness({ ...context, isDraining: () => listener.isDraining() })
-  const admin = registerAdmin(app, telemetry, checkReadiness)
+  const admin = attachAdmin(app, telemetry, checkReadiness)
+  installOverloadProtection(app, context)
+  await furnish(app, config, services)
+  registerHealthRoutes(app, context.paths, checkReadiness)
+  closeWith(app, services)
+  telemetry.metrics.openConnections(async () => listener.connections.size)
+  const gateway = Object.assign(app, { beginDraining: () => listener.beginDraining(), checkReadiness })
+  await gateway.ready()
+  await listenForAdmin(gateway, admin, config)
+  return gateway
+}
+
+/**
+ * Puts one of several frontends together (DESIGN-2 section 3): the same gateway, with a share of what the process has, and without listener,
+ * admin listener and probes.
+ *
+ * @param config of one frontend, from `loadHouse`
+ */
+export async function createFrontend(config: Config, shared: SharedParts): Promise<Frontend> {
+  const { frontend = '' } = config
+  const telemetry = telemetryOfFrontend(shared.telemetry, frontend)
+  const store = shared.store.forFrontend(frontend, config)
+  const services = createServices(config, { ...shared, store }, telemetry)
+  const app = createRoot(config, services)
+  installOverloadProtection(app, { ...services.context, shedder: shared.shedder })
+  const proxy = await furnish(app, config, services)
+  closeWith(app, services)
+  await app.ready()
+  return {
+    routing: app.routing,
+    providerStatus: () => services.context.provider.status(),
+    drainStreams: () => proxy.drain(),
+    close: () => app.close(),
+  }
+}
+
+/** The framework's root, with what is looked at before a request is routed. */
+function createRoot(
+  config: Config,
+  { context, telemetry }: Services,
+  serverFactory?: () => Server,
+): FastifyInstance {
+  const outcomes = createOutcomeWatch(telemetry, labelsOf(config, context))
+  const app: FastifyInstance = Fastify({
+    ...createServerOptions(config, telemetry.log),
+    ...(serverFactory === undefined ? {} : { serverFactory }),
+    frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes }),
+  })
   installRequestLog(app, outcomes, telemetry.tracing)
   installSecurityHeaders(app, context.transportHeaders)
-  installOverloadProtection(app, context)
+  return app
+}
+
+/** Everything that a gateway answers, in the order in which it is asked. */
+async function furnish(app: FastifyInstance, config: Config, services: Services): Promise<ProxyHandle> {
+  const { context, accessTokens, telemetry } = services
   installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installAnswers(app, config, context)
   knowAllMethods(app)
-  registerHelperRoute(app, context.paths.client, { spaDir: config.spaDir, log: telemetry.log })
+  registerHelperRoute(app, context.paths.client, { ...config, log: telemetry.log })
   registerMethodGuards(app, context)
-  registerHealthRoutes(app, context.paths, checkReadiness)
   registerClientKeys(app, context)
   registerNavigationScope(app, context)
   registerFetchScope(app, context)
   registerProviderScope(app, context)
   registerDeviceScope(app, context)
   registerPublicDocuments(app, accessDocuments(config))
-  registerProxyScope(app, config, {
+  return registerProxyScope(app, config, {
     ...context,
     ...createAccessParts(config, context),
     accessTokens,
@@ -106,12 +179,6 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
     loginUrl: context.paths.login,
     device: context.device?.guard,
   })
-  closeWith(app, services)
-  telemetry.metrics.openConnections(async () => listener.connections.size)
-  const gateway = Object.assign(app, { beginDraining: () => listener.beginDraining(), checkReadiness })
-  await gateway.ready()
-  await listenForAdmin(gateway, admin, config)
-  return gateway
 }
 
 function labelsOf({ routes }: Config, { paths }: HttpContext): ReadonlyMap<string, string> {
@@ -129,29 +196,6 @@ function closeWith(app: FastifyInstance, { context, accessTokens, store, telemet
   })
 }
 
-/** Registered before all else it closes last, so that probes and scrapes see the whole shutdown. */
-function registerAdmin(
-  app: FastifyInstance,
-  { log, exposition }: Telemetry,
-  readiness: CheckReadiness,
-): Admin {
-  const source = { metrics: async () => exposition?.text() ?? '', isLive: async () => true, readiness }
-  const admin = createAdmin(source, log)
-  app.addHook('onClose', () => admin.close())
-  return admin
-}
-
-async function listenForAdmin(gateway: Gateway, admin: Admin, config: Config): Promise<void> {
-  const { adminPort, adminHost } = config
-  if (adminPort === undefined) return
-  try {
-    await admin.listen({ adminPort, adminHost })
-  } catch (error) {
-    await gateway.close()
-    throw error
-  }
-}
-
 interface Services {
   readonly context: HttpContext
   readonly accessTokens: AccessTokens
@@ -159,27 +203,38 @@ interface Services {
   readonly telemetry: Telemetry
 }
 
-function createServices(config: Config, given: Partial<Dependencies>, telemetry: Telemetry): Services {
+type GivenParts = Partial<Dependencies> & Partial<Pick<SharedParts, 'cacheRoom' | 'cookieNames'>>
+
+function createServices(config: Config, given: GivenParts, telemetry: Telemetry): Services {
   const now = given.now ?? Date.now
   const store = given.store ?? createStore(config, telemetry, now)
-  const sealer = createSealer(config.sessionSecret)
+  const { cacheRoom, cookieNames } = given
+  const sealer = createSealer(config.sessionSecret, config.frontend)
   const provider =
-    given.provider ??
-    createProvider(
-      { ...config, userClaims: config.identityClaims },
-      { telemetry, now, userRef: createReferences(sealer).user },
-    )
-  const records = createSessionRecords(config, { store, sealer, telemetry, now })
+    given.provider ?? createProvider(config, { telemetry, now, userRef: createReferences(sealer).user })
+  const records = createSessionRecords(config, {
+    store,
+    sealer,
+    telemetry,
+    now,
+    ...(cacheRoom === undefined ? {} : { cacheRoom }),
+  })
   const sessions = createSessions({ records, store, sealer, provider, now })
   const accessTokens = createAccessTokens(config, { records, store, provider, telemetry, now })
   const limits = config.rateLimit
     ? createLimits({ ...config, store, sessions, log: telemetry.log, now })
     : noLimits
-  const services = { sessions, accessTokens, provider, store, limits, telemetry, sealer, now }
+  const names = cookieNames ?? gatewayCookieNames([config.cookieWord])
+  const made = { sessions, accessTokens, provider, store, limits, telemetry, sealer, now }
+  const services = { ...made, cookieNames: names }
   return { context: createHttpContext(config, services), accessTokens, store, telemetry }
 }
 
-function createStore(config: Config, telemetry: Telemetry, now: () => number): SessionStore {
+/** What the settings say about the store. */
+export type StoreSettings = ProcessSettings & FrontendStoreOptions
+
+/** The store of a process; its frontends have views of it. */
+export function createStore(config: StoreSettings, telemetry: Telemetry, now: () => number): SessionStore {
   if (usesRedis(config)) return createRedisStore(config, { telemetry })
   telemetry.log.warn(
     'sessions live in this process: they are lost at a restart, and only one process can run',

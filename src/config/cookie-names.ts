@@ -15,6 +15,8 @@ export const transactionKinds = ['login', 'logout'] as const
 export interface GatewayCookieNames {
   /** Under any prefix and in any case. */
   has(untrustedCookieName: string): boolean
+  /** Those of a frontend that has come later. None is ever forgotten: browsers keep the cookies of frontends that are gone. */
+  add(word: string): void
 }
 
 const defaultWord = 'coatcheck'
@@ -48,6 +50,7 @@ export function cookieWordOf({ baseUrl, cookieName }: CookieNaming, frontend?: s
 export function gatewayCookieNames(words: Iterable<string>): GatewayCookieNames {
   const known = new Set([...words].map((word) => word.toLowerCase()))
   return {
+    add: (word) => void known.add(word.toLowerCase()),
     has(untrustedCookieName) {
       const word = wordOf(untrustedCookieName.toLowerCase())
       return usualWord.test(word) || known.has(word)

@@ -18,6 +18,7 @@ export const errorCodes = [
   'login_state_invalid',
   'return_to_invalid',
   'request_target_rejected',
+  'misdirected_request',
   'access_token_unusable',
   'provider_rejected',
   'provider_unavailable',

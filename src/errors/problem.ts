@@ -86,6 +86,11 @@ export const problemRules: Readonly<Record<ErrorCode, ProblemRule>> = {
     title: 'Request target refused',
     detail: 'The path of this request is ambiguous or malformed.',
   },
+  misdirected_request: {
+    status: 421,
+    title: 'No such host here',
+    detail: 'This host, or this path of it, is not served here. Compare the address with BASE_URL.',
+  },
   access_token_unusable: {
     status: 502,
     title: 'Access token unusable',

@@ -9,12 +9,17 @@ import type { Telemetry } from './telemetry.ts'
 export interface TelemetryOptions extends LoggerOptions, TracingOptions {
   /** Metrics are kept only where somebody can read them. */
   readonly adminPort: number | undefined
+  /** `FRONTENDS_FILE`: set where several frontends share the process. */
+  readonly frontendsFile?: string | undefined
 }
 
 /** The telemetry of a process. */
 export async function createTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const log = createLogger(options)
-  const measured = options.adminPort === undefined ? { metrics: noMetrics } : createPrometheusMetrics()
+  const measured =
+    options.adminPort === undefined
+      ? { metrics: noMetrics }
+      : createPrometheusMetrics(options.frontendsFile !== undefined)
   const tracing = await startTracing(options, log)
   return { log, audit: createAudit(log), ...measured, ...(tracing === undefined ? {} : { tracing }) }
 }

@@ -50,19 +50,42 @@ export class Durations {
   }
 }
 
-/** All combinations of label values of one series. */
+/** One series, and whoever counts in it. */
 export class Family<Child extends Counter | Durations> {
   readonly #series: Series
   readonly #create: () => Child
-  readonly #children: { readonly labels: Readonly<Record<string, string>>; readonly child: Child }[] = []
-  readonly #byValue = new Map<string, Child | Map<string, Child>>()
+  readonly #members: FamilyMember<Child>[] = []
 
   constructor(registry: Registry, series: Series, create: () => Child) {
     this.#series = series
     this.#create = create
-    register(registry, series, () =>
-      this.#children.flatMap(({ labels, child }) => this.#sample(labels, child)),
-    )
+    register(registry, series, () => this.#members.flatMap((member) => member.samples()))
+  }
+
+  /** Somebody who counts in the series, told apart by these labels. */
+  join(fixedLabels: Readonly<Record<string, string>>): FamilyMember<Child> {
+    const member = new FamilyMember(this.#series, this.#create, fixedLabels)
+    this.#members.push(member)
+    return member
+  }
+}
+
+/** All combinations of label values of one series. */
+class FamilyMember<Child extends Counter | Durations> {
+  readonly #series: Series
+  readonly #create: () => Child
+  readonly #fixedLabels: Readonly<Record<string, string>>
+  readonly #children: { readonly labels: Readonly<Record<string, string>>; readonly child: Child }[] = []
+  readonly #byValue = new Map<string, Child | Map<string, Child>>()
+
+  constructor(series: Series, create: () => Child, fixedLabels: Readonly<Record<string, string>>) {
+    this.#series = series
+    this.#create = create
+    this.#fixedLabels = fixedLabels
+  }
+
+  samples(): readonly Sample[] {
+    return this.#children.flatMap(({ labels, child }) => this.#sample(labels, child))
   }
 
   /** The child of a series without labels, or with one. Allocates nothing for values that it has seen. */
@@ -90,7 +113,8 @@ export class Family<Child extends Counter | Durations> {
 
   #add(values: readonly string[]): Child {
     const names = Object.keys(this.#series.labels)
-    const labels = Object.fromEntries(names.map((name, at) => [name, values[at] ?? '']))
+    const own = Object.fromEntries(names.map((name, at) => [name, values[at] ?? '']))
+    const labels = { ...this.#fixedLabels, ...own }
     const child = this.#create()
     this.#children.push({ labels, child })
     return child

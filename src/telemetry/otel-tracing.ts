@@ -63,6 +63,7 @@ class OtelRequestSpan implements RequestSpan {
       'http.request.method': this.#method,
       'url.path': request.path,
       'coatcheck.request_id': request.requestId,
+      ...(request.frontend === undefined ? {} : { 'coatcheck.frontend': request.frontend }),
     }
     const parent = parentContext(request)
     this.#span = tracer.startSpan(this.#method, { kind: SpanKind.SERVER, attributes }, parent)

@@ -7,6 +7,8 @@ export interface TraceHeaders {
 /** What begins the span of a request. */
 export interface TracedRequest {
   readonly requestId: string
+  /** Whose request it is, where several frontends share the process. */
+  readonly frontend?: string
   readonly method: string
   /** Without its query, which on `/callback` holds a code. */
   readonly path: string

@@ -12,6 +12,8 @@ export interface Check {
 export interface Readiness {
   readonly ready: boolean
   readonly checks: Readonly<Record<string, Check>>
+  /** Each of several frontends by name. */
+  readonly frontends?: Readonly<Record<string, Check>>
 }
 
 /**
@@ -32,18 +34,29 @@ export interface ReadinessContext {
 
 /** Readiness: the process is not shutting down, discovery has succeeded, and the store answers. */
 export function createReadiness(context: ReadinessContext): CheckReadiness {
-  let hasStoreAnswered = false
+  const checkStore = createStoreCheck(context.store)
   return async (forTraffic) => {
-    const store = await checkStore(context.store)
-    hasStoreAnswered ||= store.ready
-    const checks = { process: checkProcess(context), provider: checkProvider(context), store }
-    const isStoreForgiven = forTraffic && hasStoreAnswered
-    const ready = checks.process.ready && checks.provider.ready && (store.ready || isStoreForgiven)
+    const store = await checkStore(forTraffic)
+    const checks = { process: checkProcess(context), provider: checkProvider(context), store: store.check }
+    const ready = checks.process.ready && checks.provider.ready && store.passes
     return { ready, checks }
   }
 }
 
-function checkProcess(context: Pick<ReadinessContext, 'isDraining'>): Check {
+/** Looks at the store, and remembers whether it has ever answered: an outage is forgiven then, see {@link CheckReadiness}. */
+export function createStoreCheck(
+  store: ReadinessContext['store'],
+): (forTraffic: boolean) => Promise<{ readonly check: Check; readonly passes: boolean }> {
+  let hasAnswered = false
+  return async (forTraffic) => {
+    const check = await checkStore(store)
+    hasAnswered ||= check.ready
+    return { check, passes: check.ready || (forTraffic && hasAnswered) }
+  }
+}
+
+/** Whether the process is shutting down. */
+export function checkProcess(context: Pick<ReadinessContext, 'isDraining'>): Check {
   return context.isDraining() ? { ready: false, reason: 'shutting down' } : { ready: true }
 }
 

@@ -13,6 +13,14 @@ interface Helper {
   readonly bodies: readonly (readonly [coding: string, body: Buffer])[]
 }
 
+/** Where the helper is served beside an app. */
+export interface HelperPlace {
+  readonly spaDir: string | undefined
+  /** The path of `BASE_URL`, beneath which the app's files lie; `''` for none. */
+  readonly basePath: string
+  readonly log: Logger
+}
+
 /**
  * Registers `GET <AUTH_PREFIX>/client.js`: the browser helper as one ES module, for pages without a bundler. Its validator is a hash of
  * the content, so a browser that has it is answered 304. A file of the app at this address was there before us and stays.
@@ -20,9 +28,9 @@ interface Helper {
 export function registerHelperRoute(
   app: FastifyInstance,
   path: string,
-  { spaDir, log }: { readonly spaDir: string | undefined; readonly log: Logger },
+  { spaDir, basePath, log }: HelperPlace,
 ): void {
-  if (isTakenByApp(path, spaDir, log)) return
+  if (isTakenByApp(path.slice(basePath.length), spaDir, log)) return
   let helper: Helper | undefined
   app.route({
     method: ['GET', 'HEAD'],

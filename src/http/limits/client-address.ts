@@ -88,6 +88,12 @@ export function findClient(origin: RequestOrigin, trusted: TrustedNetworks): Cli
 
 const withPort = /^(?:\[([^\]]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/
 
+/** Whether an address, as a socket or a header says it, is of one of these networks. */
+export function isOfNetworks(untrusted: string | undefined, trusted: TrustedNetworks): boolean {
+  const address = untrusted === undefined ? undefined : plainAddress(untrusted)
+  return address !== undefined && trusted.has(address)
+}
+
 /** The bare address: some proxies add a port, dual-stack sockets a prefix, link-local ones a zone. */
 function plainAddress(untrusted: string): string | undefined {
   const parts = withPort.exec(untrusted.trim())

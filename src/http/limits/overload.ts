@@ -42,7 +42,8 @@ export interface OverloadDependencies {
   readonly paths: Pick<GatewayPaths, 'livez' | 'readyz'>
   readonly errorAnswers: ErrorAnswers
   readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>
-  readonly shedder?: Shedder
+  /** One that is watched already, by whoever shares it out; otherwise there is one for this app alone. */
+  readonly shedder?: Pick<Shedder, 'share'>
   /** Chooses whom it meets: at least 0, less than 1. */
   readonly random?: () => number
 }
@@ -52,7 +53,9 @@ export interface OverloadDependencies {
  * go on. Probes are always answered: a process that is restarted for being busy only leaves its work to the others.
  */
 export function installOverloadProtection(app: FastifyInstance, dependencies: OverloadDependencies): void {
-  const { paths, errorAnswers, telemetry, random = Math.random, shedder = createShedder() } = dependencies
+  const { paths, errorAnswers, telemetry, random = Math.random } = dependencies
+  const own = dependencies.shedder === undefined ? watchEventLoop(telemetry.log) : undefined
+  const shedder = dependencies.shedder ?? own?.shedder ?? createShedder()
   const probes = new Set<string | undefined>([paths.livez, paths.readyz])
   // Counted, without a line for each: writing thousands of them would be more of what there is too much of.
   const turnAway = (request: FastifyRequest, reply: FastifyReply): void => {
@@ -68,8 +71,13 @@ export function installOverloadProtection(app: FastifyInstance, dependencies: Ov
       else turnAway(request, reply)
     },
   )
-  const stop = sampleEventLoop(tellingOf(shedder, telemetry.log))
-  app.addHook('onClose', async () => stop())
+  app.addHook('onClose', async () => own?.stop())
+}
+
+/** Lets the rule learn of this process's event loop. */
+export function watchEventLoop(log: Logger): { readonly shedder: Pick<Shedder, 'share'>; stop(): void } {
+  const shedder = createShedder()
+  return { shedder, stop: sampleEventLoop(tellingOf(shedder, log)) }
 }
 
 /** Says when shedding begins and when it is over. */

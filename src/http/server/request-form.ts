@@ -23,7 +23,7 @@ export function installRequestCheck(app: FastifyInstance): void {
       reply: FastifyReply,
       done: (error?: Error) => void,
     ): void {
-      const problem = problemOf(raw)
+      const problem = requestProblem(raw)
       if (problem === undefined) {
         done()
         return
@@ -35,7 +35,8 @@ export function installRequestCheck(app: FastifyInstance): void {
   )
 }
 
-function problemOf(request: IncomingMessage): GatewayError | undefined {
+/** What is wrong with a request's form, as {@link installRequestCheck} finds it. */
+export function requestProblem(request: IncomingMessage): GatewayError | undefined {
   // The router strips the host of an absolute target, while other code along the way reads the raw one.
   if (request.url?.charCodeAt(0) !== slash) return new GatewayError('request_target_rejected')
   if (request.rawHeaders.length > maxHeaderLines * 2) return new GatewayError('headers_too_large')

@@ -1,0 +1,29 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GatewayError } from '../errors/gateway-error.ts'
+import { problemRules, toProblemDocument } from '../errors/problem.ts'
+import { newRequestId } from '../http/server/server-options.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import { writePlain } from './probes.ts'
+
+/** Refuses what reaches no frontend: one problem document, whoever asks, because there is no app to lead back to. */
+export type Refuse = (request: IncomingMessage, response: ServerResponse, thrown: unknown) => void
+
+const firstServerStatus = 500
+
+/** Makes the refusal of a process. */
+export function createRefusal({ log, metrics }: Pick<Telemetry, 'log' | 'metrics'>): Refuse {
+  return (request, response, thrown) => {
+    const error =
+      thrown instanceof GatewayError ? thrown : new GatewayError('internal_error', { cause: thrown })
+    const { status } = problemRules[error.code]
+    const requestId = newRequestId()
+    metrics.problem(error.code)
+    const facts = { requestId, code: error.code, method: request.method, ...error.context }
+    if (status >= firstServerStatus) log.error({ ...facts, err: error.cause }, error.code)
+    else log.debug(facts, error.code)
+    const body = JSON.stringify(toProblemDocument(error, requestId))
+    // What follows on a connection whose requests are unclear, or meant for another server, may not be what it seems either.
+    const headers = { ...error.headers, connection: 'close' }
+    writePlain(request, response, { status, type: 'application/problem+json; charset=utf-8', body }, headers)
+  }
+}
