@@ -2,7 +2,6 @@ import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
-import { addressesAtProvider, ownedPaths } from '../config/endpoints.ts'
 import type { Config } from '../config/load-config.ts'
 import { flushLog } from '../telemetry/logger.ts'
 import { CommandError } from './command.ts'
@@ -15,10 +14,17 @@ export interface RunnableGateway extends Pick<FastifyInstance, 'listen' | 'close
   readonly beginDraining?: () => void
 }
 
-type ServeConfig = Pick<
-  Config,
-  'port' | 'host' | 'drainDelay' | 'shutdownGrace' | 'authPrefix' | 'routes' | 'baseUrl'
->
+type ServeConfig = Pick<Config, 'port' | 'host' | 'drainDelay' | 'shutdownGrace'>
+
+/** How a gateway is served. */
+export interface ServeOptions {
+  /** What the line says that announces it. */
+  readonly facts?: Readonly<Record<string, unknown>>
+  /** Where to begin, and what the provider must know. */
+  readonly addresses?: { readonly open: string; readonly callback: string; readonly logout: string }
+  /** Somebody else hears SIGHUP, which stops the process otherwise. */
+  readonly reloads?: boolean
+}
 
 /**
  * Starts the gateway, and stops it on a signal. Resolves once it listens.
@@ -28,16 +34,18 @@ type ServeConfig = Pick<
 export async function serve<C extends ServeConfig>(
   createGateway: (config: C) => Promise<RunnableGateway>,
   config: C,
+  { facts = {}, addresses, reloads = false }: ServeOptions = {},
 ): Promise<void> {
   const gateway = await listening(createGateway, config)
-  const paths = [...ownedPaths(config.authPrefix), ...config.routes.map(({ prefix }) => `${prefix}/*`)]
-  gateway.log.info({ paths }, 'the gateway listens; these paths are its own')
-  const { callback, logout } = addressesAtProvider(config)
-  gateway.log.info(
-    { open: config.baseUrl.href, callback, logout },
-    `open ${config.baseUrl.href}; registered at the provider must be the callback ${callback} and, for after the sign-out, ${logout}`,
-  )
-  stopGracefully(gateway, config)
+  gateway.log.info(facts, 'the gateway listens; these paths are its own')
+  if (addresses !== undefined) {
+    const { open, callback, logout } = addresses
+    gateway.log.info(
+      addresses,
+      `open ${open}; registered at the provider must be the callback ${callback} and, for after the sign-out, ${logout}`,
+    )
+  }
+  stopGracefully(gateway, config, reloads)
   endStart()
 }
 
@@ -80,11 +88,18 @@ export function describeListenError(error: unknown): unknown {
  * not want to wait. After a fault nobody knows what still holds, so it closes at once and exits with 1. A second signal, or a second
  * fault, ends the process there and then.
  */
-function stopGracefully(gateway: RunnableGateway, config: ServeConfig): void {
+function stopGracefully(gateway: RunnableGateway, config: ServeConfig, reloads: boolean): void {
   let workerSignal: StopSignal | undefined
   const grace = closeWithGrace(
     // A worker obeys its supervisor; a signal to the whole process group would count twice.
-    { delay: false, logger: false, skip: cluster.isWorker ? ['SIGTERM', 'SIGINT'] : [] },
+    {
+      delay: false,
+      logger: false,
+      skip: [
+        ...(cluster.isWorker ? (['SIGTERM', 'SIGINT'] as const) : []),
+        ...(reloads ? (['SIGHUP'] as const) : []),
+      ],
+    },
     async ({ signal, err }) => {
       if (err !== undefined) gateway.log.fatal({ err }, 'uncaught fault; the process ends')
       const reason = signal ?? workerSignal

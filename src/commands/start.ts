@@ -1,19 +1,19 @@
 import cluster from 'node:cluster'
 import { connect } from 'node:net'
 import { createGateway, type Gateway } from '../app.ts'
+import { addressesAtProvider, ownedPaths } from '../config/endpoints.ts'
+import { hasFrontendsFile } from '../config/frontends/load-house.ts'
 import { type Config, loadConfig } from '../config/load-config.ts'
 import { findLookalikes } from '../config/lookalikes.ts'
 import { configWarnings } from '../config/warnings.ts'
-import { type Admin, createAdmin } from '../http/server/admin.ts'
 import { devServerAdvice } from '../proxy/upstream/upstream-errors.ts'
 import { createTelemetry } from '../telemetry/create-telemetry.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import type { Logger } from '../telemetry/telemetry.ts'
 import { type CommandContext, expectNoArguments } from './command.ts'
-import { describeListenError, serve } from './serve.ts'
-import { createSupervisorView } from './supervisor-admin.ts'
+import { serve } from './serve.ts'
+import { startHouse } from './start-house.ts'
+import { supervise } from './supervise.ts'
 import { answerSupervisor, readyWithin } from './worker.ts'
-import { superviseWorkers } from './workers.ts'
 
 /** A development server on this machine answers at once, milliseconds. */
 const listensWithinMs = 1_000
@@ -29,16 +29,18 @@ const workerReadyWithinMs = 3_000
  */
 export async function run(context: CommandContext): Promise<number> {
   expectNoArguments(context)
-  const config = loadConfig(withTerminalFormat(context))
+  const env = withTerminalFormat(context)
+  const warn = (warning: string): void => context.complain(`coatcheck: warning: ${warning}`)
+  if (!cluster.isWorker) findLookalikes(context.env).forEach(warn)
+  if (hasFrontendsFile(env)) return startHouse(env, context.complain)
+  const config = loadConfig(env)
   if (cluster.isWorker) {
-    await serve(createWorkerGateway, config)
+    await serve(createWorkerGateway, config, announced(config))
     return 0
   }
-  for (const warning of [...findLookalikes(context.env), ...configWarnings(config)]) {
-    context.complain(`coatcheck: warning: ${warning}`)
-  }
+  configWarnings(config).forEach(warn)
   if (config.workers > 1) return supervise(config, createLogger(config))
-  await serve(createGateway, config)
+  await serve(createGateway, config, announced(config))
   await warnOfSpa(config, context.complain)
   return 0
 }
@@ -58,6 +60,13 @@ function listens({ hostname, port, protocol }: URL): Promise<boolean> {
   }).finally(() => socket.destroy())
 }
 
+function announced(config: Config) {
+  const { authPrefix, routes, baseUrl } = config
+  const paths = [...ownedPaths(authPrefix), ...routes.map(({ prefix }) => `${prefix}/*`)]
+  const { callback, logout } = addressesAtProvider(config)
+  return { facts: { paths }, addresses: { open: baseUrl.href, callback, logout } }
+}
+
 /**
  * The admin listener is the supervisor's; a worker measures for it. It takes connections once it is ready, because others may serve
  * already; with its store or provider down it serves what it can after a while.
@@ -68,27 +77,6 @@ async function createWorkerGateway(config: Config): Promise<Gateway> {
   answerSupervisor({ exposition: telemetry.exposition, checkReadiness: gateway.checkReadiness })
   await readyWithin(gateway.checkReadiness, workerReadyWithinMs)
   return gateway
-}
-
-/** @throws CommandError when the admin listener's address is taken */
-async function supervise(config: Config, log: Logger): Promise<number> {
-  const view = createSupervisorView()
-  const admin = createAdmin(view, log)
-  await listen(admin, config)
-  try {
-    return await superviseWorkers(config, log, view)
-  } finally {
-    await admin.close()
-  }
-}
-
-async function listen(admin: Admin, { adminPort, adminHost }: Config): Promise<void> {
-  if (adminPort === undefined) return
-  try {
-    await admin.listen({ adminPort, adminHost })
-  } catch (error) {
-    throw describeListenError(error)
-  }
 }
 
 /** A person at a terminal gets lines for people, unless told otherwise. */

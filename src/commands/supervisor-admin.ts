@@ -53,7 +53,9 @@ export function combineReadiness(
   for (const [name, check] of answers.flatMap((answer) => Object.entries(answer.checks))) {
     if (checks[name]?.ready !== false) checks[name] = check
   }
-  return { ready: checks.workers?.ready === true && answers.every(({ ready }) => ready), checks }
+  const frontends = answers.find((answer) => answer.frontends !== undefined)?.frontends
+  const ready = checks.workers?.ready === true && answers.every((answer) => answer.ready)
+  return { ready, checks, ...(frontends === undefined ? {} : { frontends }) }
 }
 
 function checkWorkers(serving: number, answering: number): Check {

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import {
   type Question,
-  readWorkerMessage,
+  readWorkerAnswer,
   type SupervisorMessage,
   type WorkerAnswers,
 } from './worker-messages.ts'
@@ -25,7 +25,7 @@ export function createWorkerPolls(): WorkerPolls {
   const pending = new Map<number, (answer: WorkerAnswers[Question]) => void>()
   let lastId = 0
   cluster.on('message', (_worker, untyped: unknown) => {
-    const message = readWorkerMessage(untyped)
+    const message = readWorkerAnswer(untyped)
     if (message !== undefined) pending.get(message.id)?.(message.answer)
   })
 

@@ -4,8 +4,8 @@ import type { Exposition } from '../telemetry/prometheus.ts'
 import {
   type Question,
   readSupervisorMessage,
+  type WorkerAnswer,
   type WorkerAnswers,
-  type WorkerMessage,
 } from './worker-messages.ts'
 
 /** What a worker can tell its supervisor. */
@@ -20,8 +20,8 @@ export function answerSupervisor(source: WorkerSource): void {
     const message = readSupervisorMessage(untyped)
     if (message?.coatcheck !== 'ask') return
     const { id, question } = message
-    const send = (answer: WorkerMessage['answer']): void => {
-      const reply: WorkerMessage = { coatcheck: 'answer', id, answer }
+    const send = (answer: WorkerAnswer['answer']): void => {
+      const reply: WorkerAnswer = { coatcheck: 'answer', id, answer }
       // Without a supervisor there is nobody to tell, and nothing to do about it.
       if (process.connected) process.send?.(reply, undefined, undefined, () => undefined)
     }
@@ -36,6 +36,15 @@ async function findAnswer(source: WorkerSource, question: Question): Promise<Wor
 }
 
 const readyCheckMs = 20
+
+/** As long as a worker waits for its store before it takes connections, milliseconds. */
+const storeWithinMs = 3_000
+
+/** Resolves once the store answers, or after a while: then what needs none is served. */
+export async function storeReadyWithin(isStoreReady: () => Promise<boolean>): Promise<void> {
+  const untilMs = performance.now() + storeWithinMs
+  while (!(await isStoreReady()) && performance.now() < untilMs) await sleep(readyCheckMs)
+}
 
 /** Resolves once the process is ready, or after `limitMs`. */
 export async function readyWithin(checkReadiness: CheckReadiness, limitMs: number): Promise<void> {

@@ -31,13 +31,19 @@ function keyOf({ issuerUrl, providerAddress, providerCa, providerTimeout }: Conf
   return JSON.stringify([issuerUrl, providerAddress?.href, providerCa, providerTimeout])
 }
 
-/** Tries every issuer once, in parallel, and those that were not found again and again. */
-export function createIssuers(telemetry: Telemetry): Issuers {
+/**
+ * Tries every issuer once, in parallel, and those that were not found again and again.
+ *
+ * @param changed told when the report has changed
+ */
+export function createIssuers(telemetry: Telemetry, changed: () => void = () => undefined): Issuers {
   const problems = new Map<string, string | null>()
   let configs: readonly FrontendConfig[] = []
   let timer: NodeJS.Timeout | undefined
   const startedAtMs = performance.now()
   let isClosed = false
+  // What took too long counts as tried.
+  const latest = setTimeout(changed, latestMs).unref()
 
   async function tryAll(): Promise<void> {
     const missing = new Map(
@@ -53,6 +59,7 @@ export function createIssuers(telemetry: Telemetry): Issuers {
       }
     }
     await Promise.all(Array.from({ length: Math.min(atOnce, queue.length) }, worker))
+    changed()
     if (isClosed || missing.size === 0) return
     clearTimeout(timer)
     timer = setTimeout(() => void tryAll(), retryMs).unref()
@@ -75,6 +82,7 @@ export function createIssuers(telemetry: Telemetry): Issuers {
     close() {
       isClosed = true
       clearTimeout(timer)
+      clearTimeout(latest)
     },
   }
 }

@@ -28,6 +28,11 @@ export interface HouseConfig {
   readonly frontends: readonly FrontendConfig[]
 }
 
+/** Whether the environment names a frontends file. */
+export function hasFrontendsFile(env: Environment): boolean {
+  return (env.FRONTENDS_FILE ?? '').trim() !== ''
+}
+
 /** Where the faults of a frontend are reported. */
 interface FileContext {
   readonly source: YamlSource
