@@ -51,8 +51,11 @@ export const commands: readonly [Command, ...Command[]] = [
   },
   {
     name: 'config',
+    usage: '[--frontend NAME]',
     summary: 'Show the configuration in effect, secrets masked.',
     details: [
+      '  --frontend NAME     that of one frontend of FRONTENDS_FILE; all of them otherwise',
+      '',
       'Every setting and where it comes from, then the routes. What is',
       'wrong is reported as start would; exit code 1 then.',
     ],
@@ -60,11 +63,12 @@ export const commands: readonly [Command, ...Command[]] = [
   },
   {
     name: 'doctor',
-    usage: '[--login] [--json]',
+    usage: '[--login] [--json] [--frontend NAME]',
     summary: 'Check the configuration against the live world.',
     details: [
       '  --login             also waits for one real sign-in, and explains its tokens',
       '  --json              one JSON document instead of lines',
+      '  --frontend NAME     one frontend of FRONTENDS_FILE; all of them otherwise',
       '',
       'Exit code 1 when a check failed.',
     ],
@@ -83,6 +87,7 @@ export const commands: readonly [Command, ...Command[]] = [
       '  --ref REFERENCE     one session, as list and the log (sessionRef) call it',
       '  --all               every session',
       '  --json              one JSON document a line',
+      '  --frontend NAME     the frontend, where FRONTENDS_FILE names several',
       '',
       'Takes the settings of the gateway, old secrets of a rotation included, and needs its',
       'Redis. A revoked session is refused at once on every node, and its open streams',

@@ -1,31 +1,54 @@
 import { addressesAtProvider } from '../config/endpoints.ts'
-import { type EffectiveSetting, effectiveSettings, loadConfig } from '../config/load-config.ts'
+import type { Environment } from '../config/environment.ts'
+import { hasFrontendsFile } from '../config/frontends/load-house.ts'
+import { type Config, type EffectiveSetting, effectiveSettings } from '../config/load-config.ts'
 import { findLookalikes } from '../config/lookalikes.ts'
 import type { RouteConfig } from '../config/routes/route.ts'
 import { settingGroups } from '../config/settings/settings.ts'
 import { configWarnings } from '../config/warnings.ts'
+import { chosenConfigs, chosenEnvironment, takeFrontend } from './chosen-config.ts'
 import { type CommandContext, expectNoArguments } from './command.ts'
 
 const mask = '********'
 
 /**
- * `coatcheck config`: every setting as it is in effect and where it comes from. Then it is checked as `start` would.
+ * `coatcheck config`: every setting as it is in effect and where it comes from. Then it is checked as `start` would. With several frontends,
+ * those of each.
  *
- * @throws ConfigError
+ * @throws UsageError, CommandError, ConfigError
  */
 export async function run(context: CommandContext): Promise<number> {
-  expectNoArguments(context)
-  const effective = new Map(effectiveSettings(context.env).map((one) => [one.name, one]))
+  const { frontend, rest } = takeFrontend(context.arguments)
+  expectNoArguments({ arguments: rest })
+  for (const warning of findLookalikes(context.env)) context.complain(`warning: ${warning}`)
+  if (hasFrontendsFile(context.env)) {
+    for (const config of chosenConfigs(context.env, frontend)) {
+      context.print(`## Frontend ${config.frontend}`)
+      printSettings(context, chosenEnvironment(context.env, config))
+      printRoutes(context, config)
+    }
+    return 0
+  }
+  // Before anything is wrong, so that what is wrong can be looked up.
+  printSettings(context, context.env)
+  const [config] = chosenConfigs(context.env, frontend)
+  printRoutes(context, config)
+  return 0
+}
+
+function printSettings({ print }: CommandContext, env: Environment): void {
+  const effective = new Map(effectiveSettings(env).map((one) => [one.name, one]))
   for (const { title, rows } of settingGroups) {
-    context.print(`# ${title}`)
+    print(`# ${title}`)
     for (const name of Object.keys(rows)) {
       const setting = effective.get(name)
-      if (setting !== undefined) context.print(describeEffective(setting))
+      if (setting !== undefined) print(describeEffective(setting))
     }
-    context.print('')
+    print('')
   }
-  for (const warning of findLookalikes(context.env)) context.complain(`warning: ${warning}`)
-  const config = loadConfig(context.env)
+}
+
+function printRoutes(context: CommandContext, config: Config): void {
   for (const warning of configWarnings(config)) context.complain(`warning: ${warning}`)
   const { callback, logout, backchannelLogout } = addressesAtProvider(config)
   context.print('# To be registered at the provider')
@@ -35,7 +58,6 @@ export async function run(context: CommandContext): Promise<number> {
   context.print('')
   context.print('# Routes')
   for (const route of config.routes) context.print(`# ${describeRoute(route)}`)
-  return 0
 }
 
 /** `NAME=text  # source`. Secrets are never shown, not even their length. */

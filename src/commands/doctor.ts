@@ -1,5 +1,8 @@
+import { ConfigError } from '../config/config-error.ts'
+import type { Config } from '../config/load-config.ts'
 import { examine } from '../doctor/examine.ts'
-import { createLineWriter, renderCounts, renderTitle } from '../doctor/report.ts'
+import { createLineWriter, type DoctorReport, renderCounts, renderTitle } from '../doctor/report.ts'
+import { chosenConfigs, takeFrontend } from './chosen-config.ts'
 import { type CommandContext, UsageError } from './command.ts'
 import { readVersion } from './version.ts'
 
@@ -18,7 +21,47 @@ interface Flags {
  * @throws UsageError
  */
 export async function run(context: CommandContext): Promise<number> {
-  const { isLogin, isJson } = readFlags(context.arguments)
+  const { frontend, rest } = takeFrontend(context.arguments)
+  const flags = readFlags(rest)
+  const subjects = subjectsOf(context, frontend)
+  const reports: [string | undefined, DoctorReport][] = []
+  for (const { name, load } of subjects) {
+    if (name !== undefined && !flags.isJson) context.print(`Frontend ${name}`)
+    reports.push([name, await examineOne(context, flags, load)])
+  }
+  if (flags.isJson) context.print(JSON.stringify(documentOf(reports), null, 2))
+  return reports.every(([, { ok }]) => ok) ? 0 : 1
+}
+
+/** What is examined: one gateway, or each frontend of the file; a file with faults is one subject, which shows them. */
+function subjectsOf(
+  { env }: CommandContext,
+  frontend: string | undefined,
+): readonly { readonly name: string | undefined; readonly load: () => Config }[] {
+  try {
+    return chosenConfigs(env, frontend).map((config) => ({ name: config.frontend, load: () => config }))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const load = (): Config => {
+      throw error
+    }
+    return [{ name: undefined, load }]
+  }
+}
+
+/** One report as it is, several by the names of their frontends. */
+function documentOf(reports: readonly [string | undefined, DoctorReport][]): unknown {
+  const [first] = reports
+  if (first?.[0] === undefined) return first?.[1]
+  const ok = reports.every(([, report]) => report.ok)
+  return { schema: 1, ok, frontends: Object.fromEntries(reports) }
+}
+
+async function examineOne(
+  context: CommandContext,
+  { isLogin, isJson }: Flags,
+  load: () => Config,
+): Promise<DoctorReport> {
   const print = isJson ? () => undefined : context.print
   const lines = createLineWriter(print)
   const announce = (url: string): void => {
@@ -29,6 +72,7 @@ export async function run(context: CommandContext): Promise<number> {
   }
   const report = await examine({
     env: context.env,
+    load,
     version: readVersion(),
     now: Date.now,
     desk: isLogin ? { announce, waitMs: loginWaitMs } : undefined,
@@ -36,9 +80,8 @@ export async function run(context: CommandContext): Promise<number> {
     tell: (finding) => lines.write(finding),
   })
   lines.end()
-  if (isJson) context.print(JSON.stringify(report, null, 2))
   print(renderCounts(report.counts))
-  return report.ok ? 0 : 1
+  return report
 }
 
 function readFlags(given: readonly string[]): Flags {

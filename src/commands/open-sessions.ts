@@ -34,13 +34,15 @@ export async function openSessions(
     )
   }
   const telemetry = { log: silentLogger(), metrics: noMetrics }
-  const store = createRedisStore(config, { telemetry })
-  if (!(await becomesReady(store, connectWithinMs))) {
-    const { reason = 'Redis does not answer.' } = store.status()
-    await store.close()
+  const connection = createRedisStore(config, { telemetry })
+  const { frontend } = config
+  const store = frontend === undefined ? connection : connection.forFrontend(frontend, config)
+  if (!(await becomesReady(connection, connectWithinMs))) {
+    const { reason = 'Redis does not answer.' } = connection.status()
+    await connection.close()
     throw new CommandError(`${reason.replace(/\.$/, '')}; see REDIS_URL`)
   }
-  const sealer = createSealer(config.sessionSecret)
+  const sealer = createSealer(config.sessionSecret, frontend)
   const records = createSessionRecords(
     { ...config, sessionCache: false },
     { store, sealer, telemetry, now: Date.now },
@@ -54,5 +56,5 @@ export async function openSessions(
       for (const h of hs) ended(records.references.session(h))
     },
   })
-  return { sessions, close: () => store.close() }
+  return { sessions, close: () => connection.close() }
 }

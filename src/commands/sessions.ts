@@ -1,10 +1,10 @@
 import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
-import { loadConfig } from '../config/load-config.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { OperatorSession, OperatorSessions, SessionSelection } from '../session/lifecycle/operator.ts'
 import { type Audit, createAudit } from '../telemetry/audit.ts'
 import { createLogger } from '../telemetry/logger.ts'
+import { chosenConfig, takeFrontend } from './chosen-config.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
 import { openSessions } from './open-sessions.ts'
 
@@ -22,9 +22,11 @@ const usage = 'coatcheck sessions list | revoke, with one of --sub, --sid, --ref
  * @throws UsageError, ConfigError, CommandError
  */
 export async function run(context: CommandContext): Promise<number> {
-  const asked = readAsked(context.arguments)
-  const audit = auditTo(context)
-  const opened = await openSessions(loadConfig(context.env), (sessionRef) =>
+  const { frontend, rest } = takeFrontend(context.arguments)
+  const asked = readAsked(rest)
+  const config = chosenConfig(context.env, frontend)
+  const audit = auditTo(context, config.frontend)
+  const opened = await openSessions(config, (sessionRef) =>
     audit.event('session.ended', { sessionRef, cause: 'operator' }),
   )
   try {
@@ -40,14 +42,15 @@ export async function run(context: CommandContext): Promise<number> {
 }
 
 /** The nodes hear of an end by an operator, but not who it was: what is to be known of it is written here, on standard error. */
-function auditTo({ complain }: CommandContext): Audit {
+function auditTo({ complain }: CommandContext, frontend: string | undefined): Audit {
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
       complain(chunk.toString().trimEnd())
       done()
     },
   })
-  return createAudit(createLogger({ logLevel: 'info', logFormat: 'json' }, destination))
+  const log = createLogger({ logLevel: 'info', logFormat: 'json' }, destination)
+  return createAudit(frontend === undefined ? log : log.child({ frontend }))
 }
 
 function readAsked(untrustedArguments: readonly string[]): Asked {

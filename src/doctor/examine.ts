@@ -13,6 +13,8 @@ import { createScrubber } from './scrub.ts'
 /** How to examine. */
 export interface Examination {
   readonly env: Environment
+  /** Loads what is examined; what the environment says unless told otherwise. @throws ConfigError */
+  readonly load?: () => Config
   readonly version: string
   /** The clock, epoch milliseconds. */
   readonly now: () => number
@@ -26,7 +28,7 @@ export interface Examination {
 
 /** Checks a configuration against the live world. */
 export async function examine(examination: Examination): Promise<DoctorReport> {
-  const loaded = tryToLoad(examination.env)
+  const loaded = tryToLoad(examination.load ?? (() => loadConfig(examination.env)))
   return 'config' in loaded ? examineWorld(loaded.config, examination) : tellAll(examination, loaded.faults)
 }
 
@@ -38,9 +40,9 @@ function tellAll(examination: Examination, faults: ConfigError['faults']): Docto
   return toReport(patient, findings)
 }
 
-function tryToLoad(env: Environment): { readonly config: Config } | Pick<ConfigError, 'faults'> {
+function tryToLoad(load: () => Config): { readonly config: Config } | Pick<ConfigError, 'faults'> {
   try {
-    return { config: loadConfig(env) }
+    return { config: load() }
   } catch (error) {
     if (error instanceof ConfigError) return { faults: error.faults }
     throw error

@@ -11,7 +11,7 @@ import { type DocumentPlace, readYaml, type YamlSource } from '../yaml/source.ts
 import { betweenFrontends, foreignPathsOf } from './between.ts'
 import { noteReads } from './noted-files.ts'
 import { frontendsFileSchema } from './schema.ts'
-import { frontendEnvironment, type WrittenFrontend } from './written.ts'
+import { frontendEnvironment, type WrittenFrontend, writtenFrontends } from './written.ts'
 
 /** A frontend, ready to be put together. */
 export interface FrontendConfig {
@@ -137,14 +137,6 @@ function ofProcess(place: DocumentPlace): DocumentPlace {
   }
 }
 
-function writtenFrontends(untrusted: unknown): readonly WrittenFrontend[] {
-  const frontends = member(untrusted, 'frontends')
-  if (!isObject(frontends)) return []
-  return Object.entries(frontends).flatMap(([name, one]: [string, unknown]) =>
-    isObject(one) ? [{ name, untrusted: one as Readonly<Record<string, unknown>> }] : [],
-  )
-}
-
 function readFrontend(written: WrittenFrontend, context: FileContext) {
   const { name, untrusted } = written
   const noted = noteReads(context.files)
@@ -195,12 +187,4 @@ function placeOf(
   if (key === undefined && [base, `${base}_FILE`].some((one) => (env[one] ?? '').trim() !== ''))
     return { fault }
   return { place: { path: ['frontends', name, key ?? fault.name], problem: fault.problem } }
-}
-
-function member(value: unknown, name: string): unknown {
-  return isObject(value) ? Reflect.get(value, name) : undefined
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -69,3 +69,20 @@ function textOf(untrusted: unknown, env: Environment): string | undefined {
   const text = typeof name === 'string' ? env[name]?.trim() : undefined
   return text === '' ? undefined : text
 }
+
+/** The frontends of a document, as far as it has them. */
+export function writtenFrontends(untrusted: unknown): readonly WrittenFrontend[] {
+  const frontends = member(untrusted, 'frontends')
+  if (!isObject(frontends)) return []
+  return Object.entries(frontends).flatMap(([name, one]: [string, unknown]) =>
+    isObject(one) ? [{ name, untrusted: one as Readonly<Record<string, unknown>> }] : [],
+  )
+}
+
+function member(value: unknown, name: string): unknown {
+  return isObject(value) ? Reflect.get(value, name) : undefined
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
