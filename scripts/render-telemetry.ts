@@ -11,6 +11,8 @@ export function renderMetricsPage(): string {
     '',
     ...seriesTable(Object.values(gatewaySeries)),
     '',
+    'With [several frontends](several-frontends.md) each series also has the label `frontend`, but for those of the store and of connections.',
+    '',
     'A histogram has the usual `_bucket`, `_sum` and `_count`. `coatcheck_request_duration_seconds` measures until the whole answer is sent,',
     'so an event stream counts with its whole life; what a page waits for is in `coatcheck_upstream_duration_seconds`. WebSockets are in',
     '`coatcheck_open_streams` only.',

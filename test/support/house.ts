@@ -52,11 +52,13 @@ export interface TestHouse {
   /** A request to a frontend, `path` beneath its `BASE_URL`. */
   ask(frontend: FrontendName, path: string, request?: HouseRequest): Promise<HouseAnswer>
   /** Signs in; resolves to the `cookie` header. */
-  signIn(frontend: FrontendName, node?: number): Promise<string>
+  signIn(frontend: FrontendName, node?: number, provider?: FrontendName): Promise<string>
   /** Writes the file anew; `changes` are settings by frontend, `undefined` leaves one out. */
   write(
     changes: Readonly<Partial<Record<FrontendName, Readonly<Record<string, unknown>> | undefined>>>,
   ): Promise<HouseConfig>
+  /** The same, and every node takes the file. */
+  reload(changes: Parameters<TestHouse['write']>[0]): Promise<void>
   stop(): Promise<void>
 }
 
@@ -118,7 +120,11 @@ export async function startHouse(options: TestHouseOptions = {}): Promise<TestHo
     env,
     ask,
     write,
-    signIn: (frontend, node = 0) => signIn(ask, frontend, providers[frontend], node),
+    async reload(changes) {
+      const next = await write(changes)
+      await Promise.all(houses.map((one) => one.reload(next)))
+    },
+    signIn: (frontend, node = 0, provider = frontend) => signIn(ask, frontend, providers[provider], node),
     async stop() {
       for (const one of houses) await one.close()
       await eachFrontend((name) => providers[name].stop())
