@@ -25,6 +25,12 @@ export interface ProxyServices extends AccessServices {
   readonly now: () => number
 }
 
+/** The running proxy. */
+export interface ProxyHandle {
+  /** Ends WebSockets and event streams in order; closing the app does so too. */
+  drain(): Promise<void>
+}
+
 /** What is left of requests under way when the server is closed may take this long, milliseconds. */
 const closeGraceMs = 1_000
 
@@ -33,7 +39,7 @@ export function registerProxyScope(
   app: FastifyInstance,
   options: ProxyOptions & SpaDevOptions & { readonly routes: readonly RouteConfig[] },
   services: ProxyServices,
-): void {
+): ProxyHandle {
   const openCalls = createOpenCalls({
     sessions: services.sessions,
     metrics: services.telemetry.metrics,
@@ -50,6 +56,7 @@ export function registerProxyScope(
   }
   app.addHook('preClose', () => openCalls.drain())
   app.addHook('onClose', async () => openCalls.close())
+  return { drain: () => openCalls.drain() }
 }
 
 /** A header that one route writes is believed by its API alone, but no browser may write it for any. */

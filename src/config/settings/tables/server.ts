@@ -75,7 +75,6 @@ export const serverSettings = {
       example: 'off',
     }),
     KEEP_ALIVE_TIMEOUT: withDefault(wholeNumber(1, longestKeepAliveSeconds), '72', {
-      scope: 'process',
       doc: 'How long idle connections of browsers and balancers are kept. Longer than the balancer in front keeps its own, or it meets resets.',
       example: '620',
       unit: 'seconds',
