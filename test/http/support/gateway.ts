@@ -159,7 +159,11 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     context.paths,
     createReadiness({ ...context, isDraining: () => process.isDraining }),
   )
-  registerHelperRoute(app, context.paths.client, { spaDir: options.spaDir, basePath: context.options.basePath, log })
+  registerHelperRoute(app, context.paths.client, {
+    spaDir: options.spaDir,
+    basePath: context.options.basePath,
+    log,
+  })
   registerMethodGuards(app, context)
   if (options.spaDir !== undefined) await registerSpaFiles(app, spa)
   await app.ready()
