@@ -123,7 +123,7 @@ it(`nothing of one frontend ever answers at another (seed ${seed})`, async () =>
     async operator(frontend) {
       const config = loadHouse(world.env).frontends.find(({ name }) => name === frontend)?.config
       if (config === undefined) throw new Error('no such frontend')
-      const opened = await openSessions(config)
+      const opened = await openSessions(config, () => undefined)
       await opened.sessions.revoke({ kind: 'all' })
       await opened.close()
       for (const one of held) if (one.frontend === frontend) one.alive = false
