@@ -4,8 +4,6 @@ import { accessDocuments } from './access/documents.ts'
 import { createAccessParts } from './access/parts.ts'
 import { type GatewayCookieNames, gatewayCookieNames } from './config/cookie-names.ts'
 import type { Config } from './config/load-config.ts'
-import { usesRedis } from './config/settings/rules.ts'
-import type { ProcessSettings } from './config/settings/settings.ts'
 import { registerFetchScope } from './http/account/fetch-scope.ts'
 import { createFrameworkErrorHandler, installErrorHandling } from './http/answers/error-handler.ts'
 import { registerDeviceScope } from './http/device/device-scope.ts'
@@ -39,9 +37,8 @@ import type { AccessTokens } from './session/lifecycle/sessions.ts'
 import { createSessionRecords } from './session/record/records.ts'
 import { createReferences } from './session/record/references.ts'
 import { createAccessTokens } from './session/refresh/access-token.ts'
-import type { FrontendStoreOptions, SessionStore } from './session/store/contract.ts'
-import { createMemoryStore } from './session/store/memory/store.ts'
-import { createRedisStore } from './session/store/redis/store.ts'
+import type { SessionStore } from './session/store/contract.ts'
+import { createStore } from './session/store/create-store.ts'
 import { createTelemetry } from './telemetry/create-telemetry.ts'
 import { telemetryOfFrontend } from './telemetry/frontend-telemetry.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
@@ -211,7 +208,11 @@ function createServices(config: Config, given: GivenParts, telemetry: Telemetry)
   const { cacheRoom, cookieNames } = given
   const sealer = createSealer(config.sessionSecret, config.frontend)
   const provider =
-    given.provider ?? createProvider(config, { telemetry, now, userRef: createReferences(sealer).user })
+    given.provider ??
+    createProvider(
+      { ...config, userClaims: config.identityClaims },
+      { telemetry, now, userRef: createReferences(sealer).user },
+    )
   const records = createSessionRecords(config, {
     store,
     sealer,
@@ -228,18 +229,6 @@ function createServices(config: Config, given: GivenParts, telemetry: Telemetry)
   const made = { sessions, accessTokens, provider, store, limits, telemetry, sealer, now }
   const services = { ...made, cookieNames: names }
   return { context: createHttpContext(config, services), accessTokens, store, telemetry }
-}
-
-/** What the settings say about the store. */
-export type StoreSettings = ProcessSettings & FrontendStoreOptions
-
-/** The store of a process; its frontends have views of it. */
-export function createStore(config: StoreSettings, telemetry: Telemetry, now: () => number): SessionStore {
-  if (usesRedis(config)) return createRedisStore(config, { telemetry })
-  telemetry.log.warn(
-    'sessions live in this process: they are lost at a restart, and only one process can run',
-  )
-  return createMemoryStore(config, { now })
 }
 
 /** Error handling comes first: a scope inherits the handlers that its parent has when it is loaded. */
