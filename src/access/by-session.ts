@@ -4,6 +4,7 @@ import type { SessionView } from '../session/record/session.ts'
 import type { Admission } from './admission.ts'
 import type { AccessContext } from './context.ts'
 import type { AccessRequest } from './request.ts'
+import { withWayToLogin } from './way-to-login.ts'
 
 /** The way of browsers: the session of the cookie. */
 export function admitBySession(
@@ -42,7 +43,12 @@ function admitSession(
   if (audience === undefined) return admission(target, sessionId, session)
   const token = services.accessTokens.get(sessionId, session, audience)
   if (token instanceof Promise) {
-    return token.then((waitedFor) => admission(target, sessionId, session, waitedFor))
+    return token.then(
+      (waitedFor) => admission(target, sessionId, session, waitedFor),
+      (error: unknown) => {
+        throw withWayToLogin(services.stepUps, session, error)
+      },
+    )
   }
   return admission(target, sessionId, session, token)
 }

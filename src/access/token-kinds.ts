@@ -8,6 +8,7 @@ import type { AccessRules } from './rules.ts'
 import { type ClientTokens, youngMs } from './tokens/client-tokens.ts'
 import type { ExchangedTokens, ExchangeWant } from './tokens/exchanged-tokens.ts'
 import type { MintedTokens } from './tokens/minted-tokens.ts'
+import { withWayToLogin } from './way-to-login.ts'
 
 /** With what token a route's callers go upstream (DESIGN-2 section 6.1). */
 export interface TokenKinds {
@@ -68,7 +69,7 @@ export function createTokenKinds(rules: AccessRules, dependencies: TokenKindsDep
   return {
     subjectOf(sessionId, session) {
       if (rules.token === 'client' || rules.token === 'none') return session.access[subjectAudience.key]
-      return accessTokens.get(sessionId, session, subjectAudience)
+      return waited(dependencies, session, accessTokens.get(sessionId, session, subjectAudience))
     },
     forSession(sessionId, session, subject) {
       switch (rules.token) {
@@ -114,6 +115,18 @@ export function createTokenKinds(rules: AccessRules, dependencies: TokenKindsDep
       return exchangedTokens.renew(wantOfBearer(caller), rejected)
     },
   }
+}
+
+/** A token that is waited for; when the provider wants the user first, the failure leads there. */
+function waited(
+  { stepUps }: TokenKindsDependencies,
+  session: SessionView,
+  token: AccessToken | Promise<AccessToken>,
+): AccessToken | Promise<AccessToken> {
+  if (!(token instanceof Promise)) return token
+  return token.catch((error: unknown) => {
+    throw withWayToLogin(stepUps, session, error)
+  })
 }
 
 function wantOf(rules: AccessRules): Pick<ExchangeWant, 'route' | 'api' | 'exchange'> {

@@ -13,7 +13,8 @@ import { Attempt } from './attempt.ts'
 import { type Answer, type ExchangeContext, type ExchangeRequest, headOnly } from './exchange-context.ts'
 import { isAnswering, overdue, type Phase } from './exchange-phase.ts'
 import { ExchangeReport } from './exchange-report.ts'
-import { type Call, type CallKind, goodbyeMs } from './in-flight.ts'
+import { type Call, type CallKind, type CallLease, goodbyeMs } from './in-flight.ts'
+import { leaseOf } from './lease.ts'
 import { Upload, type UploadObserver } from './upload.ts'
 
 /**
@@ -25,6 +26,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   kind: CallKind = 'request'
   place = -1
   readonly owner: string | undefined
+  readonly lease?: CallLease
   readonly sessionId: string | undefined
   session: SessionView | undefined
   readonly #context: ExchangeContext
@@ -59,6 +61,8 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#attempt = new Attempt(context.route.pool, this)
     this.#token = admission.token
     this.owner = asked.owner
+    const lease = leaseOf(context, admission, () => this.endSession())
+    if (lease !== undefined) this.lease = lease
     this.sessionId = admission.sessionId
     this.session = admission.session
   }

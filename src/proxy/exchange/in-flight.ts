@@ -3,6 +3,18 @@ import type { SessionView } from '../../session/record/session.ts'
 /** What a call is to the browser; a stream stays open without end. */
 export type CallKind = 'request' | 'sse' | 'websocket'
 
+/** What ends a stream besides its session (DESIGN-2 sections 6.2, 6.3). */
+export interface CallLease {
+  /** End of a bearer's token, epoch milliseconds. */
+  readonly tokenEndsAtMs: number
+  /** From then on the sign-in is too old for the route's rule, epoch milliseconds. */
+  readonly freshUntilMs: number
+  /** Whether the session, as it is now, meets the rule. */
+  readonly stillMeets: (session: SessionView) => Promise<boolean>
+  /** The rule is not met any more: says so to the browser and ends. */
+  readonly endRights: () => void
+}
+
 /** A call to an upstream, of whatever kind: it holds one place of its route from its beginning until the upstream's side has ended. */
 export interface Call {
   /** Where it stands among those under way; negative while it does not. Kept by {@link InFlightCalls}. */
@@ -14,6 +26,8 @@ export interface Call {
   readonly sessionId: string | undefined
   /** The session as it was last seen. */
   session: SessionView | undefined
+  /** Until when a stream may stay open without being asked for again: the end of its caller's token, and of a sign-in that is fresh enough. */
+  readonly lease?: CallLease
   /** Called at every sweep with the number of sweeps so far. */
   checkSilence(sweep: number): void
   /** The session is over: says so to the browser and ends. Calls that have ended take no notice. */

@@ -1,7 +1,7 @@
 import type { Sessions } from '../../session/lifecycle/sessions.ts'
 import { idleEndsAtMs, type SessionLimits, type SessionView } from '../../session/record/session.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
-import type { Call, InFlightCalls } from './in-flight.ts'
+import type { Call, CallLease, InFlightCalls } from './in-flight.ts'
 
 /** All calls of this process that are open on any route: none outlives its session. Nothing is asked for a call while it is short. */
 export interface OpenCalls {
@@ -131,6 +131,7 @@ class CallWatch implements OpenCalls {
     const doubtful: BySession = new Map()
     const mayAsk = !this.#isAsking && performance.now() >= this.#askNotBeforeMs
     this.#visit((call) => {
+      if (call.kind !== 'request' && call.lease !== undefined) endLapsed(call, call.lease, nowMs)
       const { session } = call
       if (session === undefined) return
       if (nowMs >= session.endsAtMs) call.endSession()
@@ -184,8 +185,20 @@ class CallWatch implements OpenCalls {
     if (sessionId === undefined) return
     const view = await this.#dependencies.sessions.find(sessionId)
     if (view === undefined) endAll(calls)
-    else for (const call of calls) call.session = view
+    else for (const call of calls) await judgeAgain(call, view)
   }
+}
+
+/** Another session, or the same one changed: a stream lives on only under the rule that let it in. */
+async function judgeAgain(call: Call, view: SessionView): Promise<void> {
+  call.session = view
+  if (call.kind === 'request' || call.lease === undefined) return
+  if (!(await call.lease.stillMeets(view))) call.lease.endRights()
+}
+
+function endLapsed(call: Call, lease: CallLease, nowMs: number): void {
+  if (nowMs >= lease.tokenEndsAtMs) call.endSession()
+  else if (nowMs >= lease.freshUntilMs) lease.endRights()
 }
 
 function note(bySession: BySession, h: string, call: Call): void {

@@ -119,8 +119,8 @@ function forward(
   const { admission } = request
   if (admission === null) throw new TypeError('a proxied request came past its guard')
   const life = ownerOf(request.raw)
-  const { session } = admission
-  const owner = session === undefined ? context.addressKey(request) : session.h
+  const { session, bearer } = admission
+  const owner = session?.h ?? bearer?.holder ?? context.addressKey(request)
   // What was found before a wait may be over by now.
   if (life.hasWaited && session !== undefined) context.openCalls.suspect(session.h)
   if (life.upgrade !== undefined) {

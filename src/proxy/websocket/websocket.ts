@@ -1,9 +1,11 @@
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Access } from '../../access/decide.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { LifeHolder } from '../../http/lifetime/life.ts'
 import type { Sessions } from '../../session/lifecycle/sessions.ts'
 import { type SessionLimits, type SessionView, touchIntervalMs } from '../../session/record/session.ts'
-import { type Call, goodbyeMs } from '../exchange/in-flight.ts'
+import { type Call, type CallLease, goodbyeMs } from '../exchange/in-flight.ts'
+import { leaseOf } from '../exchange/lease.ts'
 import type { OpenCalls } from '../exchange/open-calls.ts'
 import type { RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
@@ -25,12 +27,15 @@ export interface WebSocketContext {
   readonly sessions: Pick<Sessions, 'touch'>
   readonly limits: SessionLimits
   readonly stepUps: RefusalContext['stepUps']
+  readonly access: Pick<Access, 'stillMeets'>
   readonly maxWebsocketsPerSession: number
   readonly now: () => number
 }
 
 /** Our own close code: the session is over, signing in again helps. */
 const sessionEndedCode = 4401
+/** Our own as well: what the route asks for is not met any more. */
+const forbiddenCode = 4403
 /** RFC 6455 section 7.4.1. */
 const goingAwayCode = 1001
 const messageTooBigCode = 1009
@@ -56,6 +61,7 @@ class WebSocketBridge implements Call, LifeHolder {
   readonly kind = 'websocket'
   place = -1
   readonly owner: string | undefined
+  readonly lease?: CallLease
   readonly sessionId: string | undefined
   session: SessionView | undefined
   readonly #context: WebSocketContext
@@ -74,6 +80,8 @@ class WebSocketBridge implements Call, LifeHolder {
     this.#context = context
     this.#handshake = handshake
     this.owner = handshake.owner
+    const lease = leaseOf(context, handshake.admission, () => this.#endRights())
+    if (lease !== undefined) this.lease = lease
     this.sessionId = handshake.admission.sessionId
     this.session = handshake.admission.session
   }
@@ -123,6 +131,12 @@ class WebSocketBridge implements Call, LifeHolder {
   endSession(): void {
     if (this.#browser === undefined) this.#refuse(new GatewayError('session_expired'))
     else this.#close(sessionEndedCode, 'session ended')
+  }
+
+  /** The route's rule is not met any more. */
+  #endRights(): void {
+    if (this.#browser === undefined) this.#refuse(new GatewayError('forbidden'))
+    else this.#close(forbiddenCode, 'not permitted any more')
   }
 
   goAway(): void {
