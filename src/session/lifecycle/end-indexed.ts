@@ -5,7 +5,7 @@ import type { SessionRecords } from '../record/records.ts'
 import type { IndexMember, SessionStore } from '../store/contract.ts'
 
 /** Sessions ended in one go: some milliseconds of work, so that nobody else's requests wait for it. */
-const endPieceSize = 100
+const endPieceSize = 50
 /** Longest pause after a piece, milliseconds: others get as long as the piece has taken, but a slow store makes nothing slower still. */
 const longestPauseMs = 20
 /**

@@ -26,8 +26,11 @@ export interface CuresDependencies {
 
 interface Forced {
   readonly atMs: number
-  readonly token: Promise<AccessToken | undefined>
+  /** Until it has come; then it is in the record, where it ends with the session. */
+  token: Promise<AccessToken | undefined>
 }
+
+const nothing = Promise.resolve(undefined)
 
 /** Makes the cure for tokens that an API rejects before their time. */
 export function createCures({
@@ -41,9 +44,12 @@ export function createCures({
     const known = forced.get(setbackKey(h, audience.key))
     if (known !== undefined && now() - known.atMs < forcedIntervalMs) return known
     const token = replace(id, h, audience, rejected).catch(toUncured)
-    // Whoever waits sees it fail; nobody may be waiting any more.
-    token.catch(() => undefined)
     const made: Forced = { atMs: now(), token }
+    const forget = (): void => {
+      made.token = nothing
+    }
+    // Whoever waits sees it fail; nobody may be waiting any more.
+    token.then(forget, forget)
     forced.set(setbackKey(h, audience.key), made)
     return made
   }

@@ -186,7 +186,7 @@ describe("a user's own sessions", () => {
       [clock.now() - 1_000, true],
     ])
     expect(Object.keys(listed[0] ?? {}).sort()).toEqual(
-      ['browserFamily', 'createdAtMs', 'current', 'id', 'lastSeenAtMs'].sort(),
+      ['browserFamily', 'createdAtMs', 'current', 'id', 'isDeviceBound', 'lastSeenAtMs'].sort(),
     )
     for (const { id } of listed) {
       expect([first.id, second.id, first.view.h, second.view.h]).not.toContain(id)
