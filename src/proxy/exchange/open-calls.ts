@@ -1,5 +1,6 @@
 import type { Sessions } from '../../session/lifecycle/sessions.ts'
 import { idleEndsAtMs, type SessionLimits, type SessionView } from '../../session/record/session.ts'
+import { piecesOf } from '../../session/store/pieces.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import type { Call, CallLease, InFlightCalls } from './in-flight.ts'
 
@@ -172,12 +173,22 @@ class CallWatch implements OpenCalls {
     const { sessions, limits, now } = this.#dependencies
     const asked = [...doubtful]
     const found = await sessions.exist(asked.map(([h]) => h))
+    const reread: [h: string, calls: readonly Call[]][] = []
     for (const [at, [h, calls]] of asked.entries()) {
       if (found[at] === false) endAll(calls)
+      else if (found[at] === undefined) this.#askAgain(h)
       else if (told.has(h) || calls.some(({ session }) => isIdle(session, limits, now()))) {
-        await this.#reread(calls)
+        reread.push([h, calls])
       }
     }
+    // One part of the store that does not answer keeps no other session from being judged.
+    for (const piece of piecesOf(reread)) {
+      await Promise.all(piece.map(([h, calls]) => this.#reread(calls).catch(() => this.#askAgain(h))))
+    }
+  }
+
+  #askAgain(h: string): void {
+    this.#told.add(h)
   }
 
   async #reread(calls: readonly Call[]): Promise<void> {
