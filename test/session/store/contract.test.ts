@@ -1,21 +1,55 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { hashSessionId, newSessionId, newWriteId } from '../../../src/session/record/keys.ts'
 import type { SessionRow, SessionStore } from '../../../src/session/store/contract.ts'
 import { createMemoryStore } from '../../../src/session/store/memory/store.ts'
+import type { RedisAddress } from '../../../src/session/store/redis/connection/connection.ts'
 import { createRedisStore } from '../../../src/session/store/redis/store.ts'
 import { silentLogger } from '../../../src/telemetry/logger.ts'
 import { noMetrics } from '../../../src/telemetry/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
+import type { RedisServer } from '../../support/redis.ts'
+import { startCluster, startSentinelGroup } from '../../support/redis-groups.ts'
 
 const lifetimeSeconds = 36_000
 const telemetry = { log: silentLogger(), metrics: noMetrics }
-const stores: readonly (readonly [string, () => SessionStore])[] = [
-  ['memory', () => createMemoryStore({ sessionMaxLifetime: lifetimeSeconds }, { now: Date.now })],
+
+/** A store on something that is stopped after it. */
+interface OpenedStore {
+  readonly store: SessionStore
+  readonly stop: () => Promise<unknown>
+}
+
+const openRedis = (
+  address: RedisAddress,
+  stop: OpenedStore['stop'] = async () => undefined,
+): OpenedStore => ({
+  store: createRedisStore({ ...address, sessionMaxLifetime: lifetimeSeconds }, { telemetry }),
+  stop,
+})
+const addressOf = ({ port }: RedisServer) => ({ host: '127.0.0.1', port })
+const stores: readonly (readonly [string, () => Promise<OpenedStore>])[] = [
   [
-    'Redis',
-    () =>
-      createRedisStore({ redisUrl: inject('redisUrl'), sessionMaxLifetime: lifetimeSeconds }, { telemetry }),
+    'memory',
+    async () => ({
+      store: createMemoryStore({ sessionMaxLifetime: lifetimeSeconds }, { now: Date.now }),
+      stop: async () => undefined,
+    }),
+  ],
+  ['Redis', async () => openRedis({ redisUrl: inject('redisUrl') })],
+  [
+    'Redis behind Sentinels',
+    async () => {
+      const group = await startSentinelGroup()
+      return openRedis({ redisSentinels: group.sentinels.map(addressOf) }, group.stop)
+    },
+  ],
+  [
+    'Redis Cluster',
+    async () => {
+      const group = await startCluster()
+      return openRedis({ redisClusterNodes: group.masters.map(addressOf) }, group.stop)
+    },
   ],
 ]
 
@@ -37,9 +71,18 @@ const everything = { offset: 0, count: 1_000 }
 const gone = (store: SessionStore, h: string): Promise<void> =>
   eventually(async () => expect(await store.read(h)).toBeUndefined())
 
-describe.each(stores)('the session store in %s', (_name, open) => {
-  const store = open()
-  afterAll(() => store.close())
+describe.each(stores)('the session store in %s', (name, open) => {
+  let opened: OpenedStore
+  let store: SessionStore
+  beforeAll(async () => {
+    opened = await open()
+    store = opened.store
+    await eventually(() => store.ping(), 20_000)
+  }, 60_000)
+  afterAll(async () => {
+    await store.close()
+    await opened.stop()
+  })
 
   it('becomes ready and answers', async () => {
     await eventually(() => store.ping())
@@ -280,5 +323,86 @@ describe.each(stores)('the session store in %s', (_name, open) => {
     await store.create(h, row, 5_000)
     await store.delete(h)
     expect(told).toBe(last)
+  })
+
+  it('hands over what it takes away, the same to the same attempt, and nothing to another', async () => {
+    const h = newHash()
+    const row = newRow()
+    const { sealedRecord, writeId } = row
+    await store.create(h, row, 5_000)
+    expect(await store.readTaken(h, 'one')).toBeUndefined()
+    expect(await store.take(h, 'one', 5_000)).toMatchObject({ sealedRecord, writeId })
+    expect(await store.exist([h])).toEqual([false])
+    expect(await store.take(h, 'one', 5_000)).toMatchObject({ sealedRecord, writeId })
+    expect(await store.readTaken(h, 'one')).toMatchObject({ sealedRecord, writeId })
+    expect(await store.take(h, 'two', 5_000)).toBeUndefined()
+    expect(await store.readTaken(h, 'two')).toBeUndefined()
+  })
+
+  it('forgets what it took away at the end of the time that was asked for', async () => {
+    const h = newHash()
+    await store.create(h, newRow(), 5_000)
+    await store.take(h, 'one', 40)
+    await eventually(async () => expect(await store.readTaken(h, 'one')).toBeUndefined())
+  })
+
+  it('reads an index in pieces, from either end, as far as asked', async () => {
+    const index = store.keys.bySubject(randomUUID())
+    const many = name === 'Redis' ? 40_000 : 600
+    const hs = Array.from({ length: many }, newHash)
+    // Younger than any session may be, so that none is pruned.
+    const oldestSeconds = Math.floor(Date.now() / 1_000) - lifetimeSeconds / 2
+    const issuedAt = (place: number): number => oldestSeconds + place / 4
+    for (let at = 0; at < many; at += 500) {
+      const piece = hs.slice(at, at + 500)
+      await Promise.all(
+        piece.map((h, place) =>
+          store.addToIndex(index, { h, issuedAtSeconds: issuedAt(at + place) }, 60_000),
+        ),
+      )
+    }
+    const read = async (range: object): Promise<readonly string[]> =>
+      (await store.readIndex(index, { offset: 0, count: 3, ...range })).map(({ h }) => h)
+    expect(await read({})).toEqual(hs.slice(0, 3))
+    expect(await read({ newestFirst: true })).toEqual(hs.slice(-3).toReversed())
+    expect(await read({ newestFirst: true, offset: many - 2 })).toEqual(hs.slice(0, 2).toReversed())
+    expect(await read({ upToSeconds: issuedAt(1) })).toEqual(hs.slice(0, 2))
+    expect(await read({ newestFirst: true, upToSeconds: issuedAt(1) })).toEqual(hs.slice(0, 2).toReversed())
+    const found = await store.exist(hs)
+    expect(found.every((exists) => exists === false)).toBe(true)
+    await store.removeFromIndex(index, hs)
+    expect(await read({})).toEqual([])
+  }, 60_000)
+
+  it('keeps frontends apart, over one feed: nothing of one is anything at another', async () => {
+    await eventually(async () => expect(store.changes.isLive()).toBe(true), 10_000)
+    const shop = store.forFrontend('shop', { sessionMaxLifetime: lifetimeSeconds })
+    const h = newHash()
+    const heard: string[] = []
+    const stops = [
+      store.changes.subscribe((changed) => void (changed === h && heard.push('unnamed'))),
+      shop.changes.subscribe((changed) => void (changed === h && heard.push('shop'))),
+    ]
+    await shop.create(h, newRow(), 5_000)
+    expect(await store.exist([h])).toEqual([false])
+    expect(await shop.exist([h])).toEqual([true])
+    expect(await store.take(h, 'a', 1_000)).toBeUndefined()
+    expect(await shop.acquireLease(h, 'a', 1_000)).toBe(true)
+    expect(await store.acquireLease(h, 'b', 1_000)).toBe(true)
+    expect((await shop.redeemState('state-of-both', 1_000)).redeemed).toBe(true)
+    expect((await store.redeemState('state-of-both', 1_000)).redeemed).toBe(true)
+    expect(await shop.count('of-both', 1_000)).toBe(1)
+    expect(await store.count('of-both', 1_000)).toBe(1)
+    const scanned: string[] = []
+    for await (const batch of store.scan()) scanned.push(...batch)
+    expect(scanned).not.toContain(h)
+    for await (const batch of shop.scan()) scanned.push(...batch)
+    expect(scanned).toContain(h)
+    await eventually(() => expect(heard).toContain('shop'))
+    expect(heard).not.toContain('unnamed')
+    for (const stop of stops) stop()
+    await shop.delete(h)
+    await shop.close()
+    expect((await store.exist([h]))[0]).toBe(false)
   })
 })
