@@ -169,6 +169,9 @@ const scenarios: Readonly<Record<string, Scenario | Readonly<Record<string, Scen
     ]),
   ),
   'GET /sessions 200': fetching(),
+  'GET /sessions 400': {
+    request_invalid: async (gateway) => ({ ...(await fetching()(gateway)), query: { limit: '0' } }),
+  },
   'HEAD /sessions 200': fetching(),
   'HEAD /sessions 403': { csrf_rejected: foreign },
   'DELETE /sessions 200': fetching(),

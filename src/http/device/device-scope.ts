@@ -8,6 +8,7 @@ import { type DeviceProof, verifyRegistration, verifyRenewal } from '../../signi
 import { forbidStoring } from '../answers/no-store.ts'
 import { expectSmallBody } from '../lifetime/body.ts'
 import type { HttpContext } from '../server/http-context.ts'
+import { refuseOtherMethods } from '../server/method-guards.ts'
 import type { DeviceBinding } from './device-binding.ts'
 
 /** Browsers send no body here, bytes. */
@@ -21,6 +22,8 @@ const maxBodyBytes = 1_024
 export function registerDeviceScope(app: FastifyInstance, context: HttpContext): void {
   const { device: binding } = context
   if (binding === undefined) return
+  for (const path of [context.paths.device, context.paths.deviceRefresh])
+    refuseOtherMethods(app, path, ['POST'])
   app.register(async function deviceScope(scope) {
     scope.addHook('preParsing', expectSmallBody)
     scope.removeAllContentTypeParsers()

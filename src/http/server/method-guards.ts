@@ -20,8 +20,6 @@ function allowedMethods(
     [paths.logoutCallback, page],
     [paths.backchannelLogout, ['POST']],
     [paths.frontchannelLogout, ['GET']],
-    [paths.device, ['POST']],
-    [paths.deviceRefresh, ['POST']],
     [paths.client, page],
     [paths.clientKeys, page],
     [paths.livez, page],
@@ -38,14 +36,18 @@ export function registerMethodGuards(
   { paths, options }: Pick<HttpContext, 'paths' | 'options'>,
 ): void {
   for (const [url, allowed] of allowedMethods(paths, options.responseMode === 'form_post')) {
-    const refused = app.supportedMethods.filter((method) => !allowed.includes(method))
-    app.route({
-      method: refused,
-      url,
-      onRequest: (_request, _reply, done) => {
-        done(new GatewayError('method_not_allowed', { headers: { allow: allowed.join(', ') } }))
-      },
-      handler: () => undefined,
-    })
+    refuseOtherMethods(app, url, allowed)
   }
+}
+
+/** The same for one address. */
+export function refuseOtherMethods(app: FastifyInstance, url: string, allowed: readonly string[]): void {
+  app.route({
+    method: app.supportedMethods.filter((method) => !allowed.includes(method)),
+    url,
+    onRequest: (_request, _reply, done) => {
+      done(new GatewayError('method_not_allowed', { headers: { allow: allowed.join(', ') } }))
+    },
+    handler: () => undefined,
+  })
 }
