@@ -76,7 +76,7 @@ describe('coatcheck doctor --login', () => {
     expect(troubles(report)).toEqual(['fail login'])
     // The escape character would reach the terminal.
     expect(findingOf(report, 'login').summary).toBe(
-      'The provider denied the login: "access_denied", "Not [31mtoday".',
+      'The provider denied the login: "access_denied", "Not\\u001b[31mtoday".',
     )
   })
 

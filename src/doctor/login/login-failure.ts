@@ -1,17 +1,19 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderHints } from '../../oidc/provider/hints.ts'
+import { factsIn, type RefusalFacts } from '../../oidc/provider/refusal.ts'
 import { type Finding, fail } from '../finding.ts'
 import { quoted } from '../plain-text.ts'
 
 /** Why a login that was begun has failed, in the words of an operator. */
 export function describeLoginFailure(error: unknown, hints: ProviderHints): Finding {
   if (!(error instanceof GatewayError)) throw error
-  const { reason, description, remedy } = error.context
-  const said = quoted(reason ?? error.code)
+  const { reason, remedy } = error.context
+  const facts = factsIn(error.context)
+  const said = wordsOf(facts) ?? quoted(reason ?? error.code)
   switch (error.code) {
     case 'login_denied':
       return fail(
-        `The provider denied the login: ${said}, ${quoted(description)}.`,
+        `The provider denied the login: ${said}.`,
         typeof remedy === 'string'
           ? remedy
           : "Look for the login in the provider's log; sign in as a user who may use the application.",
@@ -19,7 +21,7 @@ export function describeLoginFailure(error: unknown, hints: ProviderHints): Find
     case 'provider_rejected':
       return fail(
         `The token endpoint refuses the client (${said}).`,
-        `Correct CLIENT_SECRET. ${hints.client}`,
+        `Compare CLIENT_ID, CLIENT_SECRET and CLIENT_AUTHENTICATION with its registration. ${hints.client}`,
       )
     case 'provider_unavailable':
       return fail(
@@ -27,9 +29,46 @@ export function describeLoginFailure(error: unknown, hints: ProviderHints): Find
         'Try again; see whether its endpoints can be reached.',
       )
     default:
-      return fail(
-        `The login came back, but what came with it fails a check (${said}).`,
-        "See the checks of discovery and clocks above; then look for the login in the provider's log.",
-      )
+      return facts.check === undefined ? unclear(said) : describeCheck(facts, hints)
   }
+}
+
+/** The provider's own words. */
+function wordsOf({ providerError, providerErrorDescription }: RefusalFacts): string | undefined {
+  if (providerError === undefined) return undefined
+  const description = providerErrorDescription === undefined ? '' : `, ${quoted(providerErrorDescription)}`
+  return `${quoted(providerError)}${description}`
+}
+
+function unclear(said: string): Finding {
+  return fail(
+    `The login came back, but what came with it fails a check (${said}).`,
+    "See the checks of discovery above; then look for the login in the provider's log.",
+  )
+}
+
+/** What sets a check right, where that can be told. */
+const remedies: Readonly<Record<string, string>> = {
+  'id_token.alg':
+    'Let the provider sign the ID tokens of this client with one of these, never with the client secret (HS256).',
+  'id_token.exp': 'Let both clocks be set by NTP, on this machine first.',
+  'id_token.iat': 'Let both clocks be set by NTP, on this machine first.',
+  'id_token.kid':
+    "Let the provider publish the key with which it signs: compare its jwks_uri with ISSUER_URL's.",
+  'id_token.signature': 'Let the provider sign with a key that it publishes at its jwks_uri.',
+  'id_token.format': 'Let the provider send signed ID tokens to this client, not encrypted ones.',
+  'id_token.acr': 'Compare acr_values in AUTHORIZATION_PARAMETERS and CLAIMS with what the provider can do.',
+  'id_token.auth_time': 'Let the provider put auth_time into its ID tokens, or leave out max_age.',
+  'token.type': 'Let the provider issue bearer tokens to this client.',
+}
+
+function describeCheck({ check = '', expected, received }: RefusalFacts, hints: ProviderHints): Finding {
+  const compared = [
+    ...(expected === undefined ? [] : [`expected ${quoted(expected)}`]),
+    ...(received === undefined ? [] : [`received ${quoted(received)}`]),
+  ].join(', ')
+  return fail(
+    `The login came back, but what came with it fails the check ${check}${compared === '' ? '' : `: ${compared}`}.`,
+    remedies[check] ?? `Compare ISSUER_URL and CLIENT_ID with the registration. ${hints.client}`,
+  )
 }
