@@ -53,7 +53,7 @@ async function start(): Promise<void> {
   }, shipped)
   await writeFile(join(folder, 'haproxy.cfg'), rendered)
   child = spawn(haproxy ?? '', ['-f', join(folder, 'haproxy.cfg'), '-db'], { stdio: 'ignore' })
-  await eventually(async () => expect((await get('/')).status).toBe(200))
+  await eventually(async () => expect((await get('/')).status).toBe(200), 20_000)
 }
 
 interface Got {

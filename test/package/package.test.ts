@@ -160,7 +160,7 @@ describe('the published package', () => {
   it('is built when it is installed from a folder or a Git address, and only then by itself', async () => {
     const { scripts } = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'))
     expect(scripts.prepare).toBe('node scripts/prepare.js')
-    const env = { ...process.env, INIT_CWD: project }
+    const env = { ...process.env, INIT_CWD: project.replace(/\/$/, '') }
     const { stdout } = await run(process.execPath, ['scripts/prepare.js'], { cwd: project, env })
     expect(stdout).toBe('')
   })
