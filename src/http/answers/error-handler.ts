@@ -29,7 +29,10 @@ export function installErrorHandling(
   app.setErrorHandler(function answerError(thrown: unknown, request, reply) {
     const length = unsatisfiedRange(thrown)
     if (length !== undefined) return reply.code(rangeNotSatisfiable).header('content-range', length).send()
-    return sendError(context, toGatewayError(thrown), request, reply)
+    const error = toGatewayError(thrown)
+    // An address whose length no file can have is found to be no file in this way.
+    const shown = error.code === 'not_found' ? fallback?.(request, reply) : undefined
+    return shown ?? sendError(context, error, request, reply)
   })
   app.setNotFoundHandler(function answerNotFound(request, reply) {
     return fallback?.(request, reply) ?? sendError(context, new GatewayError('not_found'), request, reply)

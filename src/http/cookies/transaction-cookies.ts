@@ -1,9 +1,9 @@
 import type { HttpContext } from '../server/http-context.ts'
 import type { TransactionKind } from './cookies.ts'
-import type { Transactions } from './transactions.ts'
+import { maxTransactionBytes, type Transactions } from './transactions.ts'
 
 /** What a `Cookie` header and the sealing have to say about transactions. */
-type TransactionContext = Pick<HttpContext, 'cookies' | 'transactions'>
+type TransactionContext = Pick<HttpContext, 'cookies' | 'transactions' | 'startPath'>
 
 type Transaction<Kind extends TransactionKind> = NonNullable<ReturnType<typeof open<Kind>>>
 
@@ -17,15 +17,20 @@ export interface FoundTransaction<Kind extends TransactionKind> {
   readonly transaction: Transaction<Kind>
 }
 
-/** The `Set-Cookie` values that hand a transaction to the browser and clear what would be too much with it. */
+/**
+ * The `Set-Cookie` values that hand a transaction to the browser and clear what would be too much with it. One that browsers would not keep
+ * for its length forgets where it was to lead.
+ */
 export function startTransaction<Kind extends TransactionKind>(
-  { cookies, transactions }: TransactionContext,
+  { cookies, transactions, startPath }: TransactionContext,
   kind: Kind,
   untrustedHeader: string | undefined,
   transaction: Transaction<Kind>,
 ): readonly string[] {
   const name = cookies.transactionName(kind, transaction.state)
-  const sealed = transactions.seal(kind, transaction)
+  const whole = transactions.seal(kind, transaction)
+  const isKept = whole.length <= maxTransactionBytes
+  const sealed = isKept ? whole : transactions.seal(kind, { ...transaction, returnTo: startPath })
   const others = cookies.readTransactions(kind, untrustedHeader).filter((cookie) => cookie.name !== name)
   const surplus = transactions.surplus(kind, others, sealed)
   return [...surplus.map(cookies.clearTransaction), cookies.setTransaction(name, sealed)]

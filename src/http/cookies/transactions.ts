@@ -29,7 +29,11 @@ export interface Transactions {
 }
 
 const maxCookies = 4
+/** All of a kind together, bytes. */
 const maxCookieBytes = 8_000
+
+/** Browsers keep no cookie over 4,096 bytes, its name and attributes included; bytes of the value. */
+export const maxTransactionBytes = 3_800
 
 /**
  * Creates the sealing of transactions.

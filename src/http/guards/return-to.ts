@@ -49,8 +49,8 @@ function hasControlOrBackslash(untrusted: string): boolean {
 export function isReservedPath(untrustedPath: string, reservedPaths: readonly string[]): boolean {
   let path = untrustedPath
   for (let round = 0; round <= maxDecodings; round++) {
-    if (reservedPaths.some((reserved) => readings(path).some((reading) => isWithin(reading, reserved))))
-      return true
+    const seen = readings(path)
+    if (reservedPaths.some((reserved) => seen.some((reading) => isWithin(reading, reserved)))) return true
     const decoded = decodeBytes(path)
     if (decoded === path) return false
     if (hasControlOrBackslash(decoded)) return true
@@ -61,6 +61,7 @@ export function isReservedPath(untrustedPath: string, reservedPaths: readonly st
 
 /** Decodes each escape by itself, as lenient parsers do; enough to compare with plain paths. */
 function decodeBytes(path: string): string {
+  if (!path.includes('%')) return path
   return path.replace(/%([0-9a-f]{2})/gi, (_escape, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 16)),
   )
@@ -82,6 +83,8 @@ const pathParameters = /;[^/]*/g
 /** The path as different readers take it: a router goes segment by segment, an API may resolve dots, or strip parameters first. */
 function readings(path: string): readonly string[] {
   const lower = path.toLowerCase()
+  // Without any of these every reader sees the same.
+  if (!/;|\/[./]|\/$/.test(lower)) return [lower]
   return [lower, resolveSegments(lower), resolveSegments(lower.replace(pathParameters, ''))]
 }
 

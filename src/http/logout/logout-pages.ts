@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
-import { pageHeaders } from '../answers/security-headers.ts'
 import { findTransactions } from '../cookies/transaction-cookies.ts'
 import { isOwnNavigation } from '../guards/navigation-guard.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { queryOf } from '../server/query.ts'
-import { logOut, logoutReturnTo } from './logout.ts'
+import { logOut } from './logout.ts'
+import { createLogoutConfirmation } from './logout-confirmation.ts'
 
 /** Whether a `GET /logout` acts at once. */
 export function isActingLogout(request: FastifyRequest): boolean {
@@ -14,21 +14,14 @@ export function isActingLogout(request: FastifyRequest): boolean {
 
 /** `GET /logout`: acts when a page of ours certainly sent the browser here, otherwise asks, and nothing changes. */
 export function createLogoutNavigation(context: HttpContext) {
-  const headers = pageHeaders(context.pages.policy)
+  const confirm = createLogoutConfirmation(context)
 
   return async function logoutNavigation(
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
     if (isActingLogout(request)) return logOut(context, request, reply, openSessionOf(request.session))
-    const returnTo = logoutReturnTo(context, request)
-    const id = context.cookies.readSession(request.headers.cookie)
-    const form = {
-      action: `${context.paths.logout}?returnTo=${encodeURIComponent(returnTo)}`,
-      proof: id === undefined ? undefined : context.logoutProofs.issue(id),
-    }
-    const page = context.pages.confirmLogout(form, request.headers['accept-language'])
-    return reply.headers(headers).send(page)
+    return confirm(request, reply)
   }
 }
 

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
 import { join, sep } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -32,6 +33,9 @@ const hashedName = /[.-](?=\w*\d)(?=\w*[A-Za-z])\w{8,}\.[a-z0-9]{1,5}(?:\.map)?$
 const assetEnding =
   /\.(?:avif|bmp|cjs|css|csv|eot|gif|gz|htm|html|ico|jpe?g|js|json|map|mjs|mp[34]|ogg|otf|pdf|png|svg|ttf|txt|wasm|wav|webm|webmanifest|webp|woff2?|xml|zip)$/i
 
+/** Endings of files that are shown as pages. */
+const documentEnding = /\.x?html?$/i
+
 /** Registers the built single-page app, on the root: everything else is matched before it. */
 export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOptions): Promise<void> {
   const csp = options.spaCsp ?? defaultSpaCsp
@@ -46,7 +50,7 @@ export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOp
     allowedPath: (untrustedPath) => !isHidden(untrustedPath) && isWithinFolder(options.spaDir, untrustedPath),
     setHeaders: (reply, path) => {
       reply.header('cache-control', cacheControlOf(path))
-      if (path.endsWith('.html')) {
+      if (documentEnding.test(path)) {
         reply.headers({ 'content-security-policy': csp, 'referrer-policy': htmlReferrerPolicy })
       }
     },
@@ -81,13 +85,26 @@ function isClientRoute(
   { basePath, reservedPaths }: Pick<SpaFilesOptions, 'reservedPaths' | 'basePath'>,
 ): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false
-  if (!isNavigation(request.headers)) return false
+  if (!isNavigation(request.headers) && !isReissuedNavigation(request.headers)) return false
   const untrustedPath = (request.raw.url ?? '').split('?', 1)[0] ?? ''
   return (
     untrustedPath.startsWith(`${basePath}/`) &&
     !isReservedPath(untrustedPath, reservedPaths) &&
     !isHidden(untrustedPath.slice(basePath.length)) &&
-    !assetEnding.test(untrustedPath)
+    (isPageLoad(request.headers) || !assetEnding.test(untrustedPath))
+  )
+}
+
+/** A page is loaded for certain, so the address is the app's, whatever it ends with. */
+function isPageLoad(untrusted: IncomingHttpHeaders): boolean {
+  return untrusted['sec-fetch-mode'] === 'navigate' && untrusted['sec-fetch-dest'] === 'document'
+}
+
+/** A service worker answers a navigation with a fetch of its own, which Firefox marks as one, but asks for a page. */
+function isReissuedNavigation(untrusted: IncomingHttpHeaders): boolean {
+  return (
+    untrusted['sec-fetch-site'] === 'same-origin' &&
+    untrusted.accept?.toLowerCase().includes('text/html') === true
   )
 }
 

@@ -52,7 +52,7 @@ describe('a sealed transaction', () => {
 describe('the clean-up of transaction cookies', () => {
   const occupant = fc.record({
     name: fc.uuid(),
-    bytes: fc.integer({ min: 0, max: 2_000 }),
+    bytes: fc.integer({ min: 0, max: 4_000 }),
     startedAtMs: fc.option(fc.integer({ min: 1, max: 1_000 }), { nil: undefined }),
   })
 
@@ -60,7 +60,7 @@ describe('the clean-up of transaction cookies', () => {
     fc.assert(
       fc.property(
         fc.array(occupant, { maxLength: 12 }),
-        fc.integer({ min: 1, max: 8_000 }),
+        fc.integer({ min: 1, max: 3_800 }),
         (present, added) => {
           const surplus = chooseSurplus(present, added)
           const sizeWithout = (names: readonly string[]) => {

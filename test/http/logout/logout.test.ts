@@ -63,11 +63,43 @@ describe('POST /logout', () => {
     },
   )
 
-  it("with no live session it leads through the provider's page all the same: its own session may live on", async () => {
+  it('without a live session goes by way of the provider all the same, which may know the user still', async () => {
     gateway.sessions.byHash.clear()
-    const answer = await post('/logout?returnTo=/bye', own)
-    expect(answer.headers.location).toMatch(/^https:\/\/issuer\.example\/logout/)
-    expect(answer.headers['set-cookie']).toEqual([cleared, expect.stringContaining('-logout-')])
+    for (const headers of [own, { ...fetchHeaders, accept: 'application/json' }]) {
+      const answer = await post('/logout?returnTo=/bye', headers)
+      const to = answer.headers.location ?? answer.json().redirectTo
+      expect(to).toMatch(/^https:\/\/issuer\.example\/logout(?!.*id_token_hint)/)
+      expect(answer.headers['set-cookie']).toEqual([cleared, expect.stringContaining('-logout-')])
+    }
+    expect(gateway.provider.calls).toEqual([])
+  })
+
+  it('takes a form of our own origin without the headers that old browsers and stripping proxies leave out', async () => {
+    const answer = await post('/logout', { 'content-type': form, origin: 'https://app.example.com' })
+    expect(answer.statusCode).toBe(303)
+    expect(gateway.sessions.byHash.size).toBe(0)
+  })
+
+  it.each([
+    ['without an origin', {}],
+    ['of no origin', { origin: 'null' }],
+    ['of another origin', { origin: 'https://evil.example' }],
+    ['of another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
+    [
+      'of our host on another port',
+      { origin: 'https://app.example.com:8443', 'sec-fetch-site': 'same-site' },
+    ],
+  ])('asks the person whose form %s cannot pass, and nothing changes', async (_what, headers) => {
+    const answer = await post('/logout?returnTo=/bye', {
+      'content-type': form,
+      accept: 'text/html',
+      ...headers,
+    })
+    expect(answer.statusCode).toBe(403)
+    expect(answer.headers['content-type']).toContain('text/html')
+    expect(answer.body).toContain('action="/logout?returnTo=%2Fbye"')
+    expect(answer.headers['set-cookie']).toBeUndefined()
+    expect(gateway.sessions.byHash.size).toBe(1)
   })
 
   it.each(['https://evil.example', '//evil.example', '/api/x'])(

@@ -98,7 +98,9 @@ export function createFakeProvider(now: () => number): FakeProvider {
     },
     endSessionUrl: ({ idToken, state }) =>
       fake.hasEndSession
-        ? new URL(`https://issuer.example/logout?id_token_hint=${idToken}&state=${state}`)
+        ? new URL(
+            `https://issuer.example/logout?${idToken === undefined ? '' : `id_token_hint=${idToken}&`}state=${state}`,
+          )
         : undefined,
     verifyLogoutToken: async (untrusted) => {
       if (untrusted === 'keys') throw new GatewayError('provider_unavailable')
