@@ -5,7 +5,6 @@ import { isNavigation } from '../answers/error-answer.ts'
 import { reportError } from '../answers/error-handler.ts'
 import { logoutProofField } from '../answers/pages.ts'
 import { type CsrfRefusal, csrfError, csrfRefusal } from '../guards/csrf-guard.ts'
-import { linger } from '../lifetime/linger.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { logOut } from './logout.ts'
 import { createLogoutConfirmation } from './logout-confirmation.ts'
@@ -41,7 +40,6 @@ export function createLogoutGuard(context: HttpContext) {
 
   function askInstead(reason: CsrfRefusal, request: FastifyRequest, reply: FastifyReply): void {
     reportError(context.telemetry, csrfError(reason), request.id)
-    linger(request.raw, reply.raw)
     confirm(request, reply.code(problemRules.csrf_rejected.status))
   }
 }
