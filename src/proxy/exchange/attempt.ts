@@ -10,6 +10,7 @@ export class Attempt {
   readonly #call: Call
   #isUnderWay = false
   #isGivenUp = false
+  #isReplacing = false
   #abort: ((error?: Error) => void) | undefined
 
   constructor(pool: UpstreamPool, call: Call) {
@@ -28,15 +29,18 @@ export class Attempt {
     else this.#abort = abort
   }
 
-  /** Undici has finished with it, whatever came of it. */
-  ended(): void {
+  /** Undici has finished with it, whatever came of it. Returns false when that concerns nobody: the next one takes its place. */
+  ended(): boolean {
     this.#isUnderWay = false
     if (this.#isGivenUp) this.#pool.leave(this.#call)
+    return !this.#isReplacing
   }
 
   /** Ends what is under way, for the next attempt. */
-  abort(): void {
+  replace(): void {
+    this.#isReplacing = true
     this.#abort?.()
+    this.#isReplacing = false
   }
 
   /** Nobody waits for the call any more. */

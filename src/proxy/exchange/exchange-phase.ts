@@ -1,4 +1,5 @@
 import type { RouteConfig } from '../../config/routes/route.ts'
+import { sweepMs } from '../upstream/sweep.ts'
 import type { Upload } from './upload.ts'
 
 /**
@@ -55,4 +56,26 @@ export function overdue(
 /** The head of the answer is written, and its body is not finished. */
 export function isAnswering(phase: Phase): boolean {
   return phase === 'streaming' || phase === 'listening'
+}
+
+/** How long nothing has moved, in either direction. */
+export class Silence {
+  readonly #clock: { readonly sweep: number }
+  #movedAtSweep = 0
+  /** The browser takes nothing more at the moment; for how long that may be is the connection's affair. */
+  #isBrowserFull = false
+
+  constructor(clock: { readonly sweep: number }) {
+    this.#clock = clock
+  }
+
+  /** Something has moved. */
+  ends(isBrowserFull = false): void {
+    this.#movedAtSweep = this.#clock.sweep
+    this.#isBrowserFull = isBrowserFull
+  }
+
+  lastsMs(): number {
+    return this.#isBrowserFull ? 0 : (this.#clock.sweep - this.#movedAtSweep) * sweepMs
+  }
 }

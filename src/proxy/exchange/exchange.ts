@@ -5,13 +5,12 @@ import type { LifeEnd, LifeHolder } from '../../http/lifetime/life.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { SessionView } from '../../session/record/session.ts'
 import { judgeRefusal } from '../headers/step-up.ts'
-import { sweepMs } from '../upstream/sweep.ts'
 import { noPlace, reasonOf, toUpstreamError } from '../upstream/upstream-errors.ts'
 import { isRepeatable, upstreamRequest } from '../upstream/upstream-request.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { Attempt } from './attempt.ts'
 import { type Answer, type ExchangeContext, type ExchangeRequest, headOnly } from './exchange-context.ts'
-import { isAnswering, overdue, type Phase } from './exchange-phase.ts'
+import { isAnswering, overdue, type Phase, Silence } from './exchange-phase.ts'
 import { ExchangeReport } from './exchange-report.ts'
 import { type Call, type CallKind, type CallLease, goodbyeMs } from './in-flight.ts'
 import { leaseOf } from './lease.ts'
@@ -38,18 +37,11 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   #token: AccessToken | undefined
   #phase: Phase = 'waiting'
   #resume: (() => void) | undefined
-  /** Set while an attempt is given up for the next one, so that its error concerns nobody. */
-  #isReplacing = false
   #wasRetried = false
   #wasCured = false
-  /** The upstream has finished an answer that is still held. */
-  #isHeldComplete = false
-  /** The upstream has gone while its answer was held: of that only the head is left. */
-  #isHeldBroken = false
-  /** The browser takes nothing more at the moment; for how long that may be is the connection's affair. */
-  #isBrowserFull = false
-  /** The sweep at which something last moved, in either direction. */
-  #movedAtSweep = 0
+  /** What became of an answer that is held: of one whose upstream has gone only the head is left. */
+  #held: 'coming' | 'complete' | 'broken' = 'coming'
+  readonly #silence: Silence
 
   constructor(context: ExchangeContext, asked: ExchangeRequest) {
     const { request, reply, admission } = asked
@@ -59,6 +51,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#answer = new AnswerWriter(reply)
     this.#upload = hasBody(request.raw) ? new Upload(request.raw, this) : undefined
     this.#attempt = new Attempt(context.route.pool, this)
+    this.#silence = new Silence(context.route.pool)
     this.#token = admission.token
     this.owner = asked.owner
     const lease = leaseOf(context, admission, () => this.endSession())
@@ -67,14 +60,11 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.session = admission.session
   }
 
+  /** @throws GatewayError `rate_limited`, `overloaded`: there is no place for it */
   start(): void {
     const { route } = this.#context
     const refused = route.pool.enter(this)
-    if (refused !== undefined) {
-      this.#phase = 'settled'
-      this.#asked.reply.send(noPlace(refused, route.config.prefix))
-      return
-    }
+    if (refused !== undefined) throw noPlace(refused, route.config.prefix)
     this.#asked.life.hold(this)
     this.#send()
   }
@@ -83,15 +73,10 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     if (this.#phase === 'settled') return
     const { pool, requestHeaders } = this.#context.route
     this.#phase = 'waiting'
-    this.#movedAtSweep = pool.sweep
+    this.#silence.ends()
     try {
-      const sent = upstreamRequest(
-        this.#asked.request,
-        this.#asked.admission,
-        requestHeaders,
-        this.#token,
-        this.#upload,
-      )
+      const { request, admission } = this.#asked
+      const sent = upstreamRequest(request, admission, requestHeaders, this.#token, this.#upload)
       this.#attempt.begins()
       pool.dispatch(sent, this)
     } catch (error) {
@@ -105,7 +90,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     if (status < 200 || this.#phase === 'settled') return true
-    this.#movedAtSweep = this.#context.route.pool.sweep
+    this.#silence.ends()
     const answer: Answer = { status, rawHeaders, resume, statusText }
     if (status === 401 && this.#token !== undefined && this.#isTakenOver(answer, this.#token)) return false
     this.#begin(answer)
@@ -114,49 +99,49 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
 
   onData(chunk: Buffer): boolean {
     if (this.#phase === 'settled') return true
-    this.#movedAtSweep = this.#context.route.pool.sweep
     const goesOn = this.#answer.write(chunk, this.#whenDrained)
-    this.#isBrowserFull = !goesOn
+    this.#silence.ends(!goesOn)
     return goesOn
   }
 
   /** Trailer fields are not passed on: they would escape the header policy (RFC 9110 section 6.5.1 allows to drop them). */
   onComplete(): void {
     this.#attempt.ended()
-    if (this.#phase === 'held') this.#isHeldComplete = true
+    if (this.#phase === 'held') this.#held = 'complete'
     if (!isAnswering(this.#phase)) return
     this.#settle('ok')
     this.#answer.end()
   }
 
   onError(error: Error): void {
-    this.#attempt.ended()
-    if (this.#isReplacing || this.#phase === 'settled') return
-    if (this.#phase === 'held') {
-      this.#isHeldBroken = true
-      return
-    }
-    const mayRepeat =
-      this.#phase === 'waiting' && !this.#wasRetried && isRepeatable(this.#asked.request, this.#upload)
-    if (mayRepeat && this.#context.route.pool.endedUnanswered(error)) {
+    if (!this.#attempt.ended() || this.#phase === 'settled') return
+    if (this.#phase === 'held') this.#held = 'broken'
+    else if (this.#mayRepeat() && this.#context.route.pool.endedUnanswered(error)) {
       this.#wasRetried = true
       this.#send()
     } else this.#fail(error)
   }
 
-  checkSilence(sweep: number): void {
+  #mayRepeat(): boolean {
+    return this.#phase === 'waiting' && !this.#wasRetried && isRepeatable(this.#asked.request, this.#upload)
+  }
+
+  checkSilence(): void {
     if (this.#phase === 'settled') return
     const { route, uploadMinRate } = this.#context
-    const silentMs = this.#isBrowserFull ? 0 : (sweep - this.#movedAtSweep) * sweepMs
-    const fault = overdue(this.#phase, this.#upload, { ...route.config, uploadMinRate }, silentMs)
+    const fault = overdue(
+      this.#phase,
+      this.#upload,
+      { ...route.config, uploadMinRate },
+      this.#silence.lastsMs(),
+    )
     if (fault === 'silent') this.#cut(fault)
     else if (fault !== undefined) this.#fail(new GatewayError(fault))
   }
 
   mayPass(totalBytes: number): boolean {
-    const { config, pool } = this.#context.route
-    this.#movedAtSweep = pool.sweep
-    if (totalBytes <= config.bodyLimitBytes) return true
+    this.#silence.ends()
+    if (totalBytes <= this.#context.route.config.bodyLimitBytes) return true
     this.#fail(new GatewayError('payload_too_large'))
     return false
   }
@@ -197,8 +182,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
 
   readonly #whenDrained = (): void => {
     if (!isAnswering(this.#phase)) return
-    this.#isBrowserFull = false
-    this.#movedAtSweep = this.#context.route.pool.sweep
+    this.#silence.ends()
     this.#resume?.()
   }
 
@@ -228,26 +212,22 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   }
 
   #release(answer: Answer): void {
-    this.#begin(this.#isHeldBroken ? headOnly(answer) : answer)
-    if (this.#isHeldComplete || this.#isHeldBroken) this.onComplete()
+    this.#begin(this.#held === 'broken' ? headOnly(answer) : answer)
+    if (this.#held !== 'coming') this.onComplete()
     else if (isAnswering(this.#phase)) answer.resume()
   }
 
   #sendAgain(token: AccessToken): void {
-    this.#isReplacing = true
-    this.#attempt.abort()
-    this.#isReplacing = false
+    this.#attempt.replace()
     this.#wasCured = true
-    this.#isHeldComplete = false
-    this.#isHeldBroken = false
+    this.#held = 'coming'
     this.#token = token
     this.#send()
   }
 
   /** Nothing more is done for the browser. The place is given back once the upstream's side has ended, too. */
   #settle(outcome: string): void {
-    const { openCalls } = this.#context
-    if (this.#phase === 'listening') openCalls.streamClosed(this)
+    if (this.#phase === 'listening') this.#context.openCalls.streamClosed(this)
     this.#phase = 'settled'
     this.#report.settled(outcome)
     this.#attempt.giveUp()

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import type { Admission } from '../../access/admission.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hasBody } from '../../http/lifetime/body.ts'
@@ -146,4 +146,15 @@ function withoutLength({ headers }: ResponseHead): string[] {
     if (name.toLowerCase() !== 'content-length') kept.push(name, headers[at + 1] ?? '')
   }
   return kept
+}
+
+/** Makes the browsers' ends of WebSockets. */
+export function createBrowserEnds(route: ProxyRoute): WebSocketServer {
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    autoPong: false,
+    maxPayload: route.config.websocketMaxMessageBytes,
+  })
 }

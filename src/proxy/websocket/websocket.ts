@@ -1,4 +1,4 @@
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { WebSocket } from 'ws'
 import type { Access } from '../../access/decide.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { LifeHolder } from '../../http/lifetime/life.ts'
@@ -13,6 +13,7 @@ import { noPlace, toUpstreamError } from '../upstream/upstream-errors.ts'
 import { Presence } from './presence.ts'
 import {
   connectUpstream,
+  createBrowserEnds,
   type Handshake,
   handshakeProblem,
   type Refusal,
@@ -155,7 +156,7 @@ class WebSocketBridge implements Call, LifeHolder {
     reply.raw.detachSocket(upgrade.socket)
     if (upstream.protocol === '') delete request.raw.headers['sec-websocket-protocol']
     else request.raw.headers['sec-websocket-protocol'] = upstream.protocol
-    const server = createServer(this.#context.route)
+    const server = createBrowserEnds(this.#context.route)
     server.handleUpgrade(request.raw, upgrade.socket, upgrade.take(), (browser) =>
       this.#join(browser, upstream),
     )
@@ -259,14 +260,4 @@ class WebSocketBridge implements Call, LifeHolder {
     clearTimeout(this.#idleTimer)
     this.#context.openCalls.streamClosed(this)
   }
-}
-
-function createServer(route: ProxyRoute): WebSocketServer {
-  return new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    autoPong: false,
-    maxPayload: route.config.websocketMaxMessageBytes,
-  })
 }

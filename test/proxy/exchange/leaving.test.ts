@@ -174,7 +174,7 @@ describe(`${crowdSize} browsers that leave`, () => {
   it('while the answer is waited for end every call', { timeout: 60_000 }, async () => {
     await start(upstream.origin, { maxInFlight: crowdSize * 2, maxInFlightPerSession: crowdSize * 2 })
     upstream.on('/x', () => undefined)
-    upstream.onHandshake(() => undefined)
+    upstream.onHandshake((socket) => void socket.resume().once('end', () => socket.destroy()))
     const crowd = await gather(proxy.port, crowdSize, mixed)
     // An upload reaches the upstream with its first bytes.
     const isSent = (request: string): boolean => !request.includes('expect: 100-continue')

@@ -130,7 +130,7 @@ export class FuzzClient {
   }
 
   #path(): string {
-    const own = ['/livez', '/readyz', '/session', '/login', '/logout', '/nothing', '/']
+    const own = ['/livez', '/readyz', '/session', '/login', '/logout/callback', '/nothing', '/']
     if (this.#chance(0.15)) return `${this.#one(own)}?${this.#name()}`
     return `${this.#one(['/api', '/maybe', '/open', '/open'])}/${this.#name()}/${this.#one(mannerNames)}`
   }
