@@ -215,7 +215,8 @@ class Rooms {
   }
 
   async drainStreams(): Promise<void> {
-    await Promise.all([...this.#rooms.values()].map((room) => room.frontend?.drainStreams()))
+    const built = [...this.#rooms.values()].flatMap(({ frontend }) => frontend ?? [])
+    await Promise.all(built.map((frontend) => frontend.drainStreams()))
   }
 
   async close(): Promise<void> {
