@@ -71,12 +71,14 @@ describe('a flood from one address', () => {
     expect(counted[401]).toBeGreaterThanOrEqual(burst)
     expect(counted[429]).toBeGreaterThan(0)
     expect(Object.keys(counted)).toEqual(['401', '429'])
-    const readsBefore = await reads()
+    const [readsBefore, beganAtMs] = [await reads(), performance.now()]
     const refused = await sendMany(200, '/api/orders', (one) =>
       fetchFrom('203.0.113.1', { cookie: forgedCookie(flood + one) }),
     )
-    expect(refused[429]).toBeGreaterThan(100)
-    expect((await reads()) - readsBefore).toBeLessThan(100)
+    // What the address gets back meanwhile, 20 a second: a slow machine takes longer, and more of them are looked up.
+    const regained = Math.ceil((performance.now() - beganAtMs) / 50)
+    expect(refused[429]).toBeGreaterThan(150 - regained)
+    expect((await reads()) - readsBefore).toBeLessThan(50 + regained)
     expect(await send('/api/orders', fetchFrom('203.0.113.2', { cookie }))).toBe(200)
     // The address of the flood itself: whoever is signed in there is not concerned.
     expect(await send('/api/orders', fetchFrom('203.0.113.1', { cookie }))).toBe(200)

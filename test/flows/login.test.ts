@@ -165,13 +165,18 @@ describe('a login whose access token the API could not use', () => {
     }
   })
 
-  test('because the provider does not know the audience says which one it was', async () => {
+  test('because the provider does not know the audience says so on the page, and which one in the log', async () => {
     const unknown = 'https://unregistered.example.test'
     const world = await startWorld({ settings: { API_AUDIENCE: unknown } })
     try {
       const { answer } = await world.browser().tab().open('/login')
       expectPage(answer, 403, 'login_denied')
-      expect(answer.text()).toContain(unknown)
+      // The page says what to do; the provider's own words are for the operator.
+      expect(answer.text()).toContain('API_AUDIENCE')
+      expect(answer.text()).not.toContain(unknown)
+      expect(world.gateways[0]?.output()).toContain(
+        `"providerErrorDescription":"Service not found: ${unknown}"`,
+      )
     } finally {
       await world.stop()
     }

@@ -135,7 +135,7 @@ describe('every answer', () => {
   })
 
   it.each([
-    ['POST', '/login', 'GET, HEAD'],
+    ['PUT', '/login', 'GET, HEAD, POST'],
     ['HEAD', '/callback', 'GET'],
     ['OPTIONS', '/session', 'GET, HEAD'],
     ['GET', '/session/refresh', 'POST'],
