@@ -135,8 +135,11 @@ describe('the commands that Redis is sent', () => {
     const mostReads = both * Math.ceil(seconds / readSeconds) + touches * nodes.length + bypasses
     expect(ran.hmget).toBeGreaterThan(both)
     expect(ran.hmget).toBeLessThanOrEqual(mostReads)
+    // A call that is open while its session is written is looked after: asked about at the next scan, all of a node at once.
+    const { exists = 0, ...rest } = ran
+    expect(exists).toBeLessThanOrEqual(mostReads)
     // What the touches do inside of their script, and nothing else.
-    expect(Object.keys(ran).toSorted()).toEqual(['evalsha', 'hget', 'hmget', 'hset', 'pexpire'])
+    expect(Object.keys(rest).toSorted()).toEqual(['evalsha', 'hget', 'hmget', 'hset', 'pexpire'])
     expect([ran.hget, ran.pexpire]).toEqual([touches, touches])
   })
 

@@ -93,7 +93,7 @@ function tellingOf(shedder: Shedder, log: Logger): (lagMs: number) => void {
 }
 
 /** Measures how late a timer is, again and again. Returns what stops it. */
-function sampleEventLoop(observe: (lagMs: number) => void): () => void {
+export function sampleEventLoop(observe: (lagMs: number) => void): () => void {
   let timer: NodeJS.Timeout
   const next = (): void => {
     const dueAtMs = performance.now() + sampleMs

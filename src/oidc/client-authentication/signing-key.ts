@@ -38,8 +38,10 @@ export function librarySigner(
       context: { reason: 'the provider takes no algorithm that CLIENT_KEY can sign with' },
     })
   }
-  const cryptoKey = key.privateKey.toCryptoKey(webCryptoNames[algorithm], false, ['sign'])
-  return { key: { key: cryptoKey, kid: key.keyId }, modify: (header) => describeKey(header, key, algorithm) }
+  const cryptoKey: unknown = key.privateKey.toCryptoKey(webCryptoNames[algorithm], false, ['sign'])
+  // Node's type lists more usages than the one of browsers, which is what the library's types mean where those are loaded.
+  const libraryKey = { key: cryptoKey, kid: key.keyId } as LibraryKey
+  return { key: libraryKey, modify: (header) => describeKey(header, key, algorithm) }
 }
 
 function describeKey(

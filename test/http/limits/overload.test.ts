@@ -3,7 +3,12 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createErrorAnswers } from '../../../src/http/answers/error-answer.ts'
 import { createPages } from '../../../src/http/answers/pages.ts'
-import { createShedder, installOverloadProtection, type Shedder } from '../../../src/http/limits/overload.ts'
+import {
+  createShedder,
+  installOverloadProtection,
+  type Shedder,
+  sampleEventLoop,
+} from '../../../src/http/limits/overload.ts'
 import { silentLogger } from '../../../src/telemetry/logger.ts'
 import { noMetrics } from '../../../src/telemetry/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -94,10 +99,11 @@ describe('an overloaded gateway', () => {
 
   it('is found by how late its event loop really is', async () => {
     const lags: number[] = []
-    build({ observe: (lag) => lags.push(lag), share: () => 0 })
+    const stop = sampleEventLoop((lag) => lags.push(lag))
     await eventually(() => expect(lags.length).toBeGreaterThan(0))
     const untilMs = performance.now() + 400
     while (performance.now() < untilMs) Math.random()
     await eventually(() => expect(Math.max(...lags)).toBeGreaterThan(200))
+    stop()
   })
 })

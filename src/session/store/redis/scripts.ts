@@ -35,7 +35,10 @@ if tonumber(ARGV[1]) > (tonumber(last) or 0) then redis.call('HSET', KEYS[1], 't
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1`,
 
-  /** KEYS session, taken; ARGV attempt, life of what was taken. {d, v} of what is gone, now or by the same attempt before; {}: nothing. */
+  /**
+   * KEYS session, taken; ARGV attempt, life of what was taken. {d, v} of what is gone, now or by the same attempt before; {}: nothing. A Redis
+   * without memory keeps nothing of what was taken, but lets sessions end.
+   */
   coatcheckTake: `
 local row = redis.pcall('HMGET', KEYS[1], 'd', 'v')
 if row.err or not row[1] or not row[2] then
@@ -43,8 +46,8 @@ if row.err or not row[1] or not row[2] then
   local taken = redis.call('HMGET', KEYS[2], 'a', 'd', 'v')
   return taken[1] == ARGV[1] and {taken[2], taken[3]} or {}
 end
-redis.call('HSET', KEYS[2], 'a', ARGV[1], 'd', row[1], 'v', row[2])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.pcall('HSET', KEYS[2], 'a', ARGV[1], 'd', row[1], 'v', row[2])
+redis.pcall('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('DEL', KEYS[1])
 return row`,
 
