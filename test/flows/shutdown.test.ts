@@ -71,7 +71,7 @@ describe.each([
     grant.release()
     expect((await waiting)?.status).toBe(200)
     expect(await world.gateways[0]?.exited).toBe(0)
-  }, 30_000)
+  }, 60_000)
 
   test('a second one ends it at once, with 1', async () => {
     world = await startWorld({ settings: { DRAIN_DELAY: '600', ...settings } })
