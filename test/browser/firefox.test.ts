@@ -22,6 +22,8 @@ async function signedIn(): Promise<FirefoxTab> {
   await tab.until("document.querySelector('#main[aria-busy]') === null")
   if ((await session(tab)).authenticated) return tab
   await tab.evaluate("void (location.href = '/login')")
+  // The app's own page has cards of the same names.
+  await tab.until("document.title.includes('Demo Identity')")
   await tab.click('Ada Okafor')
   await tab.until("document.querySelector('#who')?.textContent.includes('Ada Okafor')")
   return tab
