@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
+import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import type { SessionLimits } from '../../session/record/session.ts'
 import { deviceStatus, offerDevice } from '../device/device-offer.ts'
 import type { HttpContext } from '../server/http-context.ts'
-import { describeSession } from './session-answer.ts'
+import { describeSession, type SessionAnswer } from './session-answer.ts'
 
 function limitsOf({ options }: HttpContext): SessionLimits {
   return {
@@ -12,17 +13,28 @@ function limitsOf({ options }: HttpContext): SessionLimits {
   }
 }
 
+/** What both endpoints answer: the session, and how it stands to its device where sessions are bound to devices. */
+function answerFor(
+  { options, paths, device, now }: HttpContext,
+  session: OpenSession | undefined,
+  limits: SessionLimits,
+): SessionAnswer {
+  const answer = describeSession(session, options.userClaims, paths, limits, now())
+  if (!answer.authenticated || session === undefined || device === undefined) return answer
+  return { ...answer, device: deviceStatus(session, device, now()) }
+}
+
 /** `GET /session`: who is signed in and for how long. Never counts as activity, so that polling keeps nothing alive. */
 export function createSessionAnswer(context: HttpContext) {
   const limits = limitsOf(context)
   const { device } = context
   return async function answerSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = openSessionOf(request.session)
-    const answer = describeSession(session, context.options.userClaims, context.paths, limits, context.now())
-    if (device === undefined || session === undefined) return reply.send(answer)
-    const offer = await offerDevice(context, device, session)
-    if (offer !== undefined) reply.header('secure-session-registration', offer)
-    return reply.send({ ...answer, device: deviceStatus(session, device, context.now()) })
+    if (device !== undefined && session !== undefined) {
+      const offer = await offerDevice(context, device, session)
+      if (offer !== undefined) reply.header('secure-session-registration', offer)
+    }
+    return reply.send(answerFor(context, session, limits))
   }
 }
 
@@ -37,15 +49,6 @@ export function createSessionRefresh(context: HttpContext) {
       await context.accessTokens.refreshIfDue(session.id, session.view, context.options.audience)
     }
     const refreshed = session === undefined ? undefined : await context.sessions.open(session.id)
-    const answer = describeSession(
-      refreshed,
-      context.options.userClaims,
-      context.paths,
-      limits,
-      context.now(),
-    )
-    const { device } = context
-    if (device === undefined || refreshed === undefined) return reply.send(answer)
-    return reply.send({ ...answer, device: deviceStatus(refreshed, device, context.now()) })
+    return reply.send(answerFor(context, refreshed, limits))
   }
 }

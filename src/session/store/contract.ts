@@ -124,8 +124,6 @@ export interface SessionStore {
    * answered before.
    */
   markDevice(h: string, challenge: string, ttlMs: number): Promise<boolean>
-  /** Whether the devices of these sessions are alive, like {@link SessionStore.exist}. */
-  areDevicesAlive(hs: readonly string[]): Promise<readonly (boolean | undefined)[]>
 
   /** Adds a session to an index, keeps the index at least `ttlMs`, and prunes members that have outlived every session. */
   addToIndex(indexKey: string, member: IndexMember, ttlMs: number): Promise<void>

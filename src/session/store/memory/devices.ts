@@ -18,7 +18,7 @@ export function memoryDevices(
   marks: DeviceMarks,
   keys: StoreKeys,
   most: number,
-): Pick<SessionStore, 'markDevice' | 'areDevicesAlive'> {
+): Pick<SessionStore, 'markDevice'> {
   const refuseWhenFull = (key: string): void => {
     if (marks.get(key) !== undefined || marks.size < most) return
     marks.sweep()
@@ -34,6 +34,5 @@ export function memoryDevices(
       marks.set(key, [challenge, ...noted].slice(0, mostNoted), ttlMs)
       return true
     },
-    areDevicesAlive: async (hs) => hs.map((h) => marks.get(keys.device(h)) !== undefined),
   }
 }

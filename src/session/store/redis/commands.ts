@@ -16,7 +16,6 @@ export const storeOperations = [
   'take',
   'take_read',
   'device_mark',
-  'device_exist',
   'lease_acquire',
   'lease_renew',
   'lease_release',

@@ -1,15 +1,12 @@
 import type { SessionStore } from '../contract.ts'
 import type { StoreKeys } from '../keys.ts'
-import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import type { ScriptedClient } from './scripts.ts'
-import { asFarAsAnswered } from './sessions.ts'
 
-type Devices = Pick<SessionStore, 'markDevice' | 'areDevicesAlive'>
+type Devices = Pick<SessionStore, 'markDevice'>
 
 /** The renewals of devices in Redis. */
 export function redisDevices(client: ScriptedClient, run: RunOperation, keys: StoreKeys): Devices {
-  const isAlive = async (h: string): Promise<boolean> => (await client.exists(keys.device(h))) === 1
   return {
     markDevice(h, challenge, ttlMs) {
       const key = keys.device(h)
@@ -19,13 +16,6 @@ export function redisDevices(client: ScriptedClient, run: RunOperation, keys: St
         key,
         async () => (await client.coatcheckMarkDevice(key, challenge, ttl)) === 1,
       )
-    },
-    async areDevicesAlive(hs) {
-      const found: (boolean | undefined)[] = []
-      for (const piece of piecesOf(hs)) {
-        found.push(...(await run('device_exist', undefined, () => asFarAsAnswered(piece.map(isAlive)))))
-      }
-      return found
     },
   }
 }

@@ -53,7 +53,7 @@ export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKe
 }
 
 /** What a part of the store answers counts, whatever another part does. */
-export async function asFarAsAnswered(
+async function asFarAsAnswered(
   asked: readonly Promise<boolean>[],
 ): Promise<readonly (boolean | undefined)[]> {
   const results = await Promise.allSettled(asked)
