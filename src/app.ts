@@ -1,11 +1,13 @@
 import type { Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { accessDocuments } from './access/documents.ts'
-import { createAccessParts } from './access/parts.ts'
+import { createAccessServices } from './access/parts.ts'
+import { attachChecks } from './check/attached-checks.ts'
+import { type Check, createCheck } from './check/check.ts'
 import { type GatewayCookieNames, gatewayCookieNames } from './config/cookie-names.ts'
 import type { Config } from './config/load-config.ts'
 import { registerFetchScope } from './http/account/fetch-scope.ts'
-import { createFrameworkErrorHandler, installErrorHandling } from './http/answers/error-handler.ts'
+import { createFrameworkErrorHandler } from './http/answers/error-handler.ts'
 import { registerDeviceScope } from './http/device/device-scope.ts'
 import { registerHealthRoutes } from './http/health/health-routes.ts'
 import { type CheckReadiness, createReadiness } from './http/health/readiness.ts'
@@ -15,7 +17,7 @@ import { registerPublicDocuments } from './http/keys/public-documents.ts'
 import { closeWithin } from './http/lifetime/closing.ts'
 import { ownLives, type Route } from './http/lifetime/listener.ts'
 import { createLimits, noLimits } from './http/limits/limits.ts'
-import { installOverloadProtection, type Shedder } from './http/limits/overload.ts'
+import { installOverloadProtection, type Shedder, watchEventLoop } from './http/limits/overload.ts'
 import { registerNavigationScope } from './http/login/navigation-scope.ts'
 import { registerProviderScope } from './http/logout/provider-scope.ts'
 import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
@@ -26,7 +28,7 @@ import { installRequestCheck } from './http/server/request-form.ts'
 import { createOutcomeWatch, installRequestLog, routeLabels } from './http/server/request-log.ts'
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
 import { installSecurityHeaders } from './http/server/transport-headers.ts'
-import { createSpaFallback, registerSpaFiles } from './http/spa/spa-files.ts'
+import { installSpa } from './http/spa/install-spa.ts'
 import { createProvider } from './oidc/provider/create-provider.ts'
 import type { Provider } from './oidc/provider/provider.ts'
 import { knowAllMethods, type ProxyHandle, registerProxyScope } from './proxy/routes/proxy-routes.ts'
@@ -76,6 +78,8 @@ export interface SharedParts {
 export interface Frontend {
   /** Answers a request whose owner the listener has made. */
   readonly routing: Route
+  /** Answers another proxy's question about a request. */
+  readonly check: Check
   /** Whether its provider was found. */
   providerStatus(): ReturnType<Provider['status']>
   /** Closes WebSockets and event streams. */
@@ -95,18 +99,25 @@ export interface Frontend {
 export async function createGateway(config: Config, given: Partial<Dependencies> = {}): Promise<Gateway> {
   const services = createServices(config, given, given.telemetry ?? (await createTelemetry(config)))
   const { context, telemetry } = services
+  const { shedder, stop } = watchEventLoop(telemetry.log)
   const server = createListenerServer(config)
   const app = createRoot(config, services, () => server)
   const listener = ownLives(server, app.routing)
   closeWithin(app, listener, config.shutdownGrace * 1_000)
   const checkReadiness = createReadiness({ ...context, isDraining: () => listener.isDraining() })
   const admin = attachAdmin(app, telemetry, checkReadiness)
-  installOverloadProtection(app, context)
-  await furnish(app, config, services)
+  app.addHook('onClose', async () => stop())
+  installOverloadProtection(app, { ...context, shedder })
+  const { check } = await furnish(app, config, services, shedder)
   registerHealthRoutes(app, context.paths, checkReadiness)
   closeWith(app, services)
+  const checks = attachChecks(app, config, telemetry, check)
   telemetry.metrics.openConnections(async () => listener.connections.size)
-  const gateway = Object.assign(app, { beginDraining: () => listener.beginDraining(), checkReadiness })
+  const beginDraining = (): void => {
+    listener.beginDraining()
+    checks.beginDraining()
+  }
+  const gateway = Object.assign(app, { beginDraining, checkReadiness })
   await gateway.ready()
   await listenForAdmin(gateway, admin, config)
   return gateway
@@ -125,11 +136,12 @@ export async function createFrontend(config: Config, shared: SharedParts): Promi
   const services = createServices(config, { ...shared, store }, telemetry)
   const app = createRoot(config, services)
   installOverloadProtection(app, { ...services.context, shedder: shared.shedder })
-  const proxy = await furnish(app, config, services)
+  const { proxy, check } = await furnish(app, config, services, shared.shedder)
   closeWith(app, services)
   await app.ready()
   return {
     routing: app.routing,
+    check,
     providerStatus: () => services.context.provider.status(),
     drainStreams: () => proxy.drain(),
     close: () => app.close(),
@@ -154,11 +166,17 @@ function createRoot(
 }
 
 /** Everything that a gateway answers, in the order in which it is asked. */
-async function furnish(app: FastifyInstance, config: Config, services: Services): Promise<ProxyHandle> {
-  const { context, accessTokens, telemetry } = services
+async function furnish(
+  app: FastifyInstance,
+  config: Config,
+  services: Services,
+  shedder: Pick<Shedder, 'share'>,
+): Promise<{ readonly proxy: ProxyHandle; readonly check: Check }> {
+  const { context, telemetry } = services
+  const deciding = createAccessServices(config, context, services.accessTokens)
   installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
-  await installAnswers(app, config, context)
+  await installSpa(app, config, context)
   knowAllMethods(app)
   registerHelperRoute(app, context.paths.client, { ...config, log: telemetry.log })
   registerMethodGuards(app, context)
@@ -168,14 +186,10 @@ async function furnish(app: FastifyInstance, config: Config, services: Services)
   registerProviderScope(app, context)
   registerDeviceScope(app, context)
   registerPublicDocuments(app, accessDocuments(config))
-  return registerProxyScope(app, config, {
-    ...context,
-    ...createAccessParts(config, context),
-    accessTokens,
-    csrf: context.csrfPolicy,
-    loginUrl: context.paths.login,
-    device: context.device?.guard,
-  })
+  return {
+    proxy: registerProxyScope(app, config, deciding),
+    check: createCheck(config, { ...deciding, shedder }),
+  }
 }
 
 function labelsOf({ routes }: Config, { paths }: HttpContext): ReadonlyMap<string, string> {
@@ -229,17 +243,4 @@ function createServices(config: Config, given: GivenParts, telemetry: Telemetry)
   const made = { sessions, accessTokens, provider, store, limits, telemetry, sealer, now }
   const services = { ...made, cookieNames: names }
   return { context: createHttpContext(config, services), accessTokens, store, telemetry }
-}
-
-/** Error handling comes first: a scope inherits the handlers that its parent has when it is loaded. */
-async function installAnswers(app: FastifyInstance, config: Config, context: HttpContext): Promise<void> {
-  const { reservedPaths } = context.returnToRules
-  if (config.spaDir === undefined) {
-    installErrorHandling(app, context)
-    return
-  }
-  const { spaDir, spaCsp, basePath } = config
-  const options = { spaDir, spaCsp, basePath, reservedPaths }
-  installErrorHandling(app, context, createSpaFallback(options))
-  await registerSpaFiles(app, options)
 }

@@ -18,3 +18,8 @@ export interface Admission {
   /** The caller's sign-in is fresh enough for the route's rule until then, epoch milliseconds. */
   readonly freshUntilMs: number
 }
+
+/** What an API is sent as `authorization`; `undefined` sends none. */
+export function authorizationOf(token: AccessToken | undefined): string | undefined {
+  return token === undefined ? undefined : `Bearer ${token.value}`
+}

@@ -1,4 +1,6 @@
+import type { HttpContext } from '../http/server/http-context.ts'
 import type { Sealer } from '../sealing/sealer.ts'
+import type { AccessTokens } from '../session/lifecycle/sessions.ts'
 import { createSetbacks } from '../session/refresh/setbacks.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { AccessServices } from './context.ts'
@@ -56,4 +58,20 @@ export function createAccessParts(
         : createMintedTokens({ gatewayKey, issuer: gatewayIssuer(options), clientId, sealer, now }),
     usedProofs: createUsedProofs(now),
   }
+}
+
+/** What the decisions of a frontend work with, whoever asks for them: everything that its endpoints share, and more. */
+export function createAccessServices(
+  options: AccessPartsOptions,
+  context: HttpContext,
+  accessTokens: AccessTokens,
+) {
+  return {
+    ...context,
+    ...createAccessParts(options, context),
+    accessTokens,
+    csrf: context.csrfPolicy,
+    loginUrl: context.paths.login,
+    device: context.device?.guard,
+  } satisfies AccessServices
 }

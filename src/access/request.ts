@@ -19,6 +19,8 @@ export interface AccessRequest extends LimitedRequest {
     readonly url?: string | undefined
     readonly rawHeaders?: readonly string[]
   }
+  /** It comes from a proxy that carries pages too, and is a navigation to one: those pass the guard, whatever link led there. */
+  readonly isPage?: boolean
   /** Whose request it is, as soon as that is known: for the log, however the request ends. */
   caller: { readonly sessionRef: string; readonly userRef: string } | null
 }
@@ -49,10 +51,11 @@ function serviceWorkerRefused(): GatewayError {
 
 /** Whether a request proves that it comes from a page of ours; for handshakes there is a rule of their own. */
 export function originRefusal(
-  { headers }: AccessRequest,
+  { headers, isPage }: AccessRequest,
   policy: CsrfPolicy,
   isWebSocket: boolean,
 ): CsrfRefusal | undefined {
+  if (isPage === true) return undefined
   return (isWebSocket ? handshakeRefusal : csrfRefusal)(headers, policy)
 }
 

@@ -30,8 +30,9 @@ const dotSegment = /(?:^|\/)\.{1,2} *(?:$|[/;?#])/
 /** A path that begins with two slashes, or with a segment of parameters only, which some servers drop (`/;x/`). */
 const emptyFirstSegment = /^\/(?:;[^/]*)?\//
 
-/** The route's rule for its targets. */
-export function createTargetRule(prefix: string, upstream: URL): TargetRule {
+/** The route's rule for its targets. Where another proxy carries the request, the target stays as it is. */
+export function createTargetRule(prefix: string, upstream: URL | 'external'): TargetRule {
+  if (upstream === 'external') return { prefix, upstreamPath: prefix, upstreamRoot: prefix }
   const upstreamRoot = upstream.pathname
   return { prefix, upstreamPath: upstreamRoot.replace(/\/+$/, ''), upstreamRoot }
 }

@@ -75,5 +75,5 @@ function shownText({ secret, mask: ownMask, unit }: EffectiveSetting['setting'],
 
 function describeRoute({ prefix, upstream, auth, audience }: RouteConfig): string {
   const token = audience === undefined ? '' : `, audience ${audience.accepted[0] ?? 'unchecked'}`
-  return `${prefix} → ${upstream.href} (auth ${auth}${token})`
+  return `${prefix} → ${upstream === 'external' ? upstream : upstream.href} (auth ${auth}${token})`
 }

@@ -121,7 +121,7 @@ function describe({ config, provider, users, controlUrl }: Dev): readonly string
     `  Buttons     ${controlUrl}   (short tokens, sign-out elsewhere, provider down)`,
     '',
     `  The app     ${config.spaUrl?.origin ?? config.spaDir ?? 'none'}`,
-    ...config.routes.map(({ prefix, upstream }) => `  ${prefix.padEnd(12)}${upstream.href}`),
+    ...config.routes.map(({ prefix, upstream }) => `  ${prefix.padEnd(12)}${upstream}`),
     '',
     '  The API must trust',
     `    issuer    ${provider.issuer}`,

@@ -80,7 +80,9 @@ export function describeListenError(error: unknown): unknown {
   const place = [read('address') ?? read('hostname'), read('port')]
     .filter((part) => part !== undefined)
     .join(' port ')
-  return new CommandError(`${place} ${problem}; see PORT, HOST, ADMIN_PORT and ADMIN_HOST`)
+  return new CommandError(
+    `${place} ${problem}; see PORT and HOST, ADMIN_PORT and ADMIN_HOST, FORWARD_AUTH_PORT and FORWARD_AUTH_HOST`,
+  )
 }
 
 /**

@@ -7,7 +7,7 @@ import { superviseWorkers } from './workers.ts'
 
 type SupervisedSettings = Pick<
   ProcessSettings,
-  'adminPort' | 'adminHost' | 'workers' | 'drainDelay' | 'shutdownGrace'
+  'port' | 'adminPort' | 'adminHost' | 'workers' | 'drainDelay' | 'shutdownGrace'
 >
 
 /**

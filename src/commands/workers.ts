@@ -10,7 +10,7 @@ const replaceDelayMs = 1_000
 /** Workers end by themselves within `DRAIN_DELAY` + `SHUTDOWN_GRACE`; this much later they are killed, milliseconds. */
 const killMarginMs = 2_000
 
-type WorkerSettings = Pick<Config, 'workers' | 'drainDelay' | 'shutdownGrace'>
+type WorkerSettings = Pick<Config, 'port' | 'workers' | 'drainDelay' | 'shutdownGrace'>
 
 /** Who else hears of workers. */
 export interface WorkerObserver {
@@ -72,7 +72,9 @@ export function superviseWorkers(
   }
 
   return new Promise((resolve) => {
-    cluster.on('listening', (worker) => {
+    cluster.on('listening', (worker, { port }) => {
+      // Others open before, and say nothing yet.
+      if (port !== settings.port) return
       hasServed = true
       serving.add(worker)
     })

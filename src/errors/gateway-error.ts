@@ -6,6 +6,8 @@ export interface GatewayErrorOptions {
   readonly detail?: string
   /** Facts for the operator's log line only. Must hold no token, code, cookie, verifier or secret. */
   readonly context?: Readonly<Record<string, unknown>>
+  /** Answered instead of the code's own status, to somebody who knows no other. */
+  readonly status?: number
   /** Whole seconds after which a repeat makes sense; becomes `Retry-After`. */
   readonly retryAfterSeconds?: number
   /** Extra members of the problem document, such as `loginUrl` of a step-up (RFC 9457 section 3.2). */
@@ -22,6 +24,7 @@ export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly detail: string | undefined
   readonly context: Readonly<Record<string, unknown>>
+  readonly status: number | undefined
   readonly retryAfterSeconds: number | undefined
   readonly extensions: Readonly<Record<string, string | number | boolean>>
   readonly headers: Readonly<Record<string, string>>
@@ -31,6 +34,7 @@ export class GatewayError extends Error {
     this.code = code
     this.detail = options.detail
     this.context = options.context ?? {}
+    this.status = options.status
     this.retryAfterSeconds = options.retryAfterSeconds
     this.extensions = options.extensions ?? {}
     this.headers = options.headers ?? {}

@@ -208,7 +208,7 @@ export function toProblemDocument(error: GatewayError, requestId: string): Probl
     ...error.extensions,
     type: `urn:coatcheck:problem:${error.code}`,
     title: rule.title,
-    status: rule.status,
+    status: error.status ?? rule.status,
     detail: error.detail ?? rule.detail,
     instance: `urn:coatcheck:request:${requestId}`,
     code: error.code,

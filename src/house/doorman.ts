@@ -22,6 +22,8 @@ export interface Doorman<Chosen extends Door> {
    * @throws GatewayError `request_invalid` for an authority that may be read in two ways; `misdirected_request` for one of nobody's
    */
   choose(request: Pick<IncomingMessage, 'rawHeaders' | 'url' | 'socket'>): Chosen
+  /** The same for an authority that somebody vouches for, and a target of it. */
+  chooseBy(untrustedAuthority: string, target: string): Chosen
 }
 
 /** A frontend and its path. */
@@ -41,16 +43,19 @@ export function createDoorman<Chosen extends Door>(
   { isTrusted }: DoormanOptions,
 ): Doorman<Chosen> {
   const places = placesByAuthority(doors)
+  const chooseBy = (untrustedAuthority: string, target: string): Chosen => {
+    const found = places.get(untrustedAuthority) ?? places.get(normalised(untrustedAuthority))
+    const place = found?.find(({ path }) => isBeneath(target, path))
+    if (place === undefined) throw new GatewayError('misdirected_request')
+    return place.door
+  }
   return {
+    chooseBy,
     choose(request) {
       const { rawHeaders, url = '' } = request
       const host = onlyLine(rawHeaders, 'host')
       if (host === undefined) throw unclear('The request must have one Host header.')
-      const untrustedAuthority = forwardedHost(request, isTrusted) ?? host
-      const found = places.get(untrustedAuthority) ?? places.get(normalised(untrustedAuthority))
-      const place = found?.find(({ path }) => isBeneath(url, path))
-      if (place === undefined) throw new GatewayError('misdirected_request')
-      return place.door
+      return chooseBy(forwardedHost(request, isTrusted) ?? host, url)
     },
   }
 }

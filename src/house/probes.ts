@@ -1,15 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { healthEndpoints } from '../config/endpoints.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
+import type { PlainAnswer } from '../http/answers/plain.ts'
 import type { CheckReadiness } from '../http/health/readiness.ts'
 import { queryOf } from '../http/server/query.ts'
-
-/** What is written by hand where no frontend answers. */
-export interface PlainAnswer {
-  readonly status: number
-  readonly type: string
-  readonly body: string
-}
 
 /** Whether a target is one of the probes, which belong to the process and answer whatever `Host` says. */
 export function isProbe(target: string): boolean {
@@ -36,22 +30,4 @@ export async function answerProbe(
 
 function json(status: number, body: unknown): PlainAnswer {
   return { status, type: 'application/json; charset=utf-8', body: JSON.stringify(body) }
-}
-
-/** Writes an answer that no frontend has written. */
-export function writePlain(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { status, type, body }: PlainAnswer,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  if (response.headersSent || response.destroyed) return
-  response.writeHead(status, {
-    'content-type': type,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...headers,
-  })
-  response.end(request.method === 'HEAD' ? undefined : body)
 }

@@ -1,99 +1,148 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Frontend } from '../app.ts'
+import { createFrontend, type Frontend, type SharedParts } from '../app.ts'
+import type { Question } from '../check/question.ts'
 import type { FrontendConfig } from '../config/frontends/load-house.ts'
-import { ownerOf, type RequestLife } from '../http/lifetime/life.ts'
+import type { ProcessSettings } from '../config/settings/settings.ts'
+import { writePlain } from '../http/answers/plain.ts'
+import type { Refuse } from '../http/answers/refusals.ts'
+import type { CheckReadiness } from '../http/health/readiness.ts'
+import { lifeOf } from '../http/lifetime/life.ts'
+import { createTrustedNetworks, isOfNetworks } from '../http/limits/client-address.ts'
+import { requestProblem } from '../http/server/request-form.ts'
+import { createDoorman, type Doorman, type DoormanOptions } from './doorman.ts'
+import type { Issuers } from './issuers.ts'
+import { answerProbe, isProbe } from './probes.ts'
+import { Room } from './room.ts'
 
-/** Puts a frontend together. */
-export type Build = (config: FrontendConfig) => Promise<Frontend>
+/** What rooms are looked after with. */
+export interface RoomsParts {
+  readonly issuers: Pick<Issuers, 'follow'>
+  /** A frontend that nobody was in for so long is taken down, milliseconds; 15 minutes unless told otherwise. */
+  readonly idleMs?: number
+}
 
-/**
- * A frontend's place in the house: empty until somebody comes, and again when nobody has come for long. Whatever happens, the room knows
- * who is in it.
- */
-export class Room {
-  readonly name: string
-  readonly baseUrl: URL
-  readonly config: FrontendConfig
-  readonly #build: Build
-  readonly #lives = new Set<RequestLife>()
-  #frontend: Frontend | undefined
-  #opening: Promise<Frontend> | undefined
-  #leftAtMs = 0
-  #onEmpty: (() => void) | undefined
+const defaultIdleMs = 900_000
+/** How often it is looked for frontends that are idle, in parts of the idle time. */
+const idleChecks = 15
 
-  constructor(config: FrontendConfig, build: Build) {
-    this.name = config.name
-    this.baseUrl = config.config.baseUrl
-    this.config = config
-    this.#build = build
+function refusing(request: IncomingMessage, response: ServerResponse, refuse: Refuse) {
+  return (error: unknown): void => refuse(request, response, error)
+}
+
+/** The rooms of the house and who is sent to which. */
+export class Rooms {
+  readonly #graceMs: number
+  readonly #shared: SharedParts
+  readonly #issuers: RoomsParts['issuers']
+  readonly #trust: DoormanOptions
+  readonly #idleTimer: NodeJS.Timeout
+  #rooms: ReadonlyMap<string, Room> = new Map()
+  #doorman: Doorman<Room> | undefined
+  #building: Promise<unknown> = Promise.resolve()
+  checkReadiness: CheckReadiness | undefined
+
+  constructor(
+    process: ProcessSettings,
+    shared: SharedParts,
+    { issuers, idleMs = defaultIdleMs }: RoomsParts,
+  ) {
+    this.#graceMs = process.shutdownGrace * 1_000
+    this.#shared = shared
+    this.#issuers = issuers
+    const trusted = createTrustedNetworks(process.trustProxy)
+    this.#trust = { isTrusted: (address) => !trusted.isEmpty && isOfNetworks(address, trusted) }
+    this.#idleTimer = setInterval(() => this.#closeIdle(idleMs), idleMs / idleChecks).unref()
   }
 
-  /** `undefined` while nobody has needed it. */
-  get frontend(): Frontend | undefined {
-    return this.#frontend
+  /** @throws GatewayError what reaches no frontend */
+  route(request: IncomingMessage, response: ServerResponse, refuse: Refuse): void {
+    const problem = requestProblem(request)
+    if (problem !== undefined) throw problem
+    if (isProbe(request.url ?? '')) {
+      this.#probe(request, response, refuse)
+      return
+    }
+    const room = this.#doorman?.choose(request)
+    if (room !== undefined)
+      this.#enter(
+        room,
+        request,
+        ({ routing }) => routing(request, response),
+        refusing(request, response, refuse),
+      )
   }
 
-  /** Lets a request in. @returns whether that happened at once; otherwise the frontend is to be opened first */
-  enter(request: IncomingMessage, response: ServerResponse): boolean {
-    const frontend = this.#frontend
-    if (frontend === undefined) return false
-    const life = ownerOf(request)
-    this.#lives.add(life)
-    life.hold({ lifeEnded: () => this.#left(life) })
-    frontend.routing(request, response)
-    return true
+  /** @throws GatewayError what reaches no frontend */
+  check(question: Question, refuse: Refuse): void {
+    const { request, response, original } = question
+    const room = this.#doorman?.chooseBy(original.host, original.target)
+    if (room !== undefined)
+      this.#enter(room, request, ({ check }) => check(question), refusing(request, response, refuse))
   }
 
-  /** Puts the frontend together, once, whoever asks. */
-  open(): Promise<Frontend> {
-    this.#opening ??= this.#build(this.config).then(
-      (frontend) => {
-        this.#frontend = frontend
-        this.#leftAtMs = performance.now()
-        return frontend
-      },
-      (error: unknown) => {
-        this.#opening = undefined
-        throw error
-      },
+  #probe(request: IncomingMessage, response: ServerResponse, refuse: Refuse): void {
+    const { checkReadiness } = this
+    if (checkReadiness === undefined) return
+    answerProbe(request, checkReadiness).then(
+      (answer) => writePlain(request, response, answer),
+      (error: unknown) => refuse(request, response, error),
     )
-    return this.#opening
   }
 
-  #left(life: RequestLife): void {
-    this.#lives.delete(life)
-    this.#leftAtMs = performance.now()
-    if (this.#lives.size === 0) this.#onEmpty?.()
+  #enter(
+    room: Room,
+    request: IncomingMessage,
+    ask: (frontend: Frontend) => void,
+    refuse: (error: unknown) => void,
+  ): void {
+    if (room.enter(request, ask)) return
+    room.open().then(() => {
+      // It may be closed again before this one comes to its turn.
+      if (lifeOf(request)?.isOver !== true) this.#enter(room, request, ask, refuse)
+    }, refuse)
   }
 
-  /** Takes the frontend down when nobody was in it for so long. */
-  async closeIfIdle(idleMs: number): Promise<void> {
-    if (this.#lives.size > 0 || performance.now() - this.#leftAtMs < idleMs) return
-    await this.#takeDown()
+  /** One at a time: a burst of first requests must not keep the event loop from all others. */
+  readonly #build = (config: FrontendConfig): Promise<Frontend> => {
+    const built = this.#building.then(() => createFrontend(config.config, this.#shared))
+    this.#building = built.catch(() => undefined)
+    return built
   }
 
-  /** Ends the streams, lets everybody finish, cuts off who has not after `graceMs`, and takes the frontend down. */
-  async drain(graceMs: number): Promise<void> {
-    await this.#opening?.catch(() => undefined)
-    const streams = this.#frontend?.drainStreams()
-    await Promise.race([this.#empty(), sleep(graceMs, undefined, { ref: false })])
-    for (const life of this.#lives) life.cut()
-    await streams
-    await this.#takeDown()
-  }
-
-  #empty(): Promise<void> {
-    if (this.#lives.size === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve
+  /** Takes these frontends in the place of those that are there. */
+  async take(frontends: readonly FrontendConfig[]): Promise<void> {
+    const before = this.#rooms
+    const rooms = frontends.map((frontend) => {
+      const room = before.get(frontend.name)
+      this.#shared.cookieNames.add(frontend.config.cookieWord)
+      return room?.config.fingerprint === frontend.fingerprint ? room : new Room(frontend, this.#build)
     })
+    this.#rooms = new Map(rooms.map((room) => [room.name, room]))
+    this.#doorman = createDoorman(rooms, this.#trust)
+    this.#issuers.follow(frontends)
+    const leaving = [...before.values()].filter((room) => this.#rooms.get(room.name) !== room)
+    await Promise.all(leaving.map((room) => room.drain(this.#graceMs)))
   }
 
-  async #takeDown(): Promise<void> {
-    const frontend = this.#frontend
-    this.#frontend = undefined
-    this.#opening = undefined
-    await frontend?.close()
+  *status() {
+    for (const [name, { frontend }] of this.#rooms) yield [name, frontend?.providerStatus()] as const
+  }
+
+  async drainStreams(): Promise<void> {
+    const built = [...this.#rooms.values()].flatMap(({ frontend }) => frontend ?? [])
+    await Promise.all(built.map((frontend) => frontend.drainStreams()))
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#idleTimer)
+    await Promise.all([...this.#rooms.values()].map((room) => room.drain(0)))
+  }
+
+  #closeIdle(idleMs: number): void {
+    for (const room of this.#rooms.values()) {
+      room.closeIfIdle(idleMs).catch((err: unknown) => {
+        this.#shared.telemetry.log.error({ err, frontend: room.name }, 'a frontend could not be taken down')
+      })
+    }
   }
 }

@@ -137,7 +137,7 @@ describe('one process', () => {
     const second = await launch({ PORT: new URL(first.url).port })
     expect(await second.ended).toBe(1)
     expect(second.output().trim()).toBe(
-      `CommandError: 127.0.0.1 port ${new URL(first.url).port} is taken by another process; see PORT, HOST, ADMIN_PORT and ADMIN_HOST`,
+      `CommandError: 127.0.0.1 port ${new URL(first.url).port} is taken by another process; see PORT and HOST, ADMIN_PORT and ADMIN_HOST, FORWARD_AUTH_PORT and FORWARD_AUTH_HOST`,
     )
   })
 })

@@ -34,7 +34,7 @@ describe('loadConfig', () => {
     const { routes, audience } = load()
     expect(routes).toHaveLength(1)
     expect(routes[0]).toMatchObject({ prefix: '/api', auth: 'required', websocket: true, audience })
-    expect(routes[0]?.upstream.href).toBe('http://api:8080/v1')
+    expect(`${routes[0]?.upstream}`).toBe('http://api:8080/v1')
     expect(audience).toEqual({
       key: 'https://api.example.com',
       value: 'https://api.example.com',

@@ -45,7 +45,7 @@ describe('the settings of coatcheck dev', () => {
       { API_URL: 'http://api:1', SPA_DIR: './dist', BASE_URL: 'http://localhost:8000' },
       { apiUrl: 'http://localhost:2', spaUrl: 'http://localhost:3', port: 4000 },
     )
-    expect([routes[0]?.upstream.origin, spaUrl?.origin, baseUrl.origin]).toEqual([
+    expect([new URL(`${routes[0]?.upstream}`).origin, spaUrl?.origin, baseUrl.origin]).toEqual([
       'http://localhost:2',
       'http://localhost:3',
       'http://localhost:4000',

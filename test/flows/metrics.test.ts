@@ -153,7 +153,7 @@ describe.each([
     })
     await expect(start).rejects.toThrow(
       new Error(
-        `the gateway ended with 1 before it listened:\ncoatcheck: 127.0.0.1 port ${taken} is taken by another process; see PORT, HOST, ADMIN_PORT and ADMIN_HOST\n`,
+        `the gateway ended with 1 before it listened:\ncoatcheck: 127.0.0.1 port ${taken} is taken by another process; see PORT and HOST, ADMIN_PORT and ADMIN_HOST, FORWARD_AUTH_PORT and FORWARD_AUTH_HOST\n`,
       ),
     )
   })

@@ -25,7 +25,7 @@ export function toRoute(
     ...limitsOf(written, base),
     ...placesOf(written, defaults),
     prefix: written.prefix,
-    upstream: new URL(written.upstream),
+    upstream: written.upstream === 'external' ? 'external' : new URL(written.upstream),
     auth,
     audience: auth !== 'none' && access.token === 'user' ? access.api : undefined,
     access,

@@ -32,8 +32,11 @@ export interface RouteTls {
 export interface RouteConfig {
   /** Starts with `/`, has no trailing slash, no empty or dot segment, no escapes. `/` alone is not possible. */
   readonly prefix: string
-  /** http(s); its path replaces the prefix. Without credentials, query or fragment. */
-  readonly upstream: URL
+  /**
+   * http(s); its path replaces the prefix. Without credentials, query or fragment. `external`: another proxy carries the requests, and only
+   * asks here whether it may.
+   */
+  readonly upstream: URL | 'external'
   readonly auth: RouteAuth
   /** The API whose token of the session is sent; `undefined` where the session's tokens do not go upstream. */
   readonly audience: RouteAudience | undefined
@@ -66,4 +69,12 @@ export interface RouteConfig {
   readonly maxInFlight: number
   /** How many of them one session, or one address without a session, may hold; above: 429 `rate_limited`. */
   readonly maxInFlightPerSession: number
+}
+
+/** A route whose requests are carried here. */
+export type ProxiedRoute = RouteConfig & { readonly upstream: URL }
+
+/** Whether a route's requests are carried here. */
+export function isProxied(route: RouteConfig): route is ProxiedRoute {
+  return route.upstream !== 'external'
 }

@@ -65,8 +65,10 @@ const route = z
     prefix: checked(z.string().meta({ pattern: '^(/[A-Za-z0-9._~-]+)+$' }), pathPrefix).describe(
       'Where browsers reach the API: /orders.',
     ),
-    upstream: checked(z.string().meta({ pattern: '^[hH][tT][tT][pP][sS]?://' }), upstreamUrl).describe(
-      'Where the API is; its path replaces the prefix.',
+    upstream: checked(z.string().meta({ pattern: '^([hH][tT][tT][pP][sS]?://|external$)' }), (untrusted) =>
+      untrusted === 'external' ? untrusted : upstreamUrl(untrusted),
+    ).describe(
+      'Where the API is; its path replaces the prefix. external: another proxy carries the requests and only asks here (FORWARD_AUTH_PORT).',
     ),
     auth: z
       .enum(['required', 'optional', 'none'])
@@ -151,12 +153,36 @@ const route = z
       )
     }
     for (const [name, problem] of accessProblems(value)) addIssue(context, name, problem)
+    if (value.upstream === 'external') {
+      for (const name of ofCarriers) {
+        if (value[name] !== undefined)
+          addIssue(context, name, 'has no meaning with upstream: external, where another proxy carries')
+      }
+    }
     if (value.auth !== 'none' || value.token === 'client') return
     for (const name of ['audience', 'audienceParameter', 'scope'] as const) {
       if (value[name] !== undefined)
         addIssue(context, name, 'has no meaning with auth: none, where no token is sent')
     }
   })
+
+/** What only whoever carries a request can see to. */
+const ofCarriers = [
+  'connectTimeout',
+  'firstByteTimeout',
+  'idleTimeout',
+  'streamIdleTimeout',
+  'bodyLimit',
+  'websocketMaxMessage',
+  'forwardCookies',
+  'forwardOrigin',
+  'allowSetCookies',
+  'allowRedirectHosts',
+  'activeContent',
+  'tls',
+  'maxInFlight',
+  'maxInFlightPerSession',
+] as const
 
 function addIssue(context: z.RefinementCtx, name: string, message: string): void {
   context.addIssue({ code: 'custom', path: [name], message })

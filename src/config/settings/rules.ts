@@ -1,6 +1,6 @@
 import { healthEndpoints } from '../endpoints.ts'
 import { clientRules } from './client-rules.ts'
-import { pathOf, readRedisUrl } from './kinds/address.ts'
+import { isLoopbackHost, pathOf, readRedisUrl } from './kinds/address.ts'
 import { type ConfigRule, rule } from './rule.ts'
 import type { SettingValues } from './settings.ts'
 
@@ -47,6 +47,18 @@ export const configRules: readonly ConfigRule[] = [
   ),
   rule(['ADMIN_PORT', 'PORT'], ({ adminPort, port }) =>
     adminPort === port ? 'must differ from PORT, which the internet may reach' : undefined,
+  ),
+  rule(['FORWARD_AUTH_PORT', 'PORT', 'ADMIN_PORT'], ({ forwardAuthPort, port, adminPort }) =>
+    forwardAuthPort !== undefined && (forwardAuthPort === port || forwardAuthPort === adminPort)
+      ? 'must differ from PORT and ADMIN_PORT: its answers hold access tokens'
+      : undefined,
+  ),
+  rule(['FORWARD_AUTH_HOST', 'FORWARD_AUTH_PORT', 'TRUST_PROXY'], (values) =>
+    values.forwardAuthPort !== undefined &&
+    !isLoopbackHost(values.forwardAuthHost) &&
+    values.trustProxy.length === 0
+      ? 'is not on loopback, so TRUST_PROXY must name the proxies that may ask there'
+      : undefined,
   ),
   rule(redisAddresses, (values) =>
     countRedisAddresses(values) > 1

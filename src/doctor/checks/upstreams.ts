@@ -1,4 +1,4 @@
-import type { RouteConfig } from '../../config/routes/route.ts'
+import { isProxied, type ProxiedRoute } from '../../config/routes/route.ts'
 import type { Check } from '../check.ts'
 import { type Finding, fail, pass, warn } from '../finding.ts'
 import { type ProbeAnswer, probe } from '../http-probe.ts'
@@ -12,14 +12,14 @@ export const upstreamsCheck: Check = {
   id: 'upstream',
   examine: ({ config }) =>
     Promise.all(
-      config.routes.map(async (route) => ({
+      config.routes.filter(isProxied).map(async (route) => ({
         ...describe(route, await ask(route)),
         subject: route.prefix,
       })),
     ),
 }
 
-function ask(route: RouteConfig): Promise<ProbeAnswer> {
+function ask(route: ProxiedRoute): Promise<ProbeAnswer> {
   const { caPem: ca, certPem: cert, keyPem: key } = route.tls ?? {}
   const tls = {
     ...(ca === undefined ? {} : { ca }),
@@ -30,7 +30,7 @@ function ask(route: RouteConfig): Promise<ProbeAnswer> {
   return probe({ url: route.upstream, timeoutMs, tls })
 }
 
-function describe(route: RouteConfig, answer: ProbeAnswer): Finding {
+function describe(route: ProxiedRoute, answer: ProbeAnswer): Finding {
   const { upstream, auth } = route
   if (answer.kind === 'failed') return describeUnreachable(upstream, answer.code)
   const { status, headers } = answer

@@ -20,8 +20,16 @@ export interface RepostForm {
   readonly fields: readonly (readonly [name: string, untrustedValue: string])[]
 }
 
-/** The one script of our pages, which its hash admits. */
+/** Posts the form of the page; its hash admits it. */
 export const repostScript = 'document.forms[0].submit()'
+
+/**
+ * Asks for an address once more, from our own origin. Not twice in a row: where even that looks like a visit from elsewhere, a person
+ * decides.
+ */
+export const againScript =
+  "const key='coatcheck-again',[at,to]=(sessionStorage.getItem(key)??'0 ').split(' '),now=Date.now();" +
+  "if(to!==location.href||now-at>5000){sessionStorage.setItem(key,now+' '+location.href);document.links[0].click()}"
 
 /** Renders our own pages, or the operator's in their place. Languages are chosen by the `Accept-Language` of the request. */
 export interface Pages {
@@ -31,6 +39,12 @@ export interface Pages {
   confirmLogout(form: LogoutForm, untrustedAcceptLanguage?: string): string
   /** Posts fields again, from our own origin; by a button where scripts do not run. */
   repost(form: RepostForm, untrustedAcceptLanguage?: string): string
+  /**
+   * Asks for an address once more; by a link where scripts do not run.
+   *
+   * @param address absolute, of our own origin
+   */
+  again(address: string, untrustedAcceptLanguage?: string): string
   /** For the provider's hidden frame: says that the work is done. */
   loggedOut(): string
 }
@@ -46,7 +60,7 @@ export interface PageLinks {
 export const logoutProofField = 'proof'
 
 /**
- * Creates the pages: no script but one, light or dark as the browser prefers.
+ * Creates the pages: no scripts but two, light or dark as the browser prefers.
  *
  * @param operator what `PAGES_DIR` holds
  */
@@ -75,6 +89,10 @@ export function createPages(links: PageLinks, operator?: OperatorPages): Pages {
     repost(form, untrustedAcceptLanguage) {
       const texts = textsFor(untrustedAcceptLanguage)
       return layout(texts, texts.signingInTitle, repostBody(form, texts))
+    },
+    again(address, untrustedAcceptLanguage) {
+      const texts = textsFor(untrustedAcceptLanguage)
+      return layout(texts, texts.signingInTitle, againBody(address, texts))
     },
     loggedOut() {
       const texts = textsFor(undefined)
@@ -130,6 +148,11 @@ function repostBody({ action, fields }: RepostForm, texts: ShownTexts): readonly
   return [
     html`<form method="post" action="${action}">${inputs}<nav><button>${texts.continueButton}</button></nav></form><script>${script}</script>`,
   ]
+}
+
+function againBody(address: string, texts: ShownTexts): readonly Html[] {
+  const script: Html = { markup: againScript }
+  return [html`<nav><a href="${address}">${texts.continueButton}</a></nav><script>${script}</script>`]
 }
 
 function createLayout(styleSheet: string) {

@@ -15,17 +15,27 @@ const firstRequestMs = 500
  * @param graceMs requests under way when closing begins are cut off after this
  */
 export function closeWithin(app: FastifyInstance, listener: OwnedListener, graceMs: number): void {
-  let timers: readonly NodeJS.Timeout[] = []
+  let stop: (() => void) | undefined
   app.addHook('preClose', async () => {
-    listener.beginDraining()
-    timers = [
-      setInterval(() => closeIdle(app.server, listener), idleCheckMs),
-      setTimeout(() => cutAll(listener), graceMs),
-    ]
+    stop = hurryClosing(app.server, listener, graceMs)
   })
-  app.addHook('onClose', async () => {
+  app.addHook('onClose', async () => stop?.())
+}
+
+/**
+ * Sees a server that is being closed to its end: answers are the last on their connections, idle ones are closed, and after a while all.
+ *
+ * @returns what gives up on that
+ */
+export function hurryClosing(server: Server, listener: OwnedListener, graceMs: number): () => void {
+  listener.beginDraining()
+  const timers = [
+    setInterval(() => closeIdle(server, listener), idleCheckMs),
+    setTimeout(() => cutAll(listener), graceMs),
+  ]
+  return () => {
     for (const timer of timers) clearTimeout(timer)
-  })
+  }
 }
 
 function closeIdle(server: Server, { connections }: OwnedListener): void {

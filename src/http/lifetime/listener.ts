@@ -27,19 +27,26 @@ const stuckCheckMs = 30_000
  * answer that is under way on the same connection. Nothing else may listen to them.
  *
  * @param route called for every request and every upgrade; CONNECT and what is no HTTP are refused here
+ * @param upgrades `plain`: whoever asks for one is answered as if not, by any Node: without a listener it hands them on as requests
  */
-export function ownLives(server: Server, route: Route): OwnedListener {
+export function ownLives(
+  server: Server,
+  route: Route,
+  upgrades: 'websocket' | 'plain' = 'websocket',
+): OwnedListener {
   const owned = new Listener(route)
   for (const event of ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError']) {
     server.removeAllListeners(event)
   }
-  // Recent Node asks here; older Node emits 'upgrade' for every upgrade there is, and does not read the body behind it.
-  Object.assign(server, { shouldUpgradeCallback: asksForWebSocket })
+  if (upgrades === 'websocket') {
+    // Recent Node asks here; older Node emits 'upgrade' for every upgrade there is, and does not read the body behind it.
+    Object.assign(server, { shouldUpgradeCallback: asksForWebSocket })
+    server.on('upgrade', owned.upgrade)
+  }
   server.prependListener('connection', owned.opened)
   server.on('request', owned.request)
   server.on('checkContinue', owned.checkContinue)
   server.on('checkExpectation', owned.request)
-  server.on('upgrade', owned.upgrade)
   server.on('connect', owned.connect)
   server.on('clientError', answerClientError)
   const sweeper = setInterval(owned.cutStuck, stuckCheckMs).unref()

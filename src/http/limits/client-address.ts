@@ -86,6 +86,24 @@ export function findClient(origin: RequestOrigin, trusted: TrustedNetworks): Cli
   return { key: toKey(address) }
 }
 
+/**
+ * The addresses of a request, the peer's first, then what trusted proxies say about whom they serve, the nearest first; as far as each
+ * is trusted.
+ */
+export function addressesOf(
+  peer: string,
+  untrustedForwardedFor: string | undefined,
+  trusted: TrustedNetworks,
+): string[] {
+  const addresses = [peer]
+  const claimed = untrustedForwardedFor?.split(',').reverse() ?? []
+  for (const claim of claimed) {
+    if (!isOfNetworks(addresses.at(-1), trusted)) break
+    addresses.push(claim.trim())
+  }
+  return addresses
+}
+
 const withPort = /^(?:\[([^\]]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/
 
 /** Whether an address, as a socket or a header says it, is of one of these networks. */

@@ -42,8 +42,8 @@ export interface OverloadDependencies {
   readonly paths: Pick<GatewayPaths, 'livez' | 'readyz'>
   readonly errorAnswers: ErrorAnswers
   readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>
-  /** One that is watched already, by whoever shares it out; otherwise there is one for this app alone. */
-  readonly shedder?: Pick<Shedder, 'share'>
+  /** Told of the event loop by whoever made it. */
+  readonly shedder: Pick<Shedder, 'share'>
   /** Chooses whom it meets: at least 0, less than 1. */
   readonly random?: () => number
 }
@@ -53,9 +53,7 @@ export interface OverloadDependencies {
  * go on. Probes are always answered: a process that is restarted for being busy only leaves its work to the others.
  */
 export function installOverloadProtection(app: FastifyInstance, dependencies: OverloadDependencies): void {
-  const { paths, errorAnswers, telemetry, random = Math.random } = dependencies
-  const own = dependencies.shedder === undefined ? watchEventLoop(telemetry.log) : undefined
-  const shedder = dependencies.shedder ?? own?.shedder ?? createShedder()
+  const { paths, errorAnswers, telemetry, shedder, random = Math.random } = dependencies
   const probes = new Set<string | undefined>([paths.livez, paths.readyz])
   // Counted, without a line for each: writing thousands of them would be more of what there is too much of.
   const turnAway = (request: FastifyRequest, reply: FastifyReply): void => {
@@ -71,7 +69,6 @@ export function installOverloadProtection(app: FastifyInstance, dependencies: Ov
       else turnAway(request, reply)
     },
   )
-  app.addHook('onClose', async () => own?.stop())
 }
 
 /** Lets the rule learn of this process's event loop. */

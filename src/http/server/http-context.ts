@@ -78,7 +78,11 @@ export function createHttpContext(options: HttpOptions, services: GatewayService
   }
 }
 
+/** What another proxy carries are pages as well: their users come back there. */
 function reservedPaths(options: HttpOptions): readonly string[] {
-  const prefixes = options.routes.map(({ prefix }) => prefix)
-  return [...prefixes, ...ownedPaths(options.authPrefix)].map((path) => path.toLowerCase())
+  const prefixes = options.routes
+    .filter(({ upstream }) => upstream !== 'external')
+    .map(({ prefix }) => prefix)
+  const foreign = options.foreignPaths ?? []
+  return [...prefixes, ...foreign, ...ownedPaths(options.authPrefix)].map((path) => path.toLowerCase())
 }

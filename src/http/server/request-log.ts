@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 import { healthEndpoints } from '../../config/endpoints.ts'
 import { noMetrics } from '../../telemetry/metrics.ts'
 import { createRequestLine, type RequestOutcome } from '../../telemetry/request-line.ts'
@@ -31,8 +32,25 @@ const otherRoute = 'other'
 /** An upgraded connection; its time says how long it was open, not how long anybody waited. */
 const switchingProtocols = 101
 
+/** A request whose outcome is reported. One of Fastify's is such a one. */
+export interface WatchedRequest {
+  readonly id: string
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  readonly raw: { readonly url?: string | undefined }
+  readonly caller: Caller | null
+  span: RequestSpan | null
+  /** The pattern that it matched. */
+  readonly routeOptions: { readonly url?: string | undefined }
+}
+
+/** What answers it. One of Fastify's replies is such a one. */
+interface WatchedReply {
+  readonly raw: ServerResponse
+}
+
 /** Reports what became of a request, once that is known. */
-export type WatchOutcome = (request: FastifyRequest, reply: FastifyReply) => void
+export type WatchOutcome = (request: WatchedRequest, reply: WatchedReply) => void
 
 /** The labels under which requests are measured, by the pattern of their route: a closed set, whatever clients ask for. */
 export function routeLabels(paths: GatewayPaths, prefixes: readonly string[]): ReadonlyMap<string, string> {
@@ -62,7 +80,7 @@ export function createOutcomeWatch(
     const { raw } = reply
     if (tracing !== undefined && !isProbe(request)) request.span = beginSpan(tracing, request)
     // Not the hook onResponse: it is not run for answers that were broken off.
-    whenOver(request.raw, raw, () => {
+    whenOver(raw.req, raw, () => {
       const milliseconds = performance.now() - startedAtMs
       if (isMeasured && raw.statusCode !== switchingProtocols) {
         metrics.request(labelOf(labels, request), raw.statusCode, milliseconds / 1_000)
@@ -95,16 +113,16 @@ export function installRequestLog(
 }
 
 /** Probes come every few seconds for as long as the process lives; nobody wants a trace of each. */
-function isProbe({ raw }: FastifyRequest): boolean {
+function isProbe({ raw }: WatchedRequest): boolean {
   const path: string = pathOf(raw.url ?? '')
   return healthEndpoints.some((endpoint) => endpoint === path)
 }
 
-function labelOf(labels: ReadonlyMap<string, string>, request: FastifyRequest): string {
+function labelOf(labels: ReadonlyMap<string, string>, request: WatchedRequest): string {
   return labels.get(request.routeOptions.url ?? '') ?? otherRoute
 }
 
-function beginSpan(tracing: Tracing, { id, method, headers, raw }: FastifyRequest): RequestSpan {
+function beginSpan(tracing: Tracing, { id, method, headers, raw }: WatchedRequest): RequestSpan {
   const { traceparent, tracestate } = headers
   return tracing.begin({
     requestId: id,
@@ -115,7 +133,7 @@ function beginSpan(tracing: Tracing, { id, method, headers, raw }: FastifyReques
   })
 }
 
-function describeOutcome(request: FastifyRequest, reply: FastifyReply, milliseconds: number): RequestOutcome {
+function describeOutcome(request: WatchedRequest, reply: WatchedReply, milliseconds: number): RequestOutcome {
   const { raw } = reply
   const { caller } = request
   return {

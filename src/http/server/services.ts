@@ -44,6 +44,8 @@ export interface HttpOptions extends CookieOptions, SecurityHeaderOptions, Devic
   readonly audience: ApiAudience
   /** The operator's own pages. */
   readonly pages?: OperatorPages | undefined
-  /** Everything that is proxied; nobody returns to it. */
-  readonly routes: readonly { readonly prefix: string }[]
+  /** What belongs to other frontends below this one; nobody returns there. */
+  readonly foreignPaths?: readonly string[]
+  /** Nobody returns to what is proxied here. */
+  readonly routes: readonly { readonly prefix: string; readonly upstream?: URL | 'external' }[]
 }

@@ -1,6 +1,6 @@
+import type { CookiePolicy } from '../../http/cookies/cookie-policy.ts'
 import { sandboxPolicy, withoutReports } from './active-content.ts'
 import { withoutPrompts } from './challenges.ts'
-import type { CookiePolicy } from './cookie-policy.ts'
 import { type MediaTypeFacts, mediaTypeFacts } from './media-type.ts'
 
 const notModified = 304

@@ -1,6 +1,6 @@
+import type { CookiePolicy } from '../../http/cookies/cookie-policy.ts'
 import { isTraceparent, newTraceparent } from '../../telemetry/trace-context.ts'
 import type { TraceHeaders } from '../../telemetry/tracing.ts'
-import type { CookiePolicy } from './cookie-policy.ts'
 import { createDropTest, droppedFromRequests, namesOf } from './dropped-names.ts'
 import { canonicalName, connectionListed, createNameTable } from './header-names.ts'
 

@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { HeaderFields } from '../../http/answers/security-headers.ts'
+import type { CookiePolicy } from '../../http/cookies/cookie-policy.ts'
 import { AnswerDraft, type Judge, judges, pushIfAny } from './answer-draft.ts'
 import { privateCacheControl, varyByCookie } from './caching.ts'
-import type { CookiePolicy } from './cookie-policy.ts'
 import {
   createDropTest,
   droppedFromAnswers,

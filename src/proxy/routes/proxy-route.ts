@@ -1,13 +1,13 @@
 import { type AccessRuleOptions, type AccessRules, createAccessRules } from '../../access/rules.ts'
 import type { TargetRule } from '../../access/target.ts'
-import type { RouteConfig } from '../../config/routes/route.ts'
+import type { ProxiedRoute } from '../../config/routes/route.ts'
 import {
   type HeaderFields,
   type SecurityHeaderOptions,
   transportHeaders,
 } from '../../http/answers/security-headers.ts'
+import { type CookieRules, createCookiePolicy } from '../../http/cookies/cookie-policy.ts'
 import type { Cookies } from '../../http/cookies/cookies.ts'
-import { type CookieRules, createCookiePolicy } from '../headers/cookie-policy.ts'
 import { createLocationMapper } from '../headers/location.ts'
 import { createRequestHeaderPolicy, type RequestHeaderPolicy } from '../headers/request-headers.ts'
 import { createResponseHeaderPolicy, type ResponseHeaderPolicy } from '../headers/response-headers.ts'
@@ -36,7 +36,7 @@ export interface RouteServices {
 
 /** A route's configuration together with everything that is derived from it once. */
 export interface ProxyRoute extends AccessRules {
-  readonly config: RouteConfig
+  readonly config: ProxiedRoute
   readonly requestHeaders: RequestHeaderPolicy
   /** The same for WebSocket handshakes, the headers of which `ws` writes. */
   readonly handshakeHeaders: RequestHeaderPolicy
@@ -54,7 +54,7 @@ export interface SpecialRules {
 
 /** Derives a route. */
 export function createProxyRoute(
-  config: RouteConfig,
+  config: ProxiedRoute,
   options: ProxyOptions,
   { cookies: ownCookies, now }: RouteServices,
   special: SpecialRules = { cookies: config, documentHeaders: {}, isApp: false },
@@ -89,7 +89,7 @@ const writtenByWs: readonly string[] = [
   'sec-websocket-accept',
 ]
 
-function createMapper(config: RouteConfig, target: TargetRule, options: ProxyOptions) {
+function createMapper(config: ProxiedRoute, target: TargetRule, options: ProxyOptions) {
   return createLocationMapper({
     upstreamOrigin: config.upstream.origin,
     upstreamPath: target.upstreamPath,

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AccessServices } from '../../access/context.ts'
 import { createAccess } from '../../access/decide.ts'
 import { answeredMethods } from '../../access/rules.ts'
-import type { RouteConfig } from '../../config/routes/route.ts'
+import { isProxied, type RouteConfig } from '../../config/routes/route.ts'
 import { ownerOf } from '../../http/lifetime/life.ts'
 import { type AddressKey, createAddressKey } from '../../http/limits/limited-request.ts'
 import type { SessionLimits } from '../../session/record/session.ts'
@@ -48,7 +48,7 @@ export function registerProxyScope(
   })
   const reservedHeaderNames = options.reservedHeaderNames ?? namesOf(options.routes)
   const shared = { ...options, reservedHeaderNames }
-  const routes = options.routes.map((config) => createProxyRoute(config, shared, services))
+  const routes = options.routes.filter(isProxied).map((config) => createProxyRoute(config, shared, services))
   if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, shared, services))
   for (const route of routes) {
     openCalls.addRoute(route.pool.calls)

@@ -1,7 +1,7 @@
 import { plainAccess } from '../../config/routes/access.ts'
-import type { RouteConfig } from '../../config/routes/route.ts'
+import type { ProxiedRoute } from '../../config/routes/route.ts'
 import { defaultSpaCsp, type HeaderFields, htmlReferrerPolicy } from '../../http/answers/security-headers.ts'
-import type { CookieRules } from '../headers/cookie-policy.ts'
+import type { CookieRules } from '../../http/cookies/cookie-policy.ts'
 import { createProxyRoute, type ProxyOptions, type ProxyRoute, type RouteServices } from './proxy-route.ts'
 
 /** The development server of the app. The configuration satisfies it. */
@@ -34,7 +34,7 @@ export function createSpaDevRoute(
   options: ProxyOptions & SpaDevOptions,
   services: RouteServices,
 ): ProxyRoute {
-  const config: RouteConfig = {
+  const config: ProxiedRoute = {
     prefix: options.basePath,
     upstream: beneath(spaUrl, options.basePath),
     auth: 'none',

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import type { Admission } from '../../access/admission.ts'
+import { type Admission, authorizationOf } from '../../access/admission.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { Upload } from '../exchange/upload.ts'
 import { forwardedFor } from '../headers/forwarded-for.ts'
@@ -15,7 +15,7 @@ export function freshHeaders(
 ): FreshHeaders {
   return {
     identity,
-    authorization: token === undefined ? undefined : `Bearer ${token.value}`,
+    authorization: authorizationOf(token),
     forwardedFor: forwardedFor(request),
     requestId: request.id,
     trace: request.span?.beginUpstream(),

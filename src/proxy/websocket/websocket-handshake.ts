@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Admission } from '../../access/admission.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { hasBody } from '../../http/lifetime/body.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
 import type { ResponseHead } from '../headers/response-headers.ts'
@@ -21,28 +20,6 @@ export interface Handshake {
   readonly owner: string | undefined
   readonly life: RequestLife
   readonly upgrade: UpgradeSocket
-}
-
-const keyPattern = /^[+/0-9A-Za-z]{22}==$/
-
-/** What is wrong with a browser's handshake on this route (RFC 6455 section 4.2.1); `undefined`: nothing. */
-export function handshakeProblem(request: FastifyRequest, route: ProxyRoute): GatewayError | undefined {
-  const { headers } = request
-  if (!route.config.websocket) return invalid('This address takes no WebSocket.')
-  if (request.method !== 'GET' || hasBody(request.raw))
-    return invalid('A WebSocket begins with a GET without body.')
-  if (!keyPattern.test(headers['sec-websocket-key'] ?? '')) return invalid('The WebSocket key is malformed.')
-  if (headers['sec-websocket-version'] !== '13') {
-    return new GatewayError('request_invalid', {
-      detail: 'Only version 13 of WebSocket is spoken.',
-      headers: { 'sec-websocket-version': '13' },
-    })
-  }
-  return undefined
-}
-
-function invalid(detail: string): GatewayError {
-  return new GatewayError('request_invalid', { detail })
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { WebSocket } from 'ws'
 import type { Access } from '../../access/decide.ts'
+import { handshakeProblem } from '../../access/handshake.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { hasBody } from '../../http/lifetime/body.ts'
 import type { LifeHolder } from '../../http/lifetime/life.ts'
 import type { Sessions } from '../../session/lifecycle/sessions.ts'
 import { type SessionLimits, type SessionView, touchIntervalMs } from '../../session/record/session.ts'
@@ -15,7 +17,6 @@ import {
   connectUpstream,
   createBrowserEnds,
   type Handshake,
-  handshakeProblem,
   type Refusal,
   readRefusal,
 } from './websocket-handshake.ts'
@@ -49,7 +50,8 @@ const switchingProtocols = 101
  */
 export function bridgeWebSocket(context: WebSocketContext, handshake: Handshake): void {
   const { route, openCalls, maxWebsocketsPerSession } = context
-  const problem = handshakeProblem(handshake.request, route)
+  const { request } = handshake
+  const problem = handshakeProblem(request, hasBody(request.raw), route.config.websocket)
   if (problem !== undefined) throw problem
   const { session } = handshake.admission
   if (session !== undefined && openCalls.countWebSockets(session.h) >= maxWebsocketsPerSession) {

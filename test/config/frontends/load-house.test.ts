@@ -70,10 +70,10 @@ describe('the frontends file', () => {
   })
 
   it('may hold the routes, which take the place of any API of the environment', () => {
-    expect(shop?.routes.map(({ prefix, upstream }) => [prefix, upstream.href])).toEqual([
+    expect(shop?.routes.map(({ prefix, upstream }) => [prefix, `${upstream}`])).toEqual([
       ['/api', 'http://api:8080/v1'],
     ])
-    expect(desk?.routes.map(({ prefix, upstream }) => [prefix, upstream.href])).toEqual([
+    expect(desk?.routes.map(({ prefix, upstream }) => [prefix, `${upstream}`])).toEqual([
       ['/desk/api', 'http://desk:8080/'],
     ])
   })

@@ -10,10 +10,12 @@ export interface HostAndPort {
 
 /** Whether a URL's host is this machine: the only place where plain http is allowed. */
 export function isLoopback(url: URL): boolean {
-  const host = url.hostname
-  return (
-    host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(\.\d+){3}$/.test(host)
-  )
+  return isLoopbackHost(url.hostname)
+}
+
+/** The same for a host alone, an IPv6 address with or without its brackets. */
+export function isLoopbackHost(host: string): boolean {
+  return /^(?:(?:.+\.)?localhost|\[?::1\]?|127(?:\.\d+){3})$/i.test(host)
 }
 
 function parseUrl(untrusted: string, protocols: readonly string[]): URL {

@@ -43,6 +43,21 @@ export const serverSettings = {
       doc: 'The address of that listener.',
       example: '0.0.0.0',
     }),
+    FORWARD_AUTH_PORT: optional(port, {
+      scope: 'process',
+      doc: 'A listener of its own on which another proxy asks whether it may let a request through; `docs/forward-auth.md` says how. None unless set. Its answers hold access tokens: only that proxy may reach it.',
+      example: '9465',
+    }),
+    FORWARD_AUTH_HOST: withDefault(listenHost, '127.0.0.1', {
+      scope: 'process',
+      doc: 'The address of that listener. Off loopback only the addresses of `TRUST_PROXY` are answered.',
+      example: '0.0.0.0',
+    }),
+    FORWARD_AUTH_HEADERS: withDefault(oneOf('x-forwarded', 'x-original'), 'x-forwarded', {
+      scope: 'process',
+      doc: 'Where the original method and URI are read there: `X-Forwarded-Method` and `X-Forwarded-Uri`, or `X-Original-Method` and `X-Original-URI`. Host and scheme are in `X-Forwarded-Host` and `X-Forwarded-Proto` in both.',
+      example: 'x-original',
+    }),
     TRUST_PROXY: withDefault(listOrNone(trustedNetwork), 'none', {
       scope: 'process',
       doc: 'Addresses or CIDR networks of the proxies in front whose `X-Forwarded-For` is believed.',

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { GatewayError } from '../errors/gateway-error.ts'
-import { problemRules, toProblemDocument } from '../errors/problem.ts'
-import { newRequestId } from '../http/server/server-options.ts'
-import type { Telemetry } from '../telemetry/telemetry.ts'
-import { writePlain } from './probes.ts'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import { problemRules, toProblemDocument } from '../../errors/problem.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import { newRequestId } from '../server/server-options.ts'
+import { writePlain } from './plain.ts'
 
 /** Refuses what reaches no frontend: one problem document, whoever asks, because there is no app to lead back to. */
 export type Refuse = (request: IncomingMessage, response: ServerResponse, thrown: unknown) => void

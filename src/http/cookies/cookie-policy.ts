@@ -1,4 +1,4 @@
-import type { Cookies } from '../../http/cookies/cookies.ts'
+import type { Cookies } from './cookies.ts'
 
 /** Which cookies pass a route, either way. */
 export interface CookiePolicy {

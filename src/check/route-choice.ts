@@ -1,0 +1,44 @@
+import { GatewayError } from '../errors/gateway-error.ts'
+import { isReservedPath } from '../http/guards/return-to.ts'
+
+/** Something that a prefix leads to. */
+interface Prefixed {
+  readonly prefix: string
+}
+
+/** Finds what a target belongs to. */
+export type RouteChoice<Route extends Prefixed> = (untrustedTarget: string) => Route
+
+/**
+ * Makes the choice of a route by the longest prefix, whole segments, byte by byte. Who carries the request may read its path in another way
+ * than who answers it: decoded, with slashes merged, in any case. So a path that somebody could take for another route's is refused.
+ *
+ * @throws GatewayError (when called) `not_found`, as 403: who asks knows no other refusal; `request_target_rejected`
+ */
+export function createRouteChoice<Route extends Prefixed>(routes: readonly Route[]): RouteChoice<Route> {
+  const places = routes
+    .map((route) => ({ route, prefix: route.prefix, others: othersOf(route, routes) }))
+    .toSorted((one, other) => other.prefix.length - one.prefix.length)
+  return (untrustedTarget) => {
+    const queryAt = untrustedTarget.indexOf('?')
+    const path = queryAt === -1 ? untrustedTarget : untrustedTarget.slice(0, queryAt)
+    const place = places.find(({ prefix }) => isBeneath(path, prefix))
+    if (place === undefined) throw new GatewayError('not_found', { status: 403 })
+    if (place.others.length > 0 && isReservedPath(path, place.others))
+      throw new GatewayError('request_target_rejected')
+    return place.route
+  }
+}
+
+const slash = 0x2f
+
+function isBeneath(path: string, prefix: string): boolean {
+  return (
+    path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === slash)
+  )
+}
+
+/** Lower-case prefixes that nobody may see in a path of this route; those above it are in each of its paths. */
+function othersOf({ prefix }: Prefixed, routes: readonly Prefixed[]): readonly string[] {
+  return routes.filter((other) => !isBeneath(prefix, other.prefix)).map((other) => other.prefix.toLowerCase())
+}

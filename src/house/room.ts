@@ -1,0 +1,99 @@
+import type { IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Frontend } from '../app.ts'
+import type { FrontendConfig } from '../config/frontends/load-house.ts'
+import { ownerOf, type RequestLife } from '../http/lifetime/life.ts'
+
+/** Puts a frontend together. */
+export type Build = (config: FrontendConfig) => Promise<Frontend>
+
+/**
+ * A frontend's place in the house: empty until somebody comes, and again when nobody has come for long. Whatever happens, the room knows
+ * who is in it.
+ */
+export class Room {
+  readonly name: string
+  readonly baseUrl: URL
+  readonly config: FrontendConfig
+  readonly #build: Build
+  readonly #lives = new Set<RequestLife>()
+  #frontend: Frontend | undefined
+  #opening: Promise<Frontend> | undefined
+  #leftAtMs = 0
+  #onEmpty: (() => void) | undefined
+
+  constructor(config: FrontendConfig, build: Build) {
+    this.name = config.name
+    this.baseUrl = config.config.baseUrl
+    this.config = config
+    this.#build = build
+  }
+
+  /** `undefined` while nobody has needed it. */
+  get frontend(): Frontend | undefined {
+    return this.#frontend
+  }
+
+  /** Lets a request in. @returns whether that happened at once; otherwise the frontend is to be opened first */
+  enter(request: IncomingMessage, ask: (frontend: Frontend) => void): boolean {
+    const frontend = this.#frontend
+    if (frontend === undefined) return false
+    const life = ownerOf(request)
+    this.#lives.add(life)
+    life.hold({ lifeEnded: () => this.#left(life) })
+    ask(frontend)
+    return true
+  }
+
+  /** Puts the frontend together, once, whoever asks. */
+  open(): Promise<Frontend> {
+    this.#opening ??= this.#build(this.config).then(
+      (frontend) => {
+        this.#frontend = frontend
+        this.#leftAtMs = performance.now()
+        return frontend
+      },
+      (error: unknown) => {
+        this.#opening = undefined
+        throw error
+      },
+    )
+    return this.#opening
+  }
+
+  #left(life: RequestLife): void {
+    this.#lives.delete(life)
+    this.#leftAtMs = performance.now()
+    if (this.#lives.size === 0) this.#onEmpty?.()
+  }
+
+  /** Takes the frontend down when nobody was in it for so long. */
+  async closeIfIdle(idleMs: number): Promise<void> {
+    if (this.#lives.size > 0 || performance.now() - this.#leftAtMs < idleMs) return
+    await this.#takeDown()
+  }
+
+  /** Ends the streams, lets everybody finish, cuts off who has not after `graceMs`, and takes the frontend down. */
+  async drain(graceMs: number): Promise<void> {
+    await this.#opening?.catch(() => undefined)
+    const streams = this.#frontend?.drainStreams()
+    await Promise.race([this.#empty(), sleep(graceMs, undefined, { ref: false })])
+    for (const life of this.#lives) life.cut()
+    await streams
+    await this.#takeDown()
+  }
+
+  #empty(): Promise<void> {
+    if (this.#lives.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve
+    })
+  }
+
+  async #takeDown(): Promise<void> {
+    const frontend = this.#frontend
+    this.#frontend = undefined
+    this.#opening = undefined
+    await frontend?.close()
+  }
+}

@@ -1,0 +1,28 @@
+import type { FastifyInstance } from 'fastify'
+import { installErrorHandling } from '../answers/error-handler.ts'
+import type { HttpContext } from '../server/http-context.ts'
+import { createSpaFallback, registerSpaFiles, type SpaFilesOptions } from './spa-files.ts'
+
+/** Where the app's files are, if they are here. */
+export type InstalledSpa = Omit<SpaFilesOptions, 'spaDir' | 'reservedPaths'> & {
+  readonly spaDir: string | undefined
+}
+
+/**
+ * Installs what is answered where nothing else is: failures, and the app's files. Error handling comes first: a scope inherits the handlers
+ * that its parent has when it is loaded.
+ */
+export async function installSpa(
+  app: FastifyInstance,
+  { spaDir, spaCsp, basePath }: InstalledSpa,
+  context: HttpContext,
+): Promise<void> {
+  if (spaDir === undefined) {
+    installErrorHandling(app, context)
+    return
+  }
+  const { reservedPaths } = context.returnToRules
+  const options = { spaDir, spaCsp, basePath, reservedPaths }
+  installErrorHandling(app, context, createSpaFallback(options))
+  await registerSpaFiles(app, options)
+}
