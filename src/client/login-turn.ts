@@ -1,6 +1,9 @@
 /** A login takes a person about so long; a tab that waits for another one's goes on after it, milliseconds. */
 const patienceMs = 60_000
 
+/** When a tab last left for the login page, epoch milliseconds: a page that was made after that has not heard it. */
+const storageKey = 'coatcheck:signing-in'
+
 /**
  * Which tab may leave for the login page by itself: one that a person sees, and none while another tab is away signing in. Web Locks
  * cannot say the latter, because a lock goes with its page.
@@ -8,7 +11,9 @@ const patienceMs = 60_000
 export class LoginTurn {
   readonly #closing = new AbortController()
   readonly #wakers = new Set<() => void>()
-  #otherUntilMs = 0
+  #otherLeftMs = 0
+  /** Who left until then is not waited for, epoch milliseconds; a page that a person looks at when it is made waits for none. */
+  #forgottenMs = document.hasFocus() ? Date.now() : 0
   #signedIn = false
 
   constructor() {
@@ -18,9 +23,25 @@ export class LoginTurn {
     addEventListener('focus', () => this.#forgetOther(), { signal })
   }
 
+  /** This tab leaves for the login page. */
+  weLeave(): void {
+    this.#forgottenMs = Date.now()
+    localStorage.setItem(storageKey, String(this.#forgottenMs))
+  }
+
+  /** This tab knows that somebody is signed in: no tab is away any more. */
+  weAreSignedIn(): void {
+    localStorage.removeItem(storageKey)
+  }
+
+  /** Whether the helper was closed: nobody waits for it any more. */
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted
+  }
+
   /** Another tab leaves for the login page. */
   otherLeft(): void {
-    this.#otherUntilMs = Date.now() + patienceMs
+    this.#otherLeftMs = Date.now()
     this.#signedIn = false
   }
 
@@ -32,13 +53,13 @@ export class LoginTurn {
 
   /** Whether this tab may leave now. */
   isOurs(): boolean {
-    return document.visibilityState === 'visible' && Date.now() >= this.#otherUntilMs
+    return document.visibilityState === 'visible' && this.#waitMs() <= 0
   }
 
   /** Resolves when this tab may leave, or when another one has signed in meanwhile. */
   async come(): Promise<void> {
     this.#signedIn = false
-    while (!this.isOurs() && !this.#signedIn && !this.#closing.signal.aborted) await this.#change()
+    while (!this.isClosed && !this.isOurs() && !this.#signedIn) await this.#change()
   }
 
   close(): void {
@@ -48,8 +69,8 @@ export class LoginTurn {
 
   #change(): Promise<void> {
     return new Promise((resolve) => {
-      const leftMs = this.#otherUntilMs - Date.now()
-      const timer = leftMs > 0 ? setTimeout(() => this.#wake(), leftMs) : undefined
+      const waitMs = this.#waitMs()
+      const timer = waitMs > 0 ? setTimeout(() => this.#wake(), waitMs) : undefined
       this.#wakers.add(() => {
         clearTimeout(timer)
         resolve()
@@ -58,8 +79,17 @@ export class LoginTurn {
   }
 
   #forgetOther(): void {
-    this.#otherUntilMs = 0
+    this.#otherLeftMs = 0
+    this.#forgottenMs = Date.now()
     this.#wake()
+  }
+
+  /** How long another tab's login is still waited for, milliseconds. */
+  #waitMs(): number {
+    const nowMs = Date.now()
+    const notedMs = Number(localStorage.getItem(storageKey))
+    const isNews = notedMs > this.#forgottenMs && notedMs <= nowMs
+    return Math.max(this.#otherLeftMs, isNews ? notedMs : 0) + patienceMs - nowMs
   }
 
   #wake(): void {

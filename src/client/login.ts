@@ -62,6 +62,7 @@ export async function logIn<Claims extends object>(
   }
   for (;;) {
     await state.turn.come()
+    if (state.turn.isClosed) return forever()
     const outcome = await locked(() => leaveUnlessSignedIn(state, options))
     if (outcome === 'left') return forever()
     if (outcome !== 'not our turn') return outcome
@@ -72,7 +73,7 @@ async function leaveUnlessSignedIn<Claims extends object>(
   state: SessionState<Claims>,
   options: LoginOptions,
 ): Promise<Session<Claims> | 'left' | 'not our turn'> {
-  const session = await state.ask()
+  const [session] = await Promise.all([state.ask(), state.caughtUp()])
   if (session.authenticated) return session
   if (!state.turn.isOurs()) return 'not our turn'
   stopLoop('Signing in does not last. Reload the page or tell the operator.')

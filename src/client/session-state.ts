@@ -13,11 +13,16 @@ type Message<Claims extends object> =
     }
   | { readonly type: 'signing-in' }
   | { readonly type: 'signing-out' }
+  /** A page to itself: what was said before has been heard when this is. */
+  | { readonly type: 'echo'; readonly id: number }
 
 const channelName = 'coatcheck'
 
 /** When other tabs look again after one said that it signs out, milliseconds from look to look: its form is still on its way. */
 const recheckAfterMs = [75, 75, 150, 200, 250, 750, 2_500]
+
+/** A page's word to itself takes no longer, milliseconds. */
+const echoWithinMs = 1_000
 
 /** How often activity in this tab asks the gateway for the new idle end, milliseconds. */
 const resyncMs = 30_000
@@ -46,6 +51,7 @@ export class SessionState<Claims extends object = object> {
   readonly changes = new SessionChanges<Claims>()
   readonly countdownListeners = new Set<(left: TimeLeft) => void>()
   readonly #channel = new BroadcastChannel(channelName)
+  readonly #echoes = new Map<number, () => void>()
   readonly #fetch: (method: 'GET' | 'POST') => Promise<Session<Claims>>
   readonly #closing = new AbortController()
   /** One request at a time: answers can never overtake each other. */
@@ -85,7 +91,24 @@ export class SessionState<Claims extends object = object> {
 
   /** Tells the other tabs that this one is about to leave for the login page, or to sign out. */
   announce(type: 'signing-in' | 'signing-out'): void {
+    if (type === 'signing-in') this.turn.weLeave()
     this.#channel.postMessage({ type } satisfies Message<Claims>)
+  }
+
+  /**
+   * Resolves when all that other tabs have said was heard. Browsers promise no order between messages and locks: the lock of a page that has
+   * left may come before its word that it leaves.
+   */
+  async caughtUp(): Promise<void> {
+    const id = Math.random()
+    const sender = new BroadcastChannel(channelName)
+    await new Promise<void>((resolve) => {
+      this.#echoes.set(id, resolve)
+      sender.postMessage({ type: 'echo', id } satisfies Message<Claims>)
+      setTimeout(resolve, echoWithinMs)
+    })
+    this.#echoes.delete(id)
+    sender.close()
   }
 
   /** Starts watching the session's end, once. */
@@ -135,6 +158,7 @@ export class SessionState<Claims extends object = object> {
   #take(session: Session<Claims>): void {
     const before = this.#known
     const nowMs = Date.now()
+    if (session.authenticated) this.turn.weAreSignedIn()
     this.#known = session.authenticated
       ? {
           subject: Reflect.get(session.user, 'sub'),
@@ -157,6 +181,7 @@ export class SessionState<Claims extends object = object> {
   #hear(message: Message<Claims>): void {
     if (message.type === 'signing-in') this.turn.otherLeft()
     else if (message.type === 'signing-out') void this.#recheck()
+    else if (message.type === 'echo') this.#echoes.get(message.id)?.()
     else if (!message.session.authenticated) {
       if (this.#known !== undefined) this.#lookOnHearsay()
     } else {

@@ -88,6 +88,8 @@ describe('the browser helper in Chromium', () => {
   })
 
   it('lets one tab of several go to the login page, and the others have its session afterwards', async () => {
+    // Windows side by side: all are seen, and none is the one that a person turned to.
+    await context.addInitScript('document.hasFocus = () => false')
     const tabs = [await openTab(), await openTab(), await openTab()]
     const logins = tabs.map(loginsOf)
     const leaving = Promise.race(

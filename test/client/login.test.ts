@@ -127,6 +127,42 @@ describe('several tabs', () => {
     await vi.waitFor(() => expect(page.left).toHaveLength(2))
   })
 
+  it('hear what was said before the lock came, though it arrives later', async () => {
+    const [first, second] = [open(), open()]
+    page.answer('/session', signedOut)
+    // The other page's note is on its way as well.
+    vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined, removeItem: () => undefined })
+    void first.login({ byUser: true })
+    void second.login()
+    await vi.waitFor(() => expect(page.requests).toHaveLength(1))
+    await messagesArrived()
+    expect(page.left).toHaveLength(1)
+  })
+
+  it('wait for a login elsewhere that began before they were opened, unless a person looks at them', async () => {
+    const first = open()
+    page.answer('/session', signedOut)
+    void first.login({ byUser: true })
+    page.blur()
+    void open().login()
+    await messagesArrived()
+    expect(page.left).toHaveLength(1)
+    page.focus()
+    await vi.waitFor(() => expect(page.left).toHaveLength(2))
+    page.dropLock()
+    void open().login()
+    await vi.waitFor(() => expect(page.left).toHaveLength(3))
+  })
+
+  it('do not wait for a login that is over when they are opened', async () => {
+    void open().login({ byUser: true })
+    page.answer('/session', signedIn(), signedOut)
+    await open().getSession()
+    page.blur()
+    void open().login()
+    await vi.waitFor(() => expect(page.left).toHaveLength(2))
+  })
+
   it('wait a minute for a login elsewhere, and no longer', async () => {
     vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
     const [first, second] = [open(), open()]

@@ -25,6 +25,8 @@ export interface Page {
   show(isVisible: boolean): void
   /** The person turns to the window. */
   focus(): void
+  /** The person turns to another window; this one is still seen. */
+  blur(): void
   /** The page comes back from the back/forward cache. */
   comeBack(): void
   /** The page that holds a lock goes: the next one in the queue gets it. */
@@ -78,10 +80,10 @@ export function openPage(address = '/orders?page=2#top'): Page {
   const requests: SentRequest[] = []
   const left: string[] = []
   const forms: { method: string; action: string }[] = []
-  const storage = new Map<string, string>()
   const { pathname, search, hash } = new URL(address, origin)
   const fakeDocument = Object.assign(new EventTarget(), {
     visibilityState: 'visible',
+    hasFocus: () => hasFocus,
     createElement: () => ({
       method: '',
       action: '',
@@ -91,6 +93,7 @@ export function openPage(address = '/orders?page=2#top'): Page {
     }),
     body: { append: () => undefined },
   })
+  let hasFocus = true
   const fakeWindow = new EventTarget()
   const locks = createLocks()
   vi.stubGlobal('navigator', { locks: { request: locks.request } })
@@ -104,10 +107,8 @@ export function openPage(address = '/orders?page=2#top'): Page {
     hash,
     assign: (path: string) => void left.push(path),
   })
-  vi.stubGlobal('sessionStorage', {
-    getItem: (name: string) => storage.get(name) ?? null,
-    setItem: (name: string, value: string) => void storage.set(name, value),
-  })
+  vi.stubGlobal('sessionStorage', createStorage())
+  vi.stubGlobal('localStorage', createStorage())
   vi.stubGlobal('fetch', async (input: string | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input instanceof Request ? input : new URL(input, origin), init)
     const { pathname: path, origin: target } = new URL(request.url)
@@ -129,8 +130,23 @@ export function openPage(address = '/orders?page=2#top'): Page {
       fakeDocument.dispatchEvent(new Event('visibilitychange'))
     },
     comeBack: () => void fakeWindow.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true })),
-    focus: () => void fakeWindow.dispatchEvent(new Event('focus')),
+    focus() {
+      hasFocus = true
+      fakeWindow.dispatchEvent(new Event('focus'))
+    },
+    blur() {
+      hasFocus = false
+    },
     dropLock: locks.drop,
+  }
+}
+
+function createStorage(): Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {
+  const items = new Map<string, string>()
+  return {
+    getItem: (name) => items.get(name) ?? null,
+    setItem: (name, value) => void items.set(name, value),
+    removeItem: (name) => void items.delete(name),
   }
 }
 
