@@ -131,7 +131,11 @@ describe('several tabs', () => {
     const [first, second] = [open(), open()]
     page.answer('/session', signedOut)
     // The other page's note is on its way as well.
-    vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined, removeItem: () => undefined })
+    vi.stubGlobal('localStorage', {
+      getItem: () => null,
+      setItem: () => undefined,
+      removeItem: () => undefined,
+    })
     void first.login({ byUser: true })
     void second.login()
     await vi.waitFor(() => expect(page.requests).toHaveLength(1))
