@@ -17,6 +17,8 @@ export interface Admission {
   readonly identityHeaders: readonly string[] | undefined
   /** The caller's sign-in is fresh enough for the route's rule until then, epoch milliseconds. */
   readonly freshUntilMs: number
+  /** Until then the request's proof of its device counts, epoch milliseconds; endless where none is demanded. */
+  readonly provenUntilMs: number
 }
 
 /** What an API is sent as `authorization`; `undefined` sends none. */

@@ -2,9 +2,11 @@ import { GatewayError } from '../errors/gateway-error.ts'
 import type { AccessToken } from '../oidc/tokens/token-set.ts'
 import type { SessionView } from '../session/record/session.ts'
 import type { Admission } from './admission.ts'
-import type { AccessContext } from './context.ts'
+import type { AccessContext, KnownSession } from './context.ts'
 import type { AccessRequest } from './request.ts'
 import { withWayToLogin } from './way-to-login.ts'
+
+const endless = Number.POSITIVE_INFINITY
 
 /** The way of browsers: the session of the cookie. */
 export function admitBySession(
@@ -36,21 +38,22 @@ function admitSession(
   if (session === undefined) return admitAnonymous(request, context, target, 'session_expired')
   const { rules, services } = context
   request.caller = session
-  services.device?.check(sessionId, session, request.headers)
+  const provenUntilMs = services.device?.check(sessionId, session, request.headers) ?? endless
   services.sessions.touch(session)
-  if (!rules.isPlain) return context.judgement.admitSession(target, sessionId, session)
+  if (!rules.isPlain) return context.judgement.admitSession(target, { sessionId, session, provenUntilMs })
   const { audience } = rules
-  if (audience === undefined) return admission(target, sessionId, session)
+  const known = { sessionId, session, provenUntilMs }
+  if (audience === undefined) return admission(target, known)
   const token = services.accessTokens.get(sessionId, session, audience)
   if (token instanceof Promise) {
     return token.then(
-      (waitedFor) => admission(target, sessionId, session, waitedFor),
+      (waitedFor) => admission(target, known, waitedFor),
       (error: unknown) => {
         throw withWayToLogin(services.stepUps, session, error)
       },
     )
   }
-  return admission(target, sessionId, session, token)
+  return admission(target, known, token)
 }
 
 /** @param code what is answered where a session is needed */
@@ -65,19 +68,15 @@ export function admitAnonymous(
 }
 
 /** An admission that nothing but a session and its token has part in. */
-export function admission(
-  target: string,
-  sessionId?: string,
-  session?: SessionView,
-  token?: AccessToken,
-): Admission {
+export function admission(target: string, known?: KnownSession, token?: AccessToken): Admission {
   return {
     target,
-    sessionId,
-    session,
+    sessionId: known?.sessionId,
+    session: known?.session,
     bearer: undefined,
     token,
     identityHeaders: undefined,
-    freshUntilMs: Number.POSITIVE_INFINITY,
+    freshUntilMs: endless,
+    provenUntilMs: known?.provenUntilMs ?? endless,
   }
 }

@@ -44,10 +44,18 @@ export interface AskOptions {
   readonly isRehearsal: boolean
 }
 
+/** A session that was found, from whose device the request has come. */
+export interface KnownSession {
+  readonly sessionId: string
+  readonly session: SessionView
+  /** Until then the proof of the device counts, epoch milliseconds; endless where none is demanded. */
+  readonly provenUntilMs: number
+}
+
 /** What is decided about callers once it is known who they are: the rule, the token, the headers. */
 export interface Judgement {
   readonly bearers: BearerCallers
-  admitSession(target: string, sessionId: string, session: SessionView): Admission | Promise<Admission>
+  admitSession(target: string, known: KnownSession): Admission | Promise<Admission>
   admitBearer(
     request: AccessRequest,
     target: string,

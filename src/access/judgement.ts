@@ -15,6 +15,7 @@ const nobody = {
   token: undefined,
   identityHeaders: undefined,
   freshUntilMs: Number.POSITIVE_INFINITY,
+  provenUntilMs: Number.POSITIVE_INFINITY,
 } as const
 
 /** Makes the judgement of a route. */
@@ -27,8 +28,8 @@ export function createJudgement(rules: AccessRules, services: AccessServices): J
 
   return {
     bearers,
-    admitSession: (target, sessionId, session) =>
-      goOn(kinds.subjectOf(sessionId, session), (subject) =>
+    admitSession(target, { sessionId, session, provenUntilMs }) {
+      return goOn(kinds.subjectOf(sessionId, session), (subject) =>
         goOn(standings.ofSession(session, subject), (standing) => {
           standings.expectSession(standing, session)
           return goOn(kinds.forSession(sessionId, session, subject), (token) => ({
@@ -37,10 +38,12 @@ export function createJudgement(rules: AccessRules, services: AccessServices): J
             sessionId,
             session,
             token,
+            provenUntilMs,
             ...told(standing),
           }))
         }),
-      ),
+      )
+    },
     admitBearer(request, target, caller, scheme, { isRehearsal }) {
       request.caller = caller.reference
       expectPossession(check, request, caller, scheme, !isRehearsal)

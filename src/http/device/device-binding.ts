@@ -1,6 +1,6 @@
 import { type BoundValues, createBoundValues } from '../../session/device/bound-values.ts'
 import { createDeviceChallenges, type DeviceChallenges } from '../../session/device/challenges.ts'
-import { createDeviceRule, type DeviceOptions } from '../../session/device/device-rule.ts'
+import { createDeviceRule, type DeviceOptions, toleranceMs } from '../../session/device/device-rule.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { listedSessionId } from '../../session/record/keys.ts'
 import type { Cookies } from '../cookies/cookies.ts'
@@ -45,7 +45,7 @@ export function createDeviceBinding(
   const rule = createDeviceRule(options, values, now)
   const scope = scopeOf(options, paths)
   return {
-    guard: createDeviceGuard({ ...services, rule, cookies }),
+    guard: createDeviceGuard({ ...services, rule, cookies, toleranceMs: toleranceMs(options) }),
     challenges: createDeviceChallenges(sealer, options.deviceBindingLifetime, now),
     values,
     lifetimeSeconds: options.deviceBindingLifetime,

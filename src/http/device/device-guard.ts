@@ -8,6 +8,8 @@ import type { Cookies } from '../cookies/cookies.ts'
 
 /** Says whether a request of a session comes from the device that the session is bound to. */
 export interface DeviceGuard {
+  /** For how long a proof still counts after its end, milliseconds. */
+  readonly toleranceMs: number
   /**
    * Synchronous; nothing is asked of the store. The first good proof of a session is written into its record, in the background: from then
    * on every node demands one.
@@ -21,6 +23,7 @@ export interface DeviceGuard {
 /** What the guard works with. */
 export interface DeviceGuardParts {
   readonly rule: DeviceRule
+  readonly toleranceMs: number
   readonly cookies: Pick<Cookies, 'readDevice'>
   readonly sessions: Pick<Sessions, 'open'>
   readonly accessTokens: Pick<AccessTokens, 'update'>
@@ -29,9 +32,10 @@ export interface DeviceGuardParts {
 
 /** Makes the guard. */
 export function createDeviceGuard(parts: DeviceGuardParts): DeviceGuard {
-  const { rule, cookies } = parts
+  const { rule, cookies, toleranceMs } = parts
   const enforce = createEnforcing(parts)
   return {
+    toleranceMs,
     check(untrustedId, view, untrustedHeaders) {
       const { device } = view
       if (device === undefined) return undefined

@@ -9,6 +9,8 @@ export interface CallLease {
   readonly tokenEndsAtMs: number
   /** From then on the sign-in is too old for the route's rule, epoch milliseconds. */
   readonly freshUntilMs: number
+  /** Until then the device of the session is proven, as far as this process knows, epoch milliseconds; endless where it need not be. */
+  provenUntilMs: number
   /** Whether the session, as it is now, meets the rule. */
   readonly stillMeets: (session: SessionView) => Promise<boolean>
   /** The rule is not met any more: says so to the browser and ends. */

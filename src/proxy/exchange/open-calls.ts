@@ -2,6 +2,8 @@ import type { Sessions } from '../../session/lifecycle/sessions.ts'
 import { idleEndsAtMs, type SessionLimits, type SessionView } from '../../session/record/session.ts'
 import { piecesOf } from '../../session/store/pieces.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
+import { type BySession, endAll, note } from './by-session.ts'
+import { createDeviceLeases, type DeviceLeases } from './device-leases.ts'
 import type { Call, CallLease, InFlightCalls } from './in-flight.ts'
 
 /** All calls of this process that are open on any route: none outlives its session. Nothing is asked for a call while it is short. */
@@ -23,9 +25,11 @@ export interface OpenCalls {
 
 /** What looking after open calls needs. */
 export interface OpenCallsDependencies {
-  readonly sessions: Pick<Sessions, 'find' | 'exist' | 'subscribe' | 'isLive'>
+  readonly sessions: Pick<Sessions, 'find' | 'exist' | 'deviceLivesMs' | 'subscribe' | 'isLive'>
   readonly metrics: Pick<Metrics, 'openStreams'>
   readonly limits: SessionLimits
+  /** For how long the proof of a device still counts after its end, milliseconds. */
+  readonly deviceToleranceMs: number
   readonly now: () => number
 }
 
@@ -43,10 +47,9 @@ export function createOpenCalls(dependencies: OpenCallsDependencies): OpenCalls 
   return new CallWatch(dependencies)
 }
 
-type BySession = Map<string, Call[]>
-
 class CallWatch implements OpenCalls {
   readonly #dependencies: OpenCallsDependencies
+  readonly #devices: DeviceLeases
   readonly #routes: InFlightCalls[] = []
   /** Sessions that may have ended. */
   #suspects = new Set<string>()
@@ -64,6 +67,7 @@ class CallWatch implements OpenCalls {
 
   constructor(dependencies: OpenCallsDependencies) {
     this.#dependencies = dependencies
+    this.#devices = createDeviceLeases(dependencies)
     this.#unsubscribe = dependencies.sessions.subscribe((h) => {
       if (h === undefined) this.#isAllSuspect = true
       else if (this.#isAnyOpen()) this.#told.add(h)
@@ -132,7 +136,7 @@ class CallWatch implements OpenCalls {
     const doubtful: BySession = new Map()
     const mayAsk = !this.#isAsking && performance.now() >= this.#askNotBeforeMs
     this.#visit((call) => {
-      if (call.kind !== 'request' && call.lease !== undefined) endLapsed(call, call.lease, nowMs)
+      if (call.kind !== 'request' && call.lease !== undefined) this.#lapse(call, call.lease, nowMs)
       const { session } = call
       if (session === undefined) return
       if (nowMs >= session.endsAtMs) call.endSession()
@@ -142,6 +146,13 @@ class CallWatch implements OpenCalls {
       }
     })
     if (mayAsk) void this.#ask(doubtful)
+    this.#devices.ask()
+  }
+
+  #lapse(call: Call, lease: CallLease, nowMs: number): void {
+    if (nowMs >= lease.tokenEndsAtMs) call.endSession()
+    else if (nowMs >= lease.freshUntilMs) lease.endRights()
+    else if (nowMs >= lease.provenUntilMs) this.#devices.doubt(call)
   }
 
   #isDoubtful(h: string): boolean {
@@ -205,21 +216,6 @@ async function judgeAgain(call: Call, view: SessionView): Promise<void> {
   call.session = view
   if (call.kind === 'request' || call.lease === undefined) return
   if (!(await call.lease.stillMeets(view))) call.lease.endRights()
-}
-
-function endLapsed(call: Call, lease: CallLease, nowMs: number): void {
-  if (nowMs >= lease.tokenEndsAtMs) call.endSession()
-  else if (nowMs >= lease.freshUntilMs) lease.endRights()
-}
-
-function note(bySession: BySession, h: string, call: Call): void {
-  const calls = bySession.get(h)
-  if (calls === undefined) bySession.set(h, [call])
-  else calls.push(call)
-}
-
-function endAll(calls: readonly Call[]): void {
-  for (const call of calls) call.endSession()
 }
 
 function isIdle(session: SessionView | undefined, limits: SessionLimits, nowMs: number): boolean {

@@ -44,6 +44,7 @@ export function registerProxyScope(
     sessions: services.sessions,
     metrics: services.telemetry.metrics,
     limits: limitsOf(options),
+    deviceToleranceMs: services.device?.toleranceMs ?? 0,
     now: services.now,
   })
   const reservedHeaderNames = options.reservedHeaderNames ?? namesOf(options.routes)

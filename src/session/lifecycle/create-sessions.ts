@@ -32,6 +32,7 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
     ...createEndOwn(dependencies),
     ...createListing({ ...dependencies, end: ends.end }),
     exist: (hs) => store.exist(hs),
+    deviceLivesMs: (hs) => store.deviceLivesMs(hs),
     subscribe: (listener) => store.changes.subscribe(listener),
     isLive: () => store.changes.isLive(),
     userRef: ({ issuer, subject }) => records.references.user(issuer, subject),

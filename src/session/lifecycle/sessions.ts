@@ -114,6 +114,8 @@ export interface Sessions {
   drained(): Promise<void>
   /** Whether each of these sessions still exists, for open streams; `undefined`: its part of the store does not answer. */
   exist(hs: readonly string[]): Promise<readonly (boolean | undefined)[]>
+  /** For how long the device of each of these sessions stays proven without another renewal, milliseconds; see `SessionStore`. */
+  deviceLivesMs(hs: readonly string[]): Promise<readonly (number | undefined)[]>
   /** Changes of sessions anywhere; see `SessionChanges`. */
   subscribe(listener: (h: string | undefined) => void): () => void
   /** True while every change is certain to be heard. */

@@ -124,6 +124,11 @@ export interface SessionStore {
    * answered before.
    */
   markDevice(h: string, challenge: string, ttlMs: number): Promise<boolean>
+  /**
+   * For how long the devices of these sessions are still alive, milliseconds, 0 when they are not; asked in bounded pieces. `undefined`: the
+   * part of the store that holds it does not answer; when no part does, it rejects.
+   */
+  deviceLivesMs(hs: readonly string[]): Promise<readonly (number | undefined)[]>
 
   /** Adds a session to an index, keeps the index at least `ttlMs`, and prunes members that have outlived every session. */
   addToIndex(indexKey: string, member: IndexMember, ttlMs: number): Promise<void>

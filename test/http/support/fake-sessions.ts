@@ -144,6 +144,7 @@ export function createFakeSessions(): FakeSessions {
     },
     drained: async () => undefined,
     exist: async (hs) => hs.map((h) => fake.byHash.has(h)),
+    deviceLivesMs: async (hs) => hs.map(() => 0),
     subscribe: () => () => undefined,
     isLive: () => true,
     userRef: () => 'user-ref',

@@ -38,8 +38,10 @@ describe('open calls while a part of the store does not answer', () => {
           return () => undefined
         },
         isLive: () => true,
+        deviceLivesMs: async () => [],
       },
       metrics: noMetrics,
+      deviceToleranceMs: 0,
       limits: { idleTimeoutMs: 3_600_000, maxLifetimeMs: 3_600_000 },
       now: Date.now,
     })

@@ -93,6 +93,10 @@ export class FakeSessions {
   touch(): void {
     this.touches += 1
   }
+  async deviceLivesMs(hs: readonly string[]): Promise<readonly number[]> {
+    return hs.map(() => 0)
+  }
+
   async exist(hs: readonly string[]): Promise<readonly boolean[]> {
     if (this.isStoreDown) throw new GatewayError('session_store_unavailable')
     return hs.map((h) => h === this.view?.h)

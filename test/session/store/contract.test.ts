@@ -223,6 +223,19 @@ describe.each(stores)('the session store in %s', (name, open) => {
     await store.releaseLease(h, 'a')
   })
 
+  it('takes each answer of a device once, and keeps the device alive from the last one on', async () => {
+    const [h, other] = [newHash(), newHash()]
+    expect(await store.markDevice(h, 'challenge-1', 60_000)).toBe(true)
+    expect(await store.markDevice(h, 'challenge-2', 60_000)).toBe(true)
+    expect(await store.markDevice(h, 'challenge-1', 90_000)).toBe(false)
+    const [left, none] = await store.deviceLivesMs([h, other])
+    expect(left).toBeGreaterThan(50_000)
+    expect(left).toBeLessThanOrEqual(60_000)
+    expect(none).toBe(0)
+    expect(await store.markDevice(h, 'challenge-3', 300)).toBe(true)
+    await eventually(async () => expect(await store.deviceLivesMs([h])).toEqual([0]))
+  })
+
   it('keeps members of an index with their scores until they are removed or its time is over', async () => {
     const index = `coatcheck:by-sub:${randomUUID()}`
     const issuedAtSeconds = Math.floor(Date.now() / 1_000)

@@ -18,7 +18,7 @@ export function memoryDevices(
   marks: DeviceMarks,
   keys: StoreKeys,
   most: number,
-): Pick<SessionStore, 'markDevice'> {
+): Pick<SessionStore, 'markDevice' | 'deviceLivesMs'> {
   const refuseWhenFull = (key: string): void => {
     if (marks.get(key) !== undefined || marks.size < most) return
     marks.sweep()
@@ -34,5 +34,6 @@ export function memoryDevices(
       marks.set(key, [challenge, ...noted].slice(0, mostNoted), ttlMs)
       return true
     },
+    deviceLivesMs: async (hs) => hs.map((h) => marks.ttlMs(keys.device(h))),
   }
 }

@@ -16,6 +16,7 @@ export const storeOperations = [
   'take',
   'take_read',
   'device_mark',
+  'device_lives',
   'lease_acquire',
   'lease_renew',
   'lease_release',

@@ -1,12 +1,15 @@
 import type { SessionStore } from '../contract.ts'
 import type { StoreKeys } from '../keys.ts'
 import type { RunOperation } from './commands.ts'
+import { askEach } from './each.ts'
 import type { ScriptedClient } from './scripts.ts'
 
-type Devices = Pick<SessionStore, 'markDevice'>
+type Devices = Pick<SessionStore, 'markDevice' | 'deviceLivesMs'>
 
 /** The renewals of devices in Redis. */
 export function redisDevices(client: ScriptedClient, run: RunOperation, keys: StoreKeys): Devices {
+  // Redis says -2 for no key.
+  const lifeOf = async (h: string): Promise<number> => Math.max(0, await client.pttl(keys.device(h)))
   return {
     markDevice(h, challenge, ttlMs) {
       const key = keys.device(h)
@@ -17,5 +20,6 @@ export function redisDevices(client: ScriptedClient, run: RunOperation, keys: St
         async () => (await client.coatcheckMarkDevice(key, challenge, ttl)) === 1,
       )
     },
+    deviceLivesMs: (hs) => askEach(hs, lifeOf, (ask) => run('device_lives', undefined, ask)),
   }
 }

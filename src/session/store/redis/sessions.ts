@@ -4,6 +4,7 @@ import { readSessionKey, type StoreKeys } from '../keys.ts'
 import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import type { RedisClient } from './connection/connection.ts'
+import { askEach } from './each.ts'
 import { unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
 
@@ -32,13 +33,7 @@ export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKe
       const key = keys.session(h)
       return run('read', key, () => readRow(key))
     },
-    async exist(hs) {
-      const found: (boolean | undefined)[] = []
-      for (const piece of piecesOf(hs)) {
-        found.push(...(await run('exist', undefined, () => asFarAsAnswered(piece.map(existsOne)))))
-      }
-      return found
-    },
+    exist: (hs) => askEach(hs, existsOne, (ask) => run('exist', undefined, ask)),
     async readFacts(hs) {
       const rows: Awaited<ReturnType<typeof readOneFacts>>[] = []
       for (const piece of piecesOf(hs)) {
@@ -50,16 +45,6 @@ export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKe
       for (const server of serversOf(client)) yield* scanServer(server, run, keys)
     },
   }
-}
-
-/** What a part of the store answers counts, whatever another part does. */
-async function asFarAsAnswered(
-  asked: readonly Promise<boolean>[],
-): Promise<readonly (boolean | undefined)[]> {
-  const results = await Promise.allSettled(asked)
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed !== undefined && results.every(({ status }) => status === 'rejected')) throw failed.reason
-  return results.map((result) => (result.status === 'fulfilled' ? result.value : undefined))
 }
 
 /** A time that is no number is an end long past: such a session is over. */

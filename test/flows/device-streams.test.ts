@@ -1,0 +1,36 @@
+import { once } from 'node:events'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createSoftwareDevice } from '../support/software-device.ts'
+import { startWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld({
+    gateways: 2,
+    settings: { DEVICE_BINDING: 'auto', DEVICE_BINDING_LIFETIME: '2', RATE_LIMIT: 'off' },
+  })
+})
+afterAll(() => world.stop())
+
+test('an event stream outlives the proof that it was opened with while the browser renews it on another node, and ends when it does not', async () => {
+  const tab = await world.signIn(world.browser({ via: 'in turn' }))
+  const device = createSoftwareDevice()
+  const offer = String((await tab.fetch('/session')).headers['secure-session-registration'])
+  const sessionId = String((await device.register(tab, offer)).json().session_identifier)
+  const stream = await tab.stream('/api/events')
+  expect(stream.statusCode).toBe(200)
+  stream.resume()
+  const closed = once(stream, 'close')
+  const openedMs = performance.now()
+  // Until the first value has ended twice over, its tolerance of 200 ms included.
+  while (performance.now() - openedMs < 5_000) {
+    const answer = await device.renew(tab, sessionId)
+    expect(answer.status).toBe(200)
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 500))])
+    expect(stream.destroyed).toBe(false)
+  }
+  const renewedMs = performance.now()
+  await closed
+  expect(performance.now() - renewedMs).toBeGreaterThan(1_000)
+  expect((await tab.fetch('/session')).json().authenticated).toBe(true)
+})
