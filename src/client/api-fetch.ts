@@ -40,9 +40,11 @@ export async function fetchApi(
   }
 }
 
-/** Where the API asked for a new nonce it did not act, whatever the method; once is enough, because then the nonce is known. */
+/** The API did not act on a request that was answered so, whatever its method; once is enough, because then what lacked is there. */
+const onceMoreCodes: ReadonlySet<string> = new Set(['upstream_nonce', 'device_proof_missing'])
+
 function isSafeToRepeat({ code }: Problem, method: string, repeats: number): boolean {
-  return code === 'upstream_nonce' ? repeats === 0 : idempotentMethods.has(method)
+  return onceMoreCodes.has(code) ? repeats === 0 : idempotentMethods.has(method)
 }
 
 /** How long to wait before the request is repeated, milliseconds; `undefined`: the answer is the caller's. */
@@ -58,10 +60,17 @@ async function waitFor(
     if (mayRepeat && session?.authenticated === true) return 0
     throw new SessionEndedError(problem.code, response.status, problem.detail ?? 'The session has ended.')
   }
+  if (problem.code === 'device_proof_missing') return mayRepeat ? proveAgain(state) : undefined
   if (problem.code === 'step_up_required' && problem.loginUrl !== undefined) {
     return stepUp(state, problem.loginUrl)
   }
   return repeatAfterMs(problem, response)
+}
+
+/** On the way to the gateway the browser renews the proof of its device. */
+async function proveAgain(state: CallWatch): Promise<number | undefined> {
+  const session = await state.ask().catch(() => undefined)
+  return session === undefined ? undefined : 0
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

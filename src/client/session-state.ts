@@ -1,3 +1,4 @@
+import { DeviceWatch } from './device-watch.ts'
 import { LoginTurn } from './login-turn.ts'
 import type { Session, TimeLeft } from './session.ts'
 import { SessionChanges } from './session-changes.ts'
@@ -50,6 +51,7 @@ export class SessionState<Claims extends object = object> {
   readonly endedListeners = new Set<() => void>()
   readonly changes = new SessionChanges<Claims>()
   readonly countdownListeners = new Set<(left: TimeLeft) => void>()
+  readonly #device = new DeviceWatch(() => this.#look())
   readonly #channel = new BroadcastChannel(channelName)
   readonly #echoes = new Map<number, () => void>()
   readonly #fetch: (method: 'GET' | 'POST') => Promise<Session<Claims>>
@@ -89,6 +91,13 @@ export class SessionState<Claims extends object = object> {
     if (this.#known !== undefined && Date.now() - this.#known.learnedMs > resyncMs) this.#look()
   }
 
+  /** A stream is kept open from now on: this device stays proven for it. The returned function says that it no longer is. */
+  streamOpened(): () => void {
+    const streamClosed = this.#device.streamOpened()
+    if (!this.changes.hasSeen) this.#look()
+    return streamClosed
+  }
+
   /** Tells the other tabs that this one is about to leave for the login page, or to sign out. */
   announce(type: 'signing-in' | 'signing-out'): void {
     if (type === 'signing-in') this.turn.weLeave()
@@ -120,6 +129,7 @@ export class SessionState<Claims extends object = object> {
     clearInterval(this.#ticker)
     this.#closing.abort()
     this.turn.close()
+    this.#device.close()
     this.#channel.close()
     this.#known = undefined
   }
@@ -170,6 +180,7 @@ export class SessionState<Claims extends object = object> {
     // Somebody else's session is the end of this one: the page still shows the former user's data.
     if (before !== undefined && before.subject !== this.#known?.subject) this.#tellEnded()
     else if (before !== undefined && this.#known === undefined) this.#tellEnded()
+    this.#device.see(session)
     this.changes.see(session)
   }
 

@@ -13,6 +13,10 @@ export interface SignedIn<Claims extends object = UserClaims> {
   readonly idleExpiresIn: number
   readonly loginUrl: string
   readonly logoutUrl: string
+  /** How the session stands to this device, where the gateway binds sessions to devices. */
+  readonly device?: 'bound' | 'unbound' | 'unsupported'
+  /** Of a bound session: whole seconds to the end of the proof of this device, which the browser renews. */
+  readonly deviceExpiresIn?: number
 }
 
 /** The answer when nobody is signed in. */

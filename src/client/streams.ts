@@ -9,7 +9,7 @@ const longestPauseMs = 30_000
 const normalClosure = 1000
 
 /** What a kept stream needs of the page's knowledge. */
-type StreamWatch = Pick<SessionState<object>, 'ask'> & {
+type StreamWatch = Pick<SessionState<object>, 'ask' | 'streamOpened'> & {
   readonly changes: {
     listen(listener: (session: { readonly authenticated: boolean }) => void): () => void
   }
@@ -116,12 +116,14 @@ function keepOpen(state: StreamWatch, open: (reports: Reports) => () => void): (
     end()
   }
   const stopHearing = state.changes.listen(hear)
+  const streamClosed = state.streamOpened()
   // A page from the back/forward cache has lost its connections without hearing of it.
   addEventListener('pageshow', ({ persisted }) => persisted && start(), { signal })
   start()
   return () => {
     stopping.abort()
     stopHearing()
+    streamClosed()
     end()
   }
 }

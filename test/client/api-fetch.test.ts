@@ -57,6 +57,35 @@ describe('a nonce that the API asks for', () => {
   })
 })
 
+describe('a proof of the device that is missing', () => {
+  const missing = problem('device_proof_missing', 401)
+  const call = async (method: string): Promise<number> => {
+    const answer = coatcheck.apiFetch('/api/orders', { method })
+    await vi.advanceTimersByTimeAsync(10)
+    return (await answer).status
+  }
+
+  it.each(['GET', 'POST'])(
+    'is renewed by the browser on the way to /session, then the %s goes again',
+    async (method) => {
+      page.answer('/api/orders', missing, reply(200))
+      expect(await call(method)).toBe(200)
+      expect(page.requests.map(({ path }) => path).slice(0, 3)).toEqual([
+        '/api/orders',
+        '/session',
+        '/api/orders',
+      ])
+      expect(ended).not.toHaveBeenCalled()
+    },
+  )
+
+  it("is the caller's to deal with the second time", async () => {
+    page.answer('/api/orders', missing)
+    expect(await call('POST')).toBe(401)
+    expect(sentTo('/api/orders')).toHaveLength(2)
+  })
+})
+
 describe('an ended session', () => {
   it.each(['session_missing', 'session_expired', 'refresh_refused'])(
     'is what the problem code %s says, once /session says so too',

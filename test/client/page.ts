@@ -39,9 +39,10 @@ const subject = 'alice'
 
 /** `GET /session` of a session with so much time left. */
 export const signedIn =
-  (expiresIn = 3600, idleExpiresIn = 1800, sub = subject): Answer =>
+  (expiresIn = 3600, idleExpiresIn = 1800, sub = subject, more: object = {}): Answer =>
   () =>
     Response.json({
+      ...more,
       authenticated: true,
       user: { sub },
       expiresIn,

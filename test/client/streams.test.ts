@@ -132,3 +132,40 @@ it('leaves a WebSocket closed that was closed in order', async () => {
   await vi.advanceTimersByTimeAsync(60_000)
   expect(made).toHaveLength(1)
 })
+
+describe('the proof of a device', () => {
+  const boundFor = (deviceExpiresIn: number) =>
+    signedIn(3600, 1800, 'alice', { device: 'bound', deviceExpiresIn })
+  const questions = (): number => page.requests.filter(({ path }) => path === '/session').length
+
+  it('is asked for when it ends while a stream is open, and not without one', async () => {
+    page.answer('/session', boundFor(600), boundFor(0), boundFor(600))
+    const stop = coatcheck.openWebSocket('/api/live', () => undefined)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(questions()).toBe(1)
+    await vi.advanceTimersByTimeAsync(599_000)
+    expect(questions()).toBe(1)
+    // The browser did not renew it at once.
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(questions()).toBe(3)
+    stop()
+    await vi.advanceTimersByTimeAsync(700_000)
+    expect(questions()).toBe(3)
+  })
+
+  it('is asked for again when the gateway did not answer', async () => {
+    page.answer('/session', boundFor(600), problem('session_store_unavailable', 503), boundFor(600))
+    coatcheck.openEventSource('/api/events', () => undefined)
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(questions()).toBe(2)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(questions()).toBe(3)
+  })
+
+  it('is no concern of a session that is bound to none', async () => {
+    page.answer('/session', signedIn())
+    coatcheck.openWebSocket('/api/live', () => undefined)
+    await vi.advanceTimersByTimeAsync(3_000_000)
+    expect(questions()).toBe(1)
+  })
+})

@@ -1,12 +1,12 @@
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { idleEndsAtMs, type SessionLimits } from '../../session/record/session.ts'
-import type { DeviceStatus } from '../device/device-offer.ts'
+import type { DeviceAnswer } from '../device/device-offer.ts'
 import type { GatewayPaths } from '../server/paths.ts'
 
 /** The answer of `GET /session` (DESIGN section 2.1). */
 export type SessionAnswer =
   | { readonly authenticated: false; readonly loginUrl: string }
-  | {
+  | ({
       readonly authenticated: true
       readonly user: Readonly<Record<string, unknown>>
       /** Whole seconds to the absolute end. */
@@ -15,9 +15,8 @@ export type SessionAnswer =
       readonly idleExpiresIn: number
       readonly loginUrl: string
       readonly logoutUrl: string
-      /** There where sessions are bound to devices. */
-      readonly device?: DeviceStatus
-    }
+      // The device is there where sessions are bound to devices.
+    } & Partial<DeviceAnswer>)
 
 /** Describes a session to the page that it belongs to: claims and deadlines, no token. */
 export function describeSession(

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import type { SessionLimits } from '../../session/record/session.ts'
-import { deviceStatus, offerDevice } from '../device/device-offer.ts'
+import { describeDevice, offerDevice } from '../device/device-offer.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { describeSession, type SessionAnswer } from './session-answer.ts'
 
@@ -15,13 +15,15 @@ function limitsOf({ options }: HttpContext): SessionLimits {
 
 /** What both endpoints answer: the session, and how it stands to its device where sessions are bound to devices. */
 function answerFor(
-  { options, paths, device, now }: HttpContext,
+  context: HttpContext,
+  request: FastifyRequest,
   session: OpenSession | undefined,
   limits: SessionLimits,
 ): SessionAnswer {
+  const { options, paths, device, now } = context
   const answer = describeSession(session, options.userClaims, paths, limits, now())
   if (!answer.authenticated || session === undefined || device === undefined) return answer
-  return { ...answer, device: deviceStatus(session, device, now()) }
+  return { ...answer, ...describeDevice(context, device, session, request.headers.cookie) }
 }
 
 /** `GET /session`: who is signed in and for how long. Never counts as activity, so that polling keeps nothing alive. */
@@ -34,7 +36,7 @@ export function createSessionAnswer(context: HttpContext) {
       const offer = await offerDevice(context, device, session)
       if (offer !== undefined) reply.header('secure-session-registration', offer)
     }
-    return reply.send(answerFor(context, session, limits))
+    return reply.send(answerFor(context, request, session, limits))
   }
 }
 
@@ -49,6 +51,6 @@ export function createSessionRefresh(context: HttpContext) {
       await context.accessTokens.refreshIfDue(session.id, session.view, context.options.audience)
     }
     const refreshed = session === undefined ? undefined : await context.sessions.open(session.id)
-    return reply.send(answerFor(context, refreshed, limits))
+    return reply.send(answerFor(context, request, refreshed, limits))
   }
 }

@@ -63,7 +63,10 @@ function judge(
   { deviceToleranceMs, now }: DeviceLeaseDependencies,
 ): void {
   if (lifeMs === undefined) return
-  if (lifeMs === 0) return endAll(calls)
+  if (lifeMs === 0) {
+    endAll(calls)
+    return
+  }
   const provenUntilMs = now() + lifeMs + deviceToleranceMs
   for (const { lease } of calls) if (lease !== undefined) lease.provenUntilMs = provenUntilMs
 }
