@@ -8,6 +8,7 @@ import type { Front } from './front/front.ts'
 import type { LoginOutcome } from './login/login-report.ts'
 import type { AuthorizationAnswer } from './provider/authorization-probe.ts'
 import type { Discovery, Metadata } from './provider/discovery.ts'
+import type { ProofCare } from './provider/loose-proof.ts'
 import type { TokenAnswer } from './provider/token-probe.ts'
 
 /** What checks look at. Each thing is examined once, when the first check asks for it. */
@@ -35,10 +36,12 @@ export interface DoctorContext {
    */
   readonly authorization: () => Promise<AuthorizationAnswer>
   /**
-   * How the token endpoint answers to our client's secret.
+   * How the token endpoint answers to our client's proof.
    * @throws SkipCheck when the gateway could not ask it
    */
   readonly credentials: () => Promise<TokenAnswer>
+  /** Whether the token endpoint looks at the client's proof at all. */
+  readonly proofCare: () => Promise<ProofCare>
   /**
    * How Redis is.
    * @throws SkipCheck when sessions are not kept in Redis

@@ -6,12 +6,15 @@ import { accessTokenIssuerCheck } from './checks/access-token-issuer.ts'
 import { accessTokenLifetimeCheck } from './checks/access-token-lifetime.ts'
 import { accessTokenPermissionsCheck } from './checks/access-token-permissions.ts'
 import { accessTokenScopeCheck } from './checks/access-token-scope.ts'
+import { accessTokenSignatureCheck } from './checks/access-token-signature.ts'
+import { accessTokenSubjectCheck } from './checks/access-token-subject.ts'
 import { audienceCheck } from './checks/audience.ts'
 import { baseUrlCheck } from './checks/base-url.ts'
 import { clientCheck } from './checks/client.ts'
-import { clientSecretCheck } from './checks/client-secret.ts'
+import { clientAuthenticationCheck, clientSecretCheck } from './checks/client-authentication.ts'
 import { clockProviderCheck } from './checks/clock-provider.ts'
 import { clockRedisCheck } from './checks/clock-redis.ts'
+import { clockTokenCheck } from './checks/clock-token.ts'
 import { discoveryCheck } from './checks/discovery.ts'
 import { discoveryBackchannelCheck } from './checks/discovery-backchannel.ts'
 import { discoveryClientCheck } from './checks/discovery-client.ts'
@@ -22,6 +25,7 @@ import { discoveryParCheck } from './checks/discovery-par.ts'
 import { discoveryPkceCheck } from './checks/discovery-pkce.ts'
 import { discoveryResponseIssuerCheck } from './checks/discovery-response-issuer.ts'
 import { discoveryRevocationCheck } from './checks/discovery-revocation.ts'
+import { idTokenClaimsCheck } from './checks/id-token-claims.ts'
 import { idTokenSessionCheck } from './checks/id-token-session.ts'
 import { loginCheck } from './checks/login.ts'
 import { proxyHeadersCheck } from './checks/proxy-headers.ts'
@@ -36,6 +40,7 @@ import { refreshGrantCheck } from './checks/refresh-grant.ts'
 import { refreshTokenCheck } from './checks/refresh-token.ts'
 import { sessionStoreCheck } from './checks/session-store.ts'
 import { spaCheck } from './checks/spa.ts'
+import { upstreamTokenCheck } from './checks/upstream-token.ts'
 import { upstreamsCheck } from './checks/upstreams.ts'
 
 /** What is examined before anybody logs in, in the order of the report. */
@@ -55,6 +60,7 @@ export const checks: readonly Check[] = [
   redirectUriCheck,
   audienceCheck,
   clientSecretCheck,
+  clientAuthenticationCheck,
   refreshGrantCheck,
   sessionStoreCheck,
   redisVersionCheck,
@@ -75,11 +81,16 @@ export const loginChecks: readonly Check[] = [
   loginCheck,
   accessTokenFormatCheck,
   accessTokenAlgorithmCheck,
+  accessTokenSignatureCheck,
   accessTokenIssuerCheck,
   accessTokenAudienceCheck,
+  accessTokenSubjectCheck,
   accessTokenLifetimeCheck,
   accessTokenScopeCheck,
   accessTokenPermissionsCheck,
   refreshTokenCheck,
   idTokenSessionCheck,
+  idTokenClaimsCheck,
+  clockTokenCheck,
+  upstreamTokenCheck,
 ]

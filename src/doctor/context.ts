@@ -1,6 +1,5 @@
 import type { Config } from '../config/load-config.ts'
 import { usesRedis } from '../config/settings/rules.ts'
-import { redirectUri } from '../oidc/login/login.ts'
 import { createProvider } from '../oidc/provider/create-provider.ts'
 import { providerHints } from '../oidc/provider/hints.ts'
 import type { Provider } from '../oidc/provider/provider.ts'
@@ -12,6 +11,7 @@ import { type LoginDesk, realLogin } from './login/real-login.ts'
 import { plainText } from './plain-text.ts'
 import { authorizationAnswer } from './provider/authorization-answer.ts'
 import { discover } from './provider/discovery.ts'
+import { tryWrongProof } from './provider/loose-proof.ts'
 import { probeCodeGrant } from './provider/token-probe.ts'
 import { quietTelemetry } from './quiet-telemetry.ts'
 
@@ -62,9 +62,10 @@ export function createDoctorContext(config: Config, { now, desk }: ContextDepend
     authorization: once(async () => {
       const asked = await provider()
       await expectBegins(asked)
-      return authorizationAnswer(asked, redirectUri(config), config.providerTimeout * 1_000)
+      return authorizationAnswer(asked, config, config.baseUrl)
     }),
     credentials: once(async () => probeCodeGrant(await provider(), now)),
+    proofCare: once(() => tryWrongProof(config, now)),
     redis: once(async () => {
       if (!usesRedis(config)) throw new SkipCheck('Sessions are not kept in Redis.')
       return diagnoseRedis(config, now)

@@ -15,7 +15,8 @@ const words: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by nobody but itself',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is from an authority that is not trusted',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is from an authority that is not trusted',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes without the intermediate one',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate is from an authority that is not trusted, or comes without the intermediate one',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
   HPE_INVALID_CONSTANT: 'it does not speak HTTP',
 }

@@ -2,7 +2,11 @@ import { once } from 'node:events'
 import { createServer, type OutgoingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/load-config.ts'
+import { createProviderAsk } from '../../src/doctor/provider/ask-provider.ts'
 import { probeAuthorization } from '../../src/doctor/provider/authorization-probe.ts'
+import { demandIn } from '../../src/doctor/provider/demand.ts'
+import { minimalEnv } from '../config/fixtures.ts'
 
 interface ScriptedAnswer {
   readonly status: number
@@ -10,6 +14,7 @@ interface ScriptedAnswer {
   readonly body?: string
 }
 
+const config = loadConfig(minimalEnv)
 const redirectUri = 'https://app.example.com/callback'
 let answers: Readonly<Record<string, ScriptedAnswer>> = {}
 const asked: URL[] = []
@@ -26,7 +31,12 @@ function origin(): string {
 
 function ask(script: Readonly<Record<string, ScriptedAnswer>>, query = 'client_id=app') {
   answers = script
-  return probeAuthorization(new URL(`/authorize?${query}`, origin()), redirectUri, 2_000)
+  return probeAuthorization({
+    begin: async () => new URL(`/authorize?${query}`, origin()),
+    redirectUri,
+    ask: createProviderAsk({ issuerUrl: origin(), providerTimeout: 2 }),
+    demandIn: (text) => demandIn(text, config),
+  })
 }
 
 const toApp = (query: string): ScriptedAnswer => ({
@@ -118,6 +128,46 @@ describe('the unauthenticated authorization request', () => {
     const location = 'https://app.example.com.evil.example/callback?error=login_required'
     const answer = await ask({ '/authorize': { status: 302, headers: { location } } })
     expect(answer.kind).not.toBe('accepted')
+  })
+
+  it.each([
+    ['Pushed Authorization Request must be used', 'PUSHED_AUTHORIZATION_REQUESTS=on'],
+    ['Request Object must be used by this client', 'REQUEST_OBJECT=signed'],
+    ["Missing parameter: 'request' or 'request_uri'", 'REQUEST_OBJECT=signed'],
+    ['DPoP proof must be used', 'TOKEN_BINDING=dpop'],
+    ['Unsupported response_mode', 'RESPONSE_MODE'],
+  ])('names the setting that meets a demand, on a page and in a redirect: %s', async (words, setting) => {
+    const page = await ask({ '/authorize': { status: 400, body: `<h1>Oops</h1><p>${words}.</p>` } })
+    expect(page).toMatchObject({ kind: 'refused_page', demand: { fix: expect.stringContaining(setting) } })
+    const query = `error=invalid_request&error_description=${encodeURIComponent(words)}`
+    const redirect = await ask({ '/authorize': toApp(query) })
+    expect(redirect).toMatchObject({ kind: 'refused', demand: { fix: expect.stringContaining(setting) } })
+  })
+
+  it('looks into a signed response and into a posted form for the error', async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const response = `${part({ alg: 'RS256' })}.${part({ error: 'invalid_scope' })}.AAAA`
+    expect(await ask({ '/authorize': toApp(`response=${response}`) })).toMatchObject({ about: 'scope' })
+    const form = (fields: string) => ({
+      status: 200,
+      body: `<form method="post" action="${redirectUri.replaceAll('/', '&#x2f;')}">${fields}</form>`,
+    })
+    const refused = '<input type="hidden" name="error" value="invalid_scope"/>'
+    expect(await ask({ '/authorize': form(refused) })).toMatchObject({ kind: 'refused', about: 'scope' })
+    const silent = '<input type=hidden name=error value="login_required">'
+    expect(await ask({ '/authorize': form(silent) })).toMatchObject({ kind: 'accepted' })
+  })
+
+  it('says when only prompt=none is broken', async () => {
+    const urls = [`${origin()}/broken?prompt=none`, `${origin()}/authorize`]
+    answers = { '/broken': { status: 500 }, '/authorize': { status: 200, body: 'Sign in' } }
+    const answer = await probeAuthorization({
+      begin: async (isSilent) => new URL(urls[isSilent ? 0 : 1] ?? ''),
+      redirectUri,
+      ask: createProviderAsk({ issuerUrl: origin(), providerTimeout: 2 }),
+      demandIn: () => undefined,
+    })
+    expect(answer).toEqual({ kind: 'silent_fails', code: 'HTTP 500' })
   })
 
   it('says when the provider is broken', async () => {

@@ -95,7 +95,7 @@ describe('coatcheck doctor', () => {
       env: { API_AUDIENCE: audiences.shared, SCOPE: loginScope },
       login: true,
     })
-    expect(troubles(report)).toEqual(['fail access-token.algorithm'])
+    expect(troubles(report)).toEqual(['fail access-token.algorithm', 'fail upstream.token'])
     expect(findingOf(report, 'access-token.algorithm')).toMatchObject({
       summary: expect.stringMatching(/signed with HS256, a shared secret/),
       fix: expect.stringContaining('RS256'),
@@ -107,7 +107,7 @@ describe('coatcheck doctor', () => {
       env: { API_AUDIENCE: audiences.withoutOffline, SCOPE: loginScope },
       login: true,
     })
-    expect(troubles(report)).toEqual(['fail refresh-token'])
+    expect(troubles(report)).toEqual(['fail refresh-token', 'fail upstream.token'])
     expect(findingOf(report, 'refresh-token')).toMatchObject({
       summary: expect.stringContaining('although offline_access was asked for'),
       fix: expect.stringContaining('Allow refresh tokens (offline access) for this client and this API'),
@@ -122,6 +122,7 @@ describe('coatcheck doctor', () => {
       fix: expect.stringContaining('AUDIENCE_PARAMETER'),
     })
     expect(findingOf(report, 'access-token.algorithm').status).toBe('skip')
+    expect(findingOf(report, 'upstream.token').status).toBe('skip')
   })
 
   it('names a Redis that evicts', async () => {

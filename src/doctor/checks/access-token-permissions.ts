@@ -7,8 +7,8 @@ import { plainText } from '../plain-text.ts'
 export const accessTokenPermissionsCheck: Check = {
   id: 'access-token.permissions',
   async examine(context) {
-    const { permissions } = (await readableToken(context)).accessToken
-    if (permissions === undefined) {
+    const { rights } = (await readableToken(context)).accessToken
+    if (rights.length === 0) {
       const hint =
         context.hints.name === 'Auth0'
           ? ' (Enable RBAC and Add Permissions in the Access Token add them)'
@@ -17,7 +17,7 @@ export const accessTokenPermissionsCheck: Check = {
         `The access token has no permissions claim${hint}: the API reads the user's rights from the scope.`,
       )
     }
-    const names = permissions.length === 0 ? 'none' : plainText(permissions.join(', '))
-    return pass(`The user's permissions are in the access token: ${names}.`)
+    const found = rights.map(({ claim, names }) => `${claim}: ${names.join(', ') || 'none'}`)
+    return pass(`The user's rights are in the access token: ${plainText(found.join('; '))}.`)
   },
 }

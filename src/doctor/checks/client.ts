@@ -1,5 +1,5 @@
 import type { Check, DoctorContext } from '../check.ts'
-import { type Finding, fail, pass, SkipCheck } from '../finding.ts'
+import { type Finding, fail, pass, SkipCheck, warn } from '../finding.ts'
 import { quoted } from '../plain-text.ts'
 import type { AuthorizationAnswer } from '../provider/authorization-probe.ts'
 import { describeFailure } from '../reach.ts'
@@ -19,8 +19,18 @@ function describe(answer: AuthorizationAnswer, context: DoctorContext): Finding 
         `The authorization endpoint does not answer: ${describeFailure(answer.code)}.`,
         'See whether the authorization_endpoint of the discovery document can be opened from this machine.',
       )
+    case 'silent_fails':
+      return warn(
+        `The provider knows the client, but fails (${answer.code}) when it is asked for a login that may ask nobody (prompt=none).`,
+        'Do not use /login?prompt=none with it, or ask its makers; ordinary logins are not concerned.',
+      )
     case 'refused_page':
-      return describePage(answer.about, context)
+      return answer.demand === undefined
+        ? describePage(answer.about, context)
+        : fail(
+            `The provider demands ${answer.demand.what} of this client: it says ${quoted(answer.demand.words)}.`,
+            answer.demand.fix,
+          )
     case 'refused':
       return describeRefusal(answer, context)
     case 'accepted':
@@ -43,10 +53,12 @@ function describePage(
 }
 
 function describeRefusal(
-  { about, error, untrustedDescription }: AuthorizationAnswer & { readonly kind: 'refused' },
+  { about, error, untrustedDescription, demand }: AuthorizationAnswer & { readonly kind: 'refused' },
   { config, hints }: DoctorContext,
 ): Finding {
   const said = quoted(untrustedDescription === '' ? error : `${error}: ${untrustedDescription}`)
+  if (demand !== undefined)
+    return fail(`The provider demands ${demand.what} of this client: it says ${said}.`, demand.fix)
   switch (about) {
     case 'audience':
       return known

@@ -10,7 +10,9 @@ export const clockProviderCheck: Check = {
     const found = await discovery()
     if (found.kind !== 'found') throw new SkipCheck('The provider was not discovered.')
     if (found.aheadMs === undefined)
-      throw new SkipCheck('The provider does not tell the time (no Date header).')
+      throw new SkipCheck(
+        'The provider does not tell the time (no Date header); coatcheck doctor --login reads it from a token.',
+      )
     return describeClock("the provider's", found.aheadMs, clockToleranceSeconds)
   },
 }

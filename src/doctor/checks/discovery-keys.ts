@@ -3,6 +3,7 @@ import { describeTransportError } from '../../oidc/provider/provider-error.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass } from '../finding.ts'
 import { fetchJson, listOf, type Metadata, textOf } from '../provider/discovery.ts'
+import { keyFault } from '../provider/published-key.ts'
 import { describeFailure } from '../reach.ts'
 
 const safe: readonly string[] = signatureAlgorithms
@@ -21,30 +22,41 @@ export const discoveryKeysCheck: Check = {
         'Let it sign the ID tokens of this client with RS256, PS256 or ES256.',
       )
     }
-    return describeKeys(await countKeys(metadata, context), usable)
+    return describeKeys(await findKeys(metadata, context), usable)
   },
 }
 
-async function countKeys(metadata: Metadata, { config }: DoctorContext): Promise<number | string> {
+/** What was found at the `jwks_uri`. */
+interface FoundKeys {
+  readonly usable: number
+  /** Why the others are of no use. */
+  readonly faults: readonly string[]
+}
+
+async function findKeys(metadata: Metadata, { config }: DoctorContext): Promise<FoundKeys | string> {
   const url = URL.parse(textOf(metadata, 'jwks_uri') ?? '')
   if (url === null) return 'it announces no jwks_uri'
   try {
     const { document } = await fetchJson(url, config)
     const keys: readonly unknown[] = Array.isArray(document?.keys) ? document.keys : []
-    return keys.filter(isPublicKey).length
+    const faults = keys.map(keyFault).filter((fault) => fault !== undefined)
+    return { usable: keys.length - faults.length, faults }
   } catch (error) {
     return describeFailure(describeTransportError(error))
   }
 }
 
-function isPublicKey(key: unknown): boolean {
-  const type: unknown = typeof key === 'object' && key !== null ? Reflect.get(key, 'kty') : undefined
-  return type === 'RSA' || type === 'EC' || type === 'OKP'
-}
+const unreachableFix = 'See whether its jwks_uri can be opened from this machine.'
+const uselessFix =
+  'Let it publish the key with which it signs: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519, for signatures (use=sig).'
 
-function describeKeys(found: number | string, algorithms: readonly string[]): Finding {
-  const fix = 'See whether its jwks_uri can be opened from this machine.'
-  if (typeof found === 'string') return fail(`The provider's keys cannot be had: ${found}.`, fix)
-  if (found === 0) return fail('The provider publishes no key that could verify an ID token.', fix)
-  return pass(`ID tokens are signed with ${algorithms.join(', ')}; published keys: ${found}.`)
+function describeKeys(found: FoundKeys | string, algorithms: readonly string[]): Finding {
+  if (typeof found === 'string') return fail(`The provider's keys cannot be had: ${found}.`, unreachableFix)
+  const reasons = [...new Set(found.faults)].join(', ')
+  if (found.usable === 0) {
+    const because = reasons === '' ? '' : ` (${reasons})`
+    return fail(`The provider publishes no key that could verify an ID token${because}.`, uselessFix)
+  }
+  const others = reasons === '' ? '' : `; of no use are ${found.faults.length} (${reasons})`
+  return pass(`ID tokens are signed with ${algorithms.join(', ')}; published keys: ${found.usable}${others}.`)
 }

@@ -1,8 +1,10 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { factsIn } from '../../oidc/provider/refusal.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass } from '../finding.ts'
-import { quoted } from '../plain-text.ts'
+import { demandIn } from '../provider/demand.ts'
 import { textOf } from '../provider/discovery.ts'
+import { said } from '../provider/said.ts'
 
 /** What the provider says of pushed authorization requests (RFC 9126) fits `PUSHED_AUTHORIZATION_REQUESTS`. */
 export const discoveryParCheck: Check = {
@@ -29,14 +31,15 @@ export const discoveryParCheck: Check = {
   },
 }
 
-async function tryPush({ provider, hints }: DoctorContext): Promise<Finding> {
+async function tryPush({ provider, config, hints }: DoctorContext): Promise<Finding> {
   try {
     const pushing = await provider()
     await pushing.beginLogin({ returnTo: '/', parameters: {}, endsSession: undefined })
     return pass('Logins are pushed to the provider first (PAR), and it takes them.')
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    const reason = quoted(typeof error.context.reason === 'string' ? error.context.reason : error.code)
-    return fail(`The provider refuses a pushed authorization request (${reason}).`, hints.client)
+    const reason = said(factsIn(error.context), error.context.reason ?? error.code)
+    const fix = demandIn(reason, config)?.fix ?? hints.client
+    return fail(`The provider refuses a pushed authorization request (${reason}).`, fix)
   }
 }

@@ -2,7 +2,7 @@ import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass } from '../finding.ts'
 import { plainText } from '../plain-text.ts'
 import { type Discovery, discoveryUrl, type Metadata, textOf } from '../provider/discovery.ts'
-import { describeFailure } from '../reach.ts'
+import { describeFailure, isCertificateFault } from '../reach.ts'
 
 /** The discovery document is there, and its issuer is `ISSUER_URL` to the letter (OpenID Connect Discovery 1.0 section 4.3). */
 export const discoveryCheck: Check = {
@@ -16,7 +16,9 @@ function describe(discovery: Discovery, { config, hints }: DoctorContext): Findi
     case 'unreachable':
       return fail(
         `The provider cannot be reached: ${describeFailure(discovery.code)}.`,
-        `See whether ${url} can be opened from this machine.`,
+        isCertificateFault(discovery.code)
+          ? 'Give the provider a certificate for this name; for an authority of your own set PROVIDER_CA_FILE.'
+          : `See whether ${url} can be opened from this machine.`,
       )
     case 'not_found':
       return fail(`There is no discovery document: ${url} answers ${discovery.status}.`, hints.issuer)

@@ -15,7 +15,10 @@ function describe(answer: AuthorizationAnswer, { config, hints }: DoctorContext)
     case 'unreachable':
       throw new SkipCheck('The authorization endpoint does not answer.')
     case 'refused_page':
+      if (answer.demand !== undefined)
+        throw new SkipCheck('The provider refuses the authorization request for another reason.')
       return describePage(answer.about, uri, hints)
+    case 'silent_fails':
     case 'login_page':
       return warn(
         `The provider shows a page instead of sending browsers to ${uri}: whether that is registered cannot be seen from here.`,

@@ -1,11 +1,9 @@
 import { isProxied, type ProxiedRoute } from '../../config/routes/route.ts'
+import { askApi } from '../api-probe.ts'
 import type { Check } from '../check.ts'
 import { type Finding, fail, pass, warn } from '../finding.ts'
-import { type ProbeAnswer, probe } from '../http-probe.ts'
+import type { ProbeAnswer } from '../http-probe.ts'
 import { describeFailure, isCertificateFault } from '../reach.ts'
-
-/** A person waits for this check, so it is no more patient than that, milliseconds. */
-const longestWaitMs = 10_000
 
 /** Each API is reached, and asks for a token. */
 export const upstreamsCheck: Check = {
@@ -13,21 +11,10 @@ export const upstreamsCheck: Check = {
   examine: ({ config }) =>
     Promise.all(
       config.routes.filter(isProxied).map(async (route) => ({
-        ...describe(route, await ask(route)),
+        ...describe(route, await askApi(route)),
         subject: route.prefix,
       })),
     ),
-}
-
-function ask(route: ProxiedRoute): Promise<ProbeAnswer> {
-  const { caPem: ca, certPem: cert, keyPem: key } = route.tls ?? {}
-  const tls = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  }
-  const timeoutMs = Math.min(longestWaitMs, route.connectTimeoutMs + route.firstByteTimeoutMs)
-  return probe({ url: route.upstream, timeoutMs, tls })
 }
 
 function describe(route: ProxiedRoute, answer: ProbeAnswer): Finding {

@@ -1,48 +1,49 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderHints } from '../../oidc/provider/hints.ts'
 import { factsIn, type RefusalFacts } from '../../oidc/provider/refusal.ts'
+import type { DoctorContext } from '../check.ts'
 import { type Finding, fail } from '../finding.ts'
 import { quoted } from '../plain-text.ts'
+import { demandIn } from '../provider/demand.ts'
+import { said } from '../provider/said.ts'
 
 /** Why a login that was begun has failed, in the words of an operator. */
-export function describeLoginFailure(error: unknown, hints: ProviderHints): Finding {
+export function describeLoginFailure(
+  error: unknown,
+  { hints, config }: Pick<DoctorContext, 'config' | 'hints'>,
+): Finding {
   if (!(error instanceof GatewayError)) throw error
   const { reason, remedy } = error.context
   const facts = factsIn(error.context)
-  const said = wordsOf(facts) ?? quoted(reason ?? error.code)
+  const words = said(facts, reason ?? error.code)
+  const demand = facts.providerError === undefined ? undefined : demandIn(words, config)
+  if (demand !== undefined) return fail(`The provider demands ${demand.what}: it says ${words}.`, demand.fix)
   switch (error.code) {
     case 'login_denied':
       return fail(
-        `The provider denied the login: ${said}.`,
+        `The provider denied the login: ${words}.`,
         typeof remedy === 'string'
           ? remedy
           : "Look for the login in the provider's log; sign in as a user who may use the application.",
       )
     case 'provider_rejected':
       return fail(
-        `The token endpoint refuses the client (${said}).`,
+        `The token endpoint refuses the client (${words}).`,
         `Compare CLIENT_ID, CLIENT_SECRET and CLIENT_AUTHENTICATION with its registration. ${hints.client}`,
       )
     case 'provider_unavailable':
       return fail(
-        `The provider does not answer (${said}).`,
+        `The provider does not answer (${words}).`,
         'Try again; see whether its endpoints can be reached.',
       )
     default:
-      return facts.check === undefined ? unclear(said) : describeCheck(facts, hints)
+      return facts.check === undefined ? unclear(words) : describeCheck(facts, hints)
   }
 }
 
-/** The provider's own words. */
-function wordsOf({ providerError, providerErrorDescription }: RefusalFacts): string | undefined {
-  if (providerError === undefined) return undefined
-  const description = providerErrorDescription === undefined ? '' : `, ${quoted(providerErrorDescription)}`
-  return `${quoted(providerError)}${description}`
-}
-
-function unclear(said: string): Finding {
+function unclear(words: string): Finding {
   return fail(
-    `The login came back, but what came with it fails a check (${said}).`,
+    `The login came back, but what came with it fails a check (${words}).`,
     "See the checks of discovery above; then look for the login in the provider's log.",
   )
 }

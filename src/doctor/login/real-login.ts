@@ -8,11 +8,13 @@ import type { DoctorContext } from '../check.ts'
 import { type Finding, fail } from '../finding.ts'
 import { authorizationAnswer } from '../provider/authorization-answer.ts'
 import { quietTelemetry } from '../quiet-telemetry.ts'
+import { tryApis } from './api-trials.ts'
 import { faultOf } from './fault-of.ts'
 import { describeLoginFailure } from './login-failure.ts'
 import type { LoginOutcome, LoginReport } from './login-report.ts'
 import { openLoginSite } from './login-site.ts'
 import { tryRefreshes } from './refresh-trials.ts'
+import { verdictOf } from './signature-verdict.ts'
 
 /** How doctor and the person who signs in find each other. */
 export interface LoginDesk {
@@ -56,7 +58,7 @@ async function findObstacle(
   const { config, hints } = context
   if (baseUrl === config.baseUrl) return undefined
   const uri = redirectUri({ baseUrl, authPrefix: config.authPrefix })
-  const answer = await authorizationAnswer(provider, uri, config.providerTimeout * 1_000)
+  const answer = await authorizationAnswer(provider, config, baseUrl)
   if (answer.kind !== 'refused_page') return undefined
   return fail(
     `BASE_URL is not on loopback, so the login comes back to ${uri}, which the provider does not know.`,
@@ -80,7 +82,7 @@ async function attempt(
     if (login === undefined) return { finding: nobodyCame(desk.waitMs) }
     return { report: await describe(context, provider, login) }
   } catch (error) {
-    return { finding: describeLoginFailure(error, context.hints) }
+    return { finding: describeLoginFailure(error, context) }
   } finally {
     patience.abort()
     await site.close()
@@ -102,13 +104,28 @@ function nobodyCame(waitMs: number): Finding {
 }
 
 async function describe(context: Context, provider: Provider, login: CompletedLogin): Promise<LoginReport> {
-  const { value, obtainedAtMs, expiresAtMs } = login.accessToken
-  const accessToken = readTokenFacts(value)
-  return {
+  const { config } = context
+  const { accessToken: token, identity } = login
+  const accessToken = readTokenFacts(token.value)
+  const { trials, tokens, refreshToken } = await tryRefreshes(context, provider, login)
+  const fault = faultOf(context, accessToken, config.audience)
+  // The gateway would not send one that no API can use.
+  const held = new Map(fault === undefined ? [...tokens, [config.audience.key, token.value]] : tokens)
+  const report: LoginReport = {
     accessToken,
-    fault: faultOf(context, accessToken, context.config.audience),
-    lifeSeconds: Math.round((expiresAtMs - obtainedAtMs) / 1_000),
-    refreshes: await tryRefreshes(context, provider, login),
-    namesProviderSession: login.identity.providerSessionId !== undefined,
+    signature: await verdictOf(provider, token.value, config.audience),
+    isSameUser: accessToken.subject === undefined || accessToken.subject === identity.subject,
+    aheadMs: identity.loginIssuedAtSeconds * 1_000 + halfASecondMs - token.obtainedAtMs,
+    missingClaims: config.userClaims.filter((name) => identity.claims[name] === undefined),
+    apis: await tryApis(config, provider, held),
+    fault,
+    lifeSeconds: Math.round((token.expiresAtMs - token.obtainedAtMs) / 1_000),
+    refreshes: trials,
+    namesProviderSession: identity.providerSessionId !== undefined,
   }
+  if (refreshToken !== undefined) await provider.revoke(refreshToken, 'logout')
+  return report
 }
+
+/** `iat` is cut off to whole seconds. */
+const halfASecondMs = 500

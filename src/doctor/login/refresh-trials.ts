@@ -12,26 +12,36 @@ interface Wish {
   readonly prefix: string | undefined
 }
 
-/**
- * Asks for a next access token for each API with the refresh token of a login, and revokes that in the end. None came: no trials.
- */
+/** What the refreshes brought. */
+export interface RefreshTrials {
+  readonly trials: readonly RefreshTrial[]
+  /** The access tokens that an API can use, by the key of their API. */
+  readonly tokens: ReadonlyMap<string, string>
+  /** The refresh token that is alive in the end. */
+  readonly refreshToken: string | undefined
+}
+
+/** Asks for a next access token for each API with the refresh token of a login. None came: no trials. */
 export async function tryRefreshes(
   context: Pick<DoctorContext, 'config' | 'hints'>,
   provider: Provider,
   { refreshToken: first, identity }: CompletedLogin,
-): Promise<readonly RefreshTrial[]> {
+): Promise<RefreshTrials> {
   const trials: RefreshTrial[] = []
+  const tokens = new Map<string, string>()
   let refreshToken = first
-  if (refreshToken === undefined) return trials
+  if (refreshToken === undefined) return { trials, tokens, refreshToken }
   for (const { audience, prefix } of wishesOf(context.config)) {
     const outcome: RefreshOutcome = await provider.refresh({ refreshToken, identity, audience })
     const next = nextToken(outcome)
     const isRotated = next !== undefined && next !== refreshToken
-    trials.push({ prefix, isRotated, ...judge(context, outcome, audience) })
+    const judged = judge(context, outcome, audience)
+    trials.push({ prefix, isRotated, ...judged })
+    if (outcome.kind === 'refreshed' && judged.fault === undefined)
+      tokens.set(audience.key, outcome.accessToken.value)
     refreshToken = next ?? refreshToken
   }
-  await provider.revoke(refreshToken, 'logout')
-  return trials
+  return { trials, tokens, refreshToken }
 }
 
 /** The login's own API first; a key names an API in every route. */
@@ -53,8 +63,11 @@ function judge(
   context: Pick<DoctorContext, 'config' | 'hints'>,
   outcome: RefreshOutcome,
   audience: RouteAudience,
-): Pick<RefreshTrial, 'error' | 'fault'> {
-  if (outcome.kind === 'unusable') return { error: undefined, fault: outcome.fault }
-  if (outcome.kind !== 'refreshed') return { error: outcome.error, fault: undefined }
-  return { error: undefined, fault: faultOf(context, readTokenFacts(outcome.accessToken.value), audience) }
+): Pick<RefreshTrial, 'failure' | 'fault'> {
+  if (outcome.kind === 'unusable') return { failure: undefined, fault: outcome.fault }
+  if (outcome.kind !== 'refreshed') {
+    const { kind, error, facts = {} } = outcome
+    return { failure: { kind, error, facts }, fault: undefined }
+  }
+  return { failure: undefined, fault: faultOf(context, readTokenFacts(outcome.accessToken.value), audience) }
 }

@@ -1,16 +1,40 @@
+import type { Config } from '../../config/load-config.ts'
+import { redirectUri } from '../../oidc/login/login.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
+import { SkipCheck } from '../finding.ts'
+import { createProviderAsk } from './ask-provider.ts'
 import { type AuthorizationAnswer, probeAuthorization } from './authorization-probe.ts'
+import { demandIn } from './demand.ts'
 
 /**
  * How the provider answers the authorization request that a login of this gateway would make.
  *
- * @throws GatewayError `provider_unavailable`
+ * @param baseUrl under which the browser would come back
+ * @throws GatewayError `provider_unavailable`; SkipCheck when browsers reach the provider and this machine does not
  */
 export async function authorizationAnswer(
   provider: Provider,
-  redirectUri: string,
-  timeoutMs: number,
+  config: Config,
+  baseUrl: URL,
 ): Promise<AuthorizationAnswer> {
-  const { url } = await provider.beginLogin({ returnTo: '/', parameters: {}, endsSession: undefined })
-  return probeAuthorization(url, redirectUri, timeoutMs)
+  const answer = await probeAuthorization({
+    async begin(isSilent) {
+      const parameters: Record<string, string> = isSilent ? { prompt: 'none' } : {}
+      return (await provider.beginLogin({ returnTo: '/', parameters, endsSession: undefined })).url
+    },
+    redirectUri: redirectUri({ baseUrl, authPrefix: config.authPrefix }),
+    ask: createProviderAsk(config),
+    demandIn: (untrustedText) => demandIn(untrustedText, config),
+  })
+  if (config.providerAddress !== undefined && saysNothing(answer))
+    throw new SkipCheck(
+      `The authorization endpoint could not be tried from inside: browsers open it at ${new URL(config.issuerUrl).origin}, this machine asks ${config.providerAddress.origin}.`,
+    )
+  return answer
+}
+
+/** Through the back door a provider may show what no browser would see. */
+function saysNothing(answer: AuthorizationAnswer): boolean {
+  if (answer.kind === 'unreachable') return true
+  return answer.kind === 'refused_page' && answer.about === 'unknown' && answer.demand === undefined
 }

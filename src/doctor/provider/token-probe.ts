@@ -1,15 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
+import { factsIn, type RefusalFacts } from '../../oidc/provider/refusal.ts'
 import type { ApiAudience, Identity } from '../../oidc/tokens/token-set.ts'
 
 /** How the token endpoint answers a grant that cannot succeed. */
 export type TokenAnswer =
   /** `invalid_grant`: it has accepted the client, and refused only the grant. */
   | { readonly kind: 'client_accepted' }
-  | { readonly kind: 'client_refused'; readonly error: string }
-  | { readonly kind: 'unclear'; readonly error: string }
-  | { readonly kind: 'unreachable'; readonly error: string }
+  | (Refusal & { readonly kind: 'client_refused' })
+  | (Refusal & { readonly kind: 'unclear' })
+  | (Refusal & { readonly kind: 'unreachable' })
+
+interface Refusal {
+  readonly error: string
+  /** The provider's own words, if it has said any. */
+  readonly facts: RefusalFacts
+}
 
 /** Of no use to anybody; providers with a fixed length of codes see one that is well-formed. */
 const madeUp = (): string => randomBytes(32).toString('base64url')
@@ -30,14 +37,15 @@ export async function probeCodeGrant(provider: Provider, now: () => number): Pro
   }
   try {
     await provider.completeLogin(query.toString(), transaction)
-    return { kind: 'unclear', error: 'a made-up code was accepted' }
+    return { kind: 'unclear', error: 'a made-up code was accepted', facts: {} }
   } catch (thrown) {
     if (!(thrown instanceof GatewayError)) throw thrown
     const { code, context } = thrown
     const error = typeof context.reason === 'string' ? context.reason : code
-    if (code === 'provider_unavailable') return { kind: 'unreachable', error }
-    if (code === 'provider_rejected') return rejected(error)
-    return error === 'invalid_grant' ? { kind: 'client_accepted' } : { kind: 'unclear', error }
+    const facts = factsIn(context)
+    if (code === 'provider_unavailable') return { kind: 'unreachable', error, facts }
+    if (code === 'provider_rejected') return rejected(error, facts)
+    return error === 'invalid_grant' ? { kind: 'client_accepted' } : { kind: 'unclear', error, facts }
   }
 }
 
@@ -48,11 +56,11 @@ export async function probeRefreshGrant(provider: Provider, audience: ApiAudienc
     case 'refused':
       return { kind: 'client_accepted' }
     case 'rejected':
-      return rejected(outcome.error)
+      return rejected(outcome.error, outcome.facts)
     case 'unavailable':
-      return { kind: 'unreachable', error: outcome.error }
+      return { kind: 'unreachable', error: outcome.error, facts: outcome.facts ?? {} }
     default:
-      return { kind: 'unclear', error: outcome.kind }
+      return { kind: 'unclear', error: outcome.kind, facts: {} }
   }
 }
 
@@ -60,8 +68,8 @@ export async function probeRefreshGrant(provider: Provider, audience: ApiAudienc
 const clientErrors =
   /^(?:invalid_client|unauthorized_client|access_denied|unsupported_grant_type|status_401|challenge_401)$/
 
-function rejected(error: string): TokenAnswer {
-  return { kind: clientErrors.test(error) ? 'client_refused' : 'unclear', error }
+function rejected(error: string, facts: RefusalFacts = {}): TokenAnswer {
+  return { kind: clientErrors.test(error) ? 'client_refused' : 'unclear', error, facts }
 }
 
 function nobody(provider: Provider): Identity {

@@ -88,7 +88,7 @@ async function push(
 function pushFailure(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   const failure = classifyFailure(error)
-  const context = { reason: failure.error, endpoint: 'pushed_authorization' }
+  const context = { reason: failure.error, endpoint: 'pushed_authorization', ...failure.facts }
   const isRejection = failure.kind === 'rejected' || failure.kind === 'refused'
   return new GatewayError(isRejection ? 'provider_rejected' : 'provider_unavailable', { context })
 }

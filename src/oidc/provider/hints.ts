@@ -1,12 +1,21 @@
 import type { UntrustedMetadata } from './endpoints.ts'
-import { genericProfile, type ProviderProfile, profiles } from './profiles.ts'
+import { genericProfile, profiles } from './profiles.ts'
 import type { AccessTokenFault, RevocationReason } from './provider.ts'
+import type { ProviderProfile } from './provider-profile.ts'
 
 /** Remedies in the provider's own words. */
 export interface ProviderHints
   extends Pick<
     ProviderProfile,
-    'name' | 'issuer' | 'client' | 'redirectUri' | 'refreshToken' | 'endSession' | 'backchannel'
+    | 'name'
+    | 'issuer'
+    | 'client'
+    | 'redirectUri'
+    | 'refreshToken'
+    | 'endSession'
+    | 'backchannel'
+    | 'logoutUri'
+    | 'offlineAccess'
   > {
   /** Whether the provider was recognised by its issuer. */
   readonly isRecognised: boolean

@@ -1,34 +1,6 @@
-import { isAuth0, type UntrustedMetadata } from './endpoints.ts'
-import type { RevocationReason } from './provider.ts'
-
-/** What an operator has to know about one kind of provider, in that provider's own words. Each text is one or two sentences. */
-export interface ProviderProfile {
-  readonly name: string
-  readonly isIssuer: (issuer: URL, metadata: UntrustedMetadata | undefined) => boolean
-  /** How `ISSUER_URL` is written. */
-  readonly issuer: string
-  /** Where client id and secret are found, and which kind of client it is. */
-  readonly client: string
-  /** Where a redirect URI is registered. */
-  readonly redirectUri: string
-  /** What makes the access token one for the API. */
-  readonly audience: string
-  /** The same when the token came encrypted, if that says more. */
-  readonly encrypted?: string
-  /** What makes the access token verifiable by the provider's public keys. */
-  readonly signing: string
-  /** The switch that makes the provider issue refresh tokens. */
-  readonly refreshToken: string
-  /** Whether a refresh token is to be revoked for this reason; `undefined`: always. */
-  readonly revokes?: (reason: RevocationReason, scope: string) => boolean
-  /** What can be done when discovery announces no end-session endpoint. */
-  readonly endSession: string
-  /** Where a back-channel logout URL is registered, or what there is instead. */
-  readonly backchannel: string
-}
-
-const hostEndsWith = (suffix: string) => (issuer: URL) =>
-  issuer.hostname === suffix || issuer.hostname.endsWith(`.${suffix}`)
+import { isAuth0 } from './endpoints.ts'
+import { hostEndsWith, type ProviderProfile } from './provider-profile.ts'
+import { selfHostedProfiles } from './self-hosted-profiles.ts'
 
 const asymmetric = 'Let it sign access tokens with RS256, PS256 or ES256.'
 
@@ -55,25 +27,10 @@ export const profiles: readonly ProviderProfile[] = [
     revokes: (reason, scope) => reason === 'logout' || !scope.split(' ').includes('online_access'),
     endSession:
       'Turn on "RP-Initiated Logout End Session Endpoint Discovery" in the tenant\'s advanced settings; until then /v2/logout is used, at a custom domain as well.',
+    logoutUri:
+      'In the Auth0 dashboard, add it to Allowed Logout URLs (Applications → your application → Settings); without it a logout ends on an error page.',
     backchannel:
       'Register it as Back-Channel Logout URI of the application (OpenID Connect Back-Channel Logout).',
-  },
-  {
-    name: 'Keycloak',
-    isIssuer: (issuer) => /\/realms\/[^/]+$/.test(issuer.pathname),
-    issuer:
-      'At Keycloak it is https://HOST/realms/REALM without a slash at its end (up to version 16: https://HOST/auth/realms/REALM).',
-    client:
-      'In Keycloak, the client needs "Client authentication" on; its secret is on the Credentials tab (Clients → the client).',
-    redirectUri: 'In Keycloak, add it to "Valid redirect URIs" (Clients → the client → Settings).',
-    audience:
-      'In Keycloak, add an Audience mapper ("Included Custom Audience" = API_AUDIENCE, "Add to access token" on) to a default client scope of this client.',
-    signing:
-      'In Keycloak, set "Access token signature algorithm" to RS256 (Clients → the client → Advanced, or the realm\'s Tokens tab).',
-    refreshToken: 'Keep "Use refresh tokens" on in the client\'s advanced settings.',
-    endSession: 'Keycloak announces one: compare ISSUER_URL with the realm.',
-    backchannel:
-      'Set it as "Backchannel logout URL" with "Backchannel logout session required" on (Clients → the client → Settings).',
   },
   {
     name: 'Microsoft Entra ID',
@@ -91,6 +48,7 @@ export const profiles: readonly ProviderProfile[] = [
       'Entra signs the tokens of your own APIs with RS256: see whether the token is for your API at all.',
     refreshToken: 'Add offline_access to SCOPE and consent to it.',
     endSession: 'Entra announces one: compare ISSUER_URL with the tenant.',
+    logoutUri: 'In Entra, it is one more of the Redirect URIs of the platform Web.',
     backchannel:
       'Entra has no back-channel logout: register BASE_URL/frontchannel-logout as Front-channel logout URL.',
   },
@@ -107,6 +65,7 @@ export const profiles: readonly ProviderProfile[] = [
     signing: 'Okta signs with RS256: see whether ISSUER_URL is a custom authorization server.',
     refreshToken: 'Allow the Refresh Token grant of the application and offline_access in the access policy.',
     endSession: 'Okta announces one: see whether ISSUER_URL is the Issuer URI of the authorization server.',
+    logoutUri: 'In Okta, add it to "Sign-out redirect URIs" (Applications → the app → General).',
     backchannel: 'Okta calls its feature Universal Logout; without it sessions end by their own timeouts.',
   },
   {
@@ -120,6 +79,7 @@ export const profiles: readonly ProviderProfile[] = [
     refreshToken: 'Turn on the refresh token flow of the app client (ALLOW_REFRESH_TOKEN_AUTH).',
     endSession:
       'Set END_SESSION_URL=https://YOUR_DOMAIN.auth.REGION.amazoncognito.com/logout?logout_uri=URL, where URL is BASE_URL/logout/callback, percent-encoded and among "Allowed sign-out URLs".',
+    logoutUri: 'In Cognito, add it to "Allowed sign-out URLs" (App clients → the client → Login pages).',
     backchannel: 'Cognito has none; sessions end by their own timeouts.',
   },
   {
@@ -136,36 +96,10 @@ export const profiles: readonly ProviderProfile[] = [
       "Google's access tokens are for Google's own APIs and cannot be verified: ACCESS_TOKEN_FORMAT=any.",
     refreshToken: 'Set AUTHORIZATION_PARAMETERS=access_type=offline&prompt=consent.',
     endSession: 'Google has none: signing out here leaves the session at Google alone.',
+    logoutUri: 'Google has no place for it.',
     backchannel: 'Google has none; sessions end by their own timeouts.',
   },
-  {
-    name: 'Zitadel',
-    isIssuer: hostEndsWith('zitadel.cloud'),
-    issuer: 'At Zitadel it is https://YOUR_INSTANCE.zitadel.cloud without a slash at its end.',
-    client:
-      'In Zitadel, the application must be of the type Web with the authentication method POST or Basic; its page shows both.',
-    redirectUri: 'In Zitadel, add it to "Redirect URIs" of the application.',
-    audience:
-      'In Zitadel, set "Auth Token Type" of the application to JWT and API_AUDIENCE to the id of its project, or of another one that SCOPE names by urn:zitadel:iam:org:project:id:PROJECT_ID:aud.',
-    signing: 'Zitadel signs JWTs with RS256: see whether "Auth Token Type" of the application is JWT.',
-    refreshToken: 'Turn on "Refresh Token" among the grant types of the application.',
-    endSession: 'Zitadel announces one: compare ISSUER_URL with the instance.',
-    backchannel: 'Set it as "Back-Channel Logout URI" of the application.',
-  },
-  {
-    name: 'authentik',
-    isIssuer: (issuer) => /\/application\/o\/[^/]+\/?$/.test(issuer.pathname),
-    issuer: 'At authentik it is https://HOST/application/o/SLUG/ with the slash at its end.',
-    client:
-      'In authentik, the provider (Applications → Providers) must be confidential; its page shows both.',
-    redirectUri: 'In authentik, add it to "Redirect URIs/Origins" of the provider, matched strictly.',
-    audience: 'In authentik, the audience of an access token is the client id: set API_AUDIENCE to it.',
-    signing:
-      'In authentik, choose a "Signing Key" of the provider: without one all tokens are signed with the client secret.',
-    refreshToken: 'In authentik, add the scope mapping offline_access to the provider.',
-    endSession: 'authentik announces one: compare ISSUER_URL with the provider.',
-    backchannel: 'Set it as "Logout URI" of the provider, with the method Back-channel.',
-  },
+  ...selfHostedProfiles,
 ]
 
 /** For every other provider. */
@@ -182,5 +116,6 @@ export const genericProfile: ProviderProfile = {
   refreshToken:
     'Allow refresh tokens (offline access) for this client and this API; some providers give one only with AUTHORIZATION_PARAMETERS=prompt=consent.',
   endSession: 'If it has a logout page nevertheless, set END_SESSION_URL.',
+  logoutUri: 'Register it as post-logout redirect URI of the client.',
   backchannel: 'If it can send logout tokens nevertheless, register it there.',
 }

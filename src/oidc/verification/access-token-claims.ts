@@ -1,5 +1,6 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
+import { CheckError } from '../provider/refusal.ts'
 import type { AccessToken, ApiAudience } from '../tokens/token-set.ts'
 import { type Claims, pickClaims } from './claims.ts'
 
@@ -24,7 +25,8 @@ export async function readVerifiedClaims(
     if (cause instanceof GatewayError) throw cause
     throw new GatewayError('access_token_unusable', {
       detail: 'The access token could not be verified, so the rule of this address cannot be judged.',
-      context: { reason: 'signature' },
+      context: { reason: 'signature', ...(cause instanceof CheckError ? cause.facts : {}) },
+      cause,
     })
   }
 }

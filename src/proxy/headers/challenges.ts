@@ -39,6 +39,8 @@ export function withoutPrompts(value: string): string | undefined {
 /** What an API says about the access token that was sent to it (RFC 6750 section 3, RFC 9470 section 3). */
 export interface BearerChallenge {
   readonly error: string | undefined
+  /** For people, in the API's words; untrusted. */
+  readonly description: string | undefined
   readonly acrValues: string | undefined
   /** Whole seconds, digits only. */
   readonly maxAge: string | undefined
@@ -53,6 +55,7 @@ export function readBearerChallenge(value: string): BearerChallenge | undefined 
   const maxAge = parameter(challenge.text, 'max_age')
   return {
     error: parameter(challenge.text, 'error'),
+    description: parameter(challenge.text, 'error_description'),
     acrValues: parameter(challenge.text, 'acr_values'),
     claims: parameter(challenge.text, 'claims'),
     maxAge: maxAge !== undefined && /^\d{1,9}$/.test(maxAge) ? maxAge : undefined,

@@ -37,6 +37,35 @@ describe('the hints of a provider', () => {
     },
   )
 
+  it.each([
+    [
+      'Ory Hydra',
+      { end_session_endpoint: 'https://id.example.com/oauth2/sessions/logout' },
+      'strategies.access_token is jwt',
+    ],
+    [
+      'dex',
+      {
+        authorization_endpoint: 'https://id.example.com/dex/auth',
+        device_authorization_endpoint: 'https://id.example.com/dex/device/code',
+        jwks_uri: 'https://id.example.com/dex/keys',
+      },
+      'audience:server:client_id:API_AUDIENCE',
+    ],
+  ])('%s is known by its metadata, and by nothing less', (name, metadata, words) => {
+    const hints = providerHints('https://id.example.com/dex', metadata)
+    expect(hints).toMatchObject({ name, isRecognised: true })
+    expect(hints.accessToken('opaque', 'x')).toContain(words)
+    const [first] = Object.keys(metadata)
+    const less = Object.fromEntries(Object.entries(metadata).filter(([member]) => member !== first))
+    expect(providerHints('https://id.example.com/dex', less).isRecognised).toBe(false)
+  })
+
+  it("warn of Keycloak's offline sessions, and of nobody else's", () => {
+    expect(providerHints('https://sso.example.com/realms/shop').offlineAccess?.fix).toContain('SCOPE=')
+    expect(providerHints('https://tenant.eu.auth0.com/').offlineAccess).toBeUndefined()
+  })
+
   it('tell a shared secret from an opaque token', () => {
     const { accessToken } = providerHints('https://tenant.eu.auth0.com/')
     expect(accessToken('symmetric', 'x')).toContain('Signing Algorithm')

@@ -1,0 +1,18 @@
+import type { ProxiedRoute } from '../config/routes/route.ts'
+import { type ProbeAnswer, probe } from './http-probe.ts'
+
+/** A person waits for this, so it is no more patient than that, milliseconds. */
+const longestWaitMs = 10_000
+
+/** Asks a route's API at the root of its upstream, with the token that the gateway would send, or with none. */
+export function askApi(route: ProxiedRoute, token?: string): Promise<ProbeAnswer> {
+  const { caPem: ca, certPem: cert, keyPem: key } = route.tls ?? {}
+  const tls = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  }
+  const timeoutMs = Math.min(longestWaitMs, route.connectTimeoutMs + route.firstByteTimeoutMs)
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  return probe({ url: route.upstream, timeoutMs, tls, headers })
+}

@@ -1,0 +1,267 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { newSigningKey, signWith } from '../support/scripted-provider.ts'
+import { findingOf, troubles } from './clinic.ts'
+import { isIssued, openScriptedClinic, type ScriptedClinic, soundToken } from './scripted-clinic.ts'
+
+let clinic: ScriptedClinic
+/** Sessions in memory, which is no matter here. */
+const usual = 'warn session-store'
+
+beforeAll(async () => {
+  clinic = await openScriptedClinic()
+})
+beforeEach(() => clinic.heal())
+afterAll(() => clinic.stop())
+
+const without = (report: Parameters<typeof troubles>[0]) => troubles(report).filter((one) => one !== usual)
+
+describe('a sound provider', () => {
+  it('has nothing wrong with it, with a login either', async () => {
+    const report = await clinic.examine({}, true)
+    expect(without(report)).toEqual([])
+    expect(findingOf(report, 'access-token.signature').status).toBe('pass')
+    expect(findingOf(report, 'access-token.subject').status).toBe('pass')
+    expect(findingOf(report, 'id-token.claims').status).toBe('pass')
+    expect(findingOf(report, 'clock.token').status).toBe('pass')
+    expect(findingOf(report, 'upstream.token')).toMatchObject({ status: 'pass', subject: '/api' })
+    expect(findingOf(report, 'client-secret').status).toBe('pass')
+    expect(report.checks.map(({ check }) => check)).not.toContain('client-authentication')
+    // Once by the check of the API, once to compare, and once with the token.
+    expect(clinic.tokens.map((token) => token !== undefined)).toEqual([false, false, true])
+    expect(JSON.stringify(report)).not.toContain(clinic.tokens[2])
+  })
+})
+
+describe('doctor does not pass', () => {
+  it.each(['userinfo', 'issuer'])('an audience that is the provider itself: its %s', async (which) => {
+    const { issuer } = clinic.provider
+    const value = which === 'userinfo' ? `${issuer}/userinfo` : issuer
+    const report = await clinic.examine({ API_AUDIENCE: value })
+    expect(without(report)).toEqual(['fail audience'])
+    expect(findingOf(report, 'audience')).toMatchObject({
+      summary: expect.stringContaining('an address of the provider itself'),
+      fix: expect.stringContaining('API_AUDIENCE'),
+    })
+  })
+
+  it('an API that answers 401 to every token', async () => {
+    const challenge = 'Bearer error="invalid_token", error_description="unexpected \\"aud\\""'
+    clinic.answer((_request, response) => response.writeHead(401, { 'www-authenticate': challenge }).end())
+    const report = await clinic.examine({}, true)
+    expect(without(report)).toEqual(['fail upstream.token'])
+    expect(findingOf(report, 'upstream.token')).toMatchObject({
+      subject: '/api',
+      summary: expect.stringContaining('"invalid_token", "unexpected "aud""'),
+      fix: expect.stringContaining(clinic.provider.audience),
+    })
+  })
+
+  it('an API that wants tokens with a proof of possession, and says which setting that is', async () => {
+    clinic.answer((_request, response) =>
+      response.writeHead(401, { 'www-authenticate': 'DPoP error="invalid_token", algs="ES256"' }).end(),
+    )
+    const report = await clinic.examine({}, true)
+    expect(findingOf(report, 'upstream.token')).toMatchObject({
+      status: 'fail',
+      fix: expect.stringContaining('TOKEN_BINDING=dpop'),
+    })
+  })
+
+  it('an API of which nothing can be told, and calls no step-up a refusal', async () => {
+    clinic.answer((_request, response) => response.writeHead(404).end())
+    expect(findingOf(await clinic.examine({}, true), 'upstream.token')).toMatchObject({ status: 'skip' })
+    const stepUp = 'Bearer error="insufficient_user_authentication", acr_values="urn:mfa"'
+    clinic.answer((_request, response) => response.writeHead(401, { 'www-authenticate': stepUp }).end())
+    expect(findingOf(await clinic.examine({}, true), 'upstream.token')).toMatchObject({ status: 'pass' })
+  })
+
+  it('an access token that is signed with a key nobody publishes, or with a false one', async () => {
+    const stranger = await newSigningKey('stranger')
+    const signed = async (kid: string | undefined): Promise<string> => {
+      const nowSeconds = Math.floor(Date.now() / 1_000)
+      const claims = { iss: clinic.provider.issuer, sub: 'alice', aud: [clinic.provider.audience] }
+      return signWith(
+        stranger,
+        { ...claims, iat: nowSeconds, exp: nowSeconds + 600 },
+        kid === undefined ? {} : { kid },
+      )
+    }
+    const unpublished = await signed(undefined)
+    clinic.provider.faults.accessToken = () => unpublished
+    const report = await clinic.examine({}, true)
+    expect(without(report)).toEqual(['fail access-token.signature'])
+    expect(findingOf(report, 'access-token.signature').fix).toContain('jwks_uri')
+    const forged = await signed(clinic.provider.publicKeys[0]?.kid)
+    clinic.provider.faults.accessToken = () => forged
+    expect(findingOf(await clinic.examine({}, true), 'access-token.signature')).toMatchObject({
+      status: 'fail',
+      summary: expect.stringContaining('does not fit'),
+    })
+  })
+
+  it("an access token of another user's", async () => {
+    clinic.provider.faults.accessToken = (claims) => {
+      claims.sub = 'mallory'
+      return undefined
+    }
+    const report = await clinic.examine({}, true)
+    expect(without(report)).toEqual(['fail access-token.subject'])
+    expect(JSON.stringify(report)).not.toContain('mallory')
+  })
+
+  it('claims of USER_CLAIMS that are not there, unless nobody has written them', async () => {
+    const env = { USER_CLAIMS: 'sub,name,department,/realm_access/roles' }
+    const report = await clinic.examine(env, true)
+    expect(without(report)).toEqual(['fail id-token.claims'])
+    expect(findingOf(report, 'id-token.claims')).toMatchObject({
+      summary: 'The ID token has no department, /realm_access/roles, so /session does not show them.',
+      fix: expect.stringContaining('USERINFO=on'),
+    })
+    clinic.provider.faults.idToken = (claims) => {
+      claims.department = 'sales'
+      claims.realm_access = { roles: ['clerk'] }
+    }
+    expect(without(await clinic.examine(env, true))).toEqual([])
+  })
+
+  const encryption = { use: 'enc' }
+  const short = {
+    ...generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' }),
+  }
+  const secp = {
+    ...generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey.export({ format: 'jwk' }),
+  }
+  it.each([
+    ['for encryption', encryption, 'use=enc'],
+    ['of 1,024 bits', { ...short, use: 'sig' }, 'RSA of 1024 bits'],
+    ['of another curve', { ...secp, n: undefined, e: undefined, alg: undefined }, 'of a kind'],
+    ['that is a secret', { kty: 'oct', k: 'c2VjcmV0' }, 'a secret'],
+    ['for other operations', { key_ops: ['encrypt'] }, 'key_ops without verify'],
+  ])('a key set of one key %s', async (_what, change, words) => {
+    clinic.provider.faults.keys = ([key]) => ({ body: { keys: [{ ...key, alg: undefined, ...change }] } })
+    const report = await clinic.examine()
+    expect(without(report)).toEqual(['fail discovery.keys'])
+    expect(findingOf(report, 'discovery.keys').summary).toContain(words)
+    clinic.provider.faults.keys = ([key]) => ({
+      body: { keys: [key, { ...key, alg: undefined, ...change }] },
+    })
+    expect(findingOf(await clinic.examine(), 'discovery.keys')).toMatchObject({
+      status: 'pass',
+      summary: expect.stringContaining(`of no use are 1 (${words}`),
+    })
+  })
+
+  it('an ID token that is signed with the client secret, and does not speak of clocks', async () => {
+    clinic.provider.faults.signIdToken = (claims) => clinic.provider.signWithPublicKey(claims)
+    const report = await clinic.examine({}, true)
+    expect(without(report)).toEqual(['fail login'])
+    expect(findingOf(report, 'login')).toMatchObject({
+      summary: expect.stringMatching(/id_token\.alg.*HS256/),
+      fix: expect.not.stringMatching(/clock/i),
+    })
+  })
+})
+
+describe('a client secret', () => {
+  it('that nobody checks is found by a wrong one', async () => {
+    clinic.provider.faults.token = (answer, form) => {
+      if (form.get('client_id') !== clinic.provider.clientId)
+        return { status: 401, body: { error: 'invalid_client' } }
+      return isIssued(answer, form) ? undefined : { status: 400, body: { error: 'invalid_grant' } }
+    }
+    const report = await clinic.examine()
+    expect(without(report)).toEqual(['fail client-secret'])
+    expect(findingOf(report, 'client-secret')).toMatchObject({
+      summary: expect.stringContaining('does not check CLIENT_SECRET'),
+      fix: expect.stringContaining('CLIENT_AUTHENTICATION=none'),
+    })
+    const open = await clinic.examine({ CLIENT_SECRET: undefined, CLIENT_AUTHENTICATION: 'none' })
+    expect(without(open)).toEqual([])
+    expect(findingOf(open, 'client-authentication').status).toBe('pass')
+  })
+
+  it('cannot be judged where the code is looked at before the client', async () => {
+    clinic.provider.faults.token = (answer, form) =>
+      isIssued(answer, form) ? undefined : { status: 400, body: { error: 'invalid_grant' } }
+    const report = await clinic.examine()
+    expect(without(report)).toEqual(['warn client-secret'])
+    expect(findingOf(report, 'client-secret').summary).toContain('could not be told')
+  })
+
+  it('that is of no use to a provider without such a method is not to be corrected', async () => {
+    clinic.provider.faults.discovery = (metadata) => ({
+      ...metadata,
+      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+    })
+    clinic.provider.faults.token = () => ({ status: 401, body: { error: 'invalid_client' } })
+    const { fix } = findingOf(await clinic.examine(), 'client-secret')
+    expect(fix).toContain('CLIENT_KEY_FILE')
+    expect(fix).not.toContain('Correct')
+  })
+})
+
+describe('the token endpoint', () => {
+  it.each([
+    ['DPoP proof is missing', 'TOKEN_BINDING=dpop'],
+    ['client_assertion is required', 'CLIENT_KEY_FILE'],
+    ['this client must use mutual TLS', 'CLIENT_CERTIFICATE_FILE'],
+  ])('demands, and doctor names words and setting: %s', async (words, setting) => {
+    clinic.provider.faults.token = () => ({
+      status: 400,
+      body: { error: 'invalid_request', error_description: words },
+    })
+    const report = await clinic.examine()
+    expect(without(report)).toEqual(['fail client-secret'])
+    expect(findingOf(report, 'client-secret')).toMatchObject({
+      summary: expect.stringContaining(words),
+      fix: expect.stringContaining(setting),
+    })
+  })
+
+  it('says what cannot be told, and the refresh is tried all the same', async () => {
+    clinic.provider.faults.token = (answer, form) =>
+      form.get('grant_type') === 'authorization_code'
+        ? { status: 400, body: { error: 'invalid_request', error_description: 'no such thing' } }
+        : soundToken(clinic.provider)(answer, form)
+    const report = await clinic.examine()
+    expect(without(report)).toEqual(['warn client-secret'])
+    expect(findingOf(report, 'client-secret').summary).toContain('could not be told')
+    expect(findingOf(report, 'refresh-grant').status).toBe('pass')
+  })
+
+  it('that does not answer a refresh is named as that', async () => {
+    clinic.provider.faults.token = (answer, form) =>
+      form.get('grant_type') === 'refresh_token'
+        ? { status: 503, body: {} }
+        : soundToken(clinic.provider)(answer, form)
+    const report = await clinic.examine({}, true)
+    expect(without(report)).toEqual(['warn refresh-grant', 'fail refresh-token'])
+    expect(findingOf(report, 'refresh-token')).toMatchObject({
+      summary: expect.stringContaining('did not answer the refresh'),
+      fix: expect.stringContaining('PROVIDER_TIMEOUT'),
+    })
+  })
+})
+
+describe('a logout elsewhere', () => {
+  it('that is told by the front channel only has its URL named', async () => {
+    clinic.provider.faults.discovery = (metadata) => ({
+      ...metadata,
+      code_challenge_methods_supported: ['S256'],
+      end_session_endpoint: `${clinic.provider.issuer}/logout`,
+      frontchannel_logout_supported: true,
+    })
+    const report = await clinic.examine({ AUTH_PREFIX: '/auth' })
+    expect(without(report)).toEqual(['warn discovery.backchannel-logout'])
+    expect(findingOf(report, 'discovery.backchannel-logout').fix).toContain(
+      `${clinic.env.BASE_URL}/auth/frontchannel-logout`,
+    )
+  })
+
+  it('has a way back, whose URL is named', async () => {
+    expect(findingOf(await clinic.examine(), 'discovery.end-session').summary).toContain(
+      `${clinic.env.BASE_URL}/logout/callback`,
+    )
+  })
+})
