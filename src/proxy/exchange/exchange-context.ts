@@ -6,12 +6,14 @@ import type { StepUps } from '../../http/login/step-up.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
 import type { OpenCalls } from './open-calls.ts'
+import type { TokenRefusals } from './token-refusals.ts'
 
 /** What every exchange of a route shares. */
 export interface ExchangeContext {
   readonly route: ProxyRoute
   readonly access: Pick<Access, 'renew' | 'stillMeets'>
   readonly stepUps: Pick<StepUps, 'required'>
+  readonly refusals: TokenRefusals
   readonly openCalls: OpenCalls
   readonly metrics: Pick<Metrics, 'upstream'>
   /** `UPLOAD_MIN_RATE`, bytes a second; 0: any. */

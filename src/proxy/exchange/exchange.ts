@@ -188,7 +188,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
 
   /** Whether a 401 is not simply passed on: it asks for a stronger login, or another token may cure it. */
   #isTakenOver(answer: Answer, rejected: AccessToken): boolean {
-    const judgement = judgeRefusal(answer.rawHeaders, this.#context, this.session)
+    const judgement = judgeRefusal(answer.rawHeaders, this.#context, this.session, rejected)
     if (judgement instanceof GatewayError) {
       this.#fail(judgement)
       return true

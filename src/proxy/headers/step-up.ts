@@ -2,23 +2,29 @@ import type { AccessRules } from '../../access/rules.ts'
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { StepUpDemand, StepUps } from '../../http/login/step-up.ts'
 import { readClaimsRequest } from '../../oidc/provider/error-details.ts'
+import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { SessionView } from '../../session/record/session.ts'
+import type { TokenRefusals } from '../exchange/token-refusals.ts'
 import { type BearerChallenge, readBearerChallenge, withoutPrompts } from './challenges.ts'
 
 /** What judging an upstream's refusal takes. */
 export interface RefusalContext {
   readonly stepUps: Pick<StepUps, 'required'>
   readonly route: Pick<AccessRules, 'token'>
+  readonly refusals: TokenRefusals
 }
 
 /**
  * What an upstream's 401 means: the error to answer when it wants a stronger login, `curable` when another token may be accepted,
  * `final` when it is simply the API's answer.
+ *
+ * @param token what was sent
  */
 export function judgeRefusal(
   rawHeaders: readonly Buffer[],
-  { stepUps, route }: RefusalContext,
+  { stepUps, route, refusals }: RefusalContext,
   session: SessionView | undefined,
+  token: AccessToken | undefined,
 ): GatewayError | 'curable' | 'final' {
   const challenge = bearerChallengeOf(rawHeaders)
   const demand = challenge === undefined ? undefined : demandOf(challenge)
@@ -29,6 +35,8 @@ export function judgeRefusal(
       ...(kept !== undefined && { headers: { 'www-authenticate': kept } }),
     })
   }
+  // A caller's own token is the caller's affair.
+  if (session !== undefined && token !== undefined) refusals.note(challenge, token)
   return challenge?.error === 'invalid_token' ? 'curable' : 'final'
 }
 

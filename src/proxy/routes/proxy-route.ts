@@ -16,6 +16,7 @@ import { createUpstreamPool, type UpstreamPool } from '../upstream/upstream-pool
 /** What all routes share. The configuration satisfies it. */
 export interface ProxyOptions extends SecurityHeaderOptions, AccessRuleOptions {
   readonly authPrefix: string
+  readonly issuerUrl: string
   /** Seconds. */
   readonly sessionIdleTimeout: number
   /** Seconds. */

@@ -12,6 +12,7 @@ import { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { createGuard } from '../exchange/guard.ts'
 import { createOpenCalls, type OpenCalls, type OpenCallsDependencies } from '../exchange/open-calls.ts'
+import { createTokenRefusals } from '../exchange/token-refusals.ts'
 import { canonicalName } from '../headers/header-names.ts'
 import { bridgeWebSocket, type WebSocketContext } from '../websocket/websocket.ts'
 import { createProxyRoute, type ProxyOptions, type ProxyRoute, type RouteServices } from './proxy-route.ts'
@@ -88,6 +89,12 @@ function registerRoute(
     route,
     access,
     stepUps: services.stepUps,
+    refusals: createTokenRefusals({
+      log: services.telemetry.log,
+      route,
+      issuerUrl: options.issuerUrl,
+      now: services.now,
+    }),
     openCalls,
     sessions: services.sessions,
     limits: limitsOf(options),

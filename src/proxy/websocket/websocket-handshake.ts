@@ -90,14 +90,14 @@ const refusalBodyBytes = 64 * 1024
 export async function readRefusal(
   answer: IncomingMessage,
   route: ProxyRoute,
-  { target, session }: Pick<Admission, 'target' | 'session'>,
+  { target, session, token }: Pick<Admission, 'target' | 'session' | 'token'>,
   context: RefusalContext,
 ): Promise<Refusal> {
   const rawHeaders = answer.rawHeaders.map((text) => Buffer.from(text, 'latin1'))
   const status = answer.statusCode ?? 502
   // A 101 that agrees to nothing: passed on, it would open a tunnel in proxies in front.
   if (status < 200) throw new GatewayError('upstream_unreachable', { context: { reason: 'unasked 101' } })
-  const judgement = status === 401 ? judgeRefusal(rawHeaders, context, session) : 'final'
+  const judgement = status === 401 ? judgeRefusal(rawHeaders, context, session, token) : 'final'
   if (judgement instanceof GatewayError) throw judgement
   const head = route.responseHeaders(status, rawHeaders, target)
   if (head.refusal !== undefined) throw new GatewayError(head.refusal)

@@ -29,6 +29,7 @@ export interface WebSocketContext {
   readonly sessions: Pick<Sessions, 'touch'>
   readonly limits: SessionLimits
   readonly stepUps: RefusalContext['stepUps']
+  readonly refusals: RefusalContext['refusals']
   readonly access: Pick<Access, 'stillMeets'>
   readonly maxWebsocketsPerSession: number
   readonly now: () => number

@@ -266,6 +266,31 @@ describe('an upstream that does not accept the token', () => {
     expect(upstream.requests).toHaveLength(1)
   })
 
+  it('has what it says about a fresh token said to the operator, once, with the settings', async () => {
+    answer401('Bearer error="invalid_token", error_description="unexpected aud\\u001b"')
+    for (const target of ['/api/token', '/api/token']) await send(proxy.port, target)
+    expect(proxy.warnings).toEqual([
+      {
+        route: '/api',
+        status: 401,
+        apiError: 'invalid_token',
+        apiErrorDescription: 'unexpected audu001b',
+        remedy: expect.stringMatching(/https:\/\/login\.example\.com\/ \(ISSUER_URL\).*API_AUDIENCE.*clock/),
+        message: 'the API refuses a fresh access token',
+      },
+    ])
+  })
+
+  it('says nothing to the operator of an old token, nor of a demand for a stronger login', async () => {
+    proxy.tokens.current = { ...tokenOf('token-1'), obtainedAtMs: Date.now() - 31_000 }
+    answer401('Bearer error="invalid_token"')
+    expect((await send(proxy.port, '/api/token')).status).toBe(401)
+    proxy.tokens.current = tokenOf('token-1')
+    answer401('Bearer error="insufficient_user_authentication"')
+    expect((await send(proxy.port, '/api/token')).json().code).toBe('step_up_required')
+    expect(proxy.warnings).toEqual([])
+  })
+
   it('is asked no third time', async () => {
     answer401('Bearer error="invalid_token"')
     proxy.tokens.cured = tokenOf('token-2')

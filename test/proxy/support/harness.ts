@@ -141,6 +141,8 @@ export interface TestProxy {
   readonly sessions: FakeSessions
   readonly tokens: FakeTokens
   readonly outcomes: string[]
+  /** Warnings of the proxy itself, and their fields. */
+  readonly warnings: Record<string, unknown>[]
   readonly streams: { websocket: number; sse: number }
   stop(): Promise<void>
 }
@@ -168,6 +170,10 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
   const provider = createFakeProvider(Date.now).provider
   const sealer = createSealer(['a secret of the tests, long enough'])
   const outcomes: string[] = []
+  const warnings: Record<string, unknown>[] = []
+  const log = Object.assign(Object.create(app.log) as typeof app.log, {
+    warn: (facts: Record<string, unknown>, message: string) => void warnings.push({ ...facts, message }),
+  })
   const streams = { websocket: 0, sse: 0 }
   const services: ProxyServices = {
     sessions,
@@ -195,7 +201,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     device: undefined,
     limits: noLimits,
     telemetry: {
-      log: app.log,
+      log,
       audit: { event: () => undefined },
       metrics: {
         ...noMetrics,
@@ -216,6 +222,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
       routes: options.routes,
       baseUrl,
       authPrefix: '',
+      issuerUrl: 'https://login.example.com/',
       basePath: '',
       audience: { key: 'api', value: 'api', parameter: 'audience', accepted: [], scope: undefined },
       hsts: 'max-age=31536000',
@@ -235,7 +242,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     app.server.closeAllConnections()
     await app.close()
   }
-  return { app, port, sessions, tokens, outcomes, streams, stop }
+  return { app, port, sessions, tokens, outcomes, warnings, streams, stop }
 }
 
 /** The problem document of each error; the real answers are the http folder's affair. */
