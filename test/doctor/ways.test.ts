@@ -75,11 +75,15 @@ beforeAll(async () => {
   }
 })
 
-const answerToken: RequestListener = async (request, response) => {
+const answerToken: RequestListener = (request, response) => {
   let form = ''
-  for await (const chunk of request) form += String(chunk)
-  const isOurs = new URLSearchParams(form).get('client_secret') === 'the-one-secret'
-  response.writeHead(isOurs ? 400 : 401).end(`{"error":"${isOurs ? 'invalid_grant' : 'invalid_client'}"}`)
+  request.on('data', (chunk: Buffer) => {
+    form += chunk.toString()
+  })
+  request.once('end', () => {
+    const isOurs = new URLSearchParams(form).get('client_secret') === 'the-one-secret'
+    response.writeHead(isOurs ? 400 : 401).end(`{"error":"${isOurs ? 'invalid_grant' : 'invalid_client'}"}`)
+  })
 }
 
 beforeEach(() => {
