@@ -1,5 +1,5 @@
 import type { Config } from '../config/load-config.ts'
-import { readRedisUrl } from '../config/settings/kinds/address.ts'
+import { readRedisUrl } from '../config/settings/kinds/redis-address.ts'
 
 /** Anything shorter is part of ordinary words. */
 const shortestSecret = 4

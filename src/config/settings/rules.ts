@@ -1,6 +1,7 @@
 import { healthEndpoints } from '../endpoints.ts'
 import { clientRules } from './client-rules.ts'
-import { isLoopbackHost, pathOf, readRedisUrl } from './kinds/address.ts'
+import { isLoopbackHost, pathOf } from './kinds/address.ts'
+import { readRedisUrl } from './kinds/redis-address.ts'
 import { type ConfigRule, rule } from './rule.ts'
 import type { SettingValues } from './settings.ts'
 

@@ -14,7 +14,7 @@ export type InstalledSpa = Omit<SpaFilesOptions, 'spaDir' | 'reservedPaths'> & {
  */
 export async function installSpa(
   app: FastifyInstance,
-  { spaDir, spaCsp, basePath }: InstalledSpa,
+  { spaDir, ...given }: InstalledSpa,
   context: HttpContext,
 ): Promise<void> {
   if (spaDir === undefined) {
@@ -22,7 +22,7 @@ export async function installSpa(
     return
   }
   const { reservedPaths } = context.returnToRules
-  const options = { spaDir, spaCsp, basePath, reservedPaths }
+  const options = { ...given, spaDir, reservedPaths }
   installErrorHandling(app, context, createSpaFallback(options))
   await registerSpaFiles(app, options)
 }

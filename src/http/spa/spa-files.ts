@@ -1,13 +1,17 @@
-import { realpathSync } from 'node:fs'
+import type { Stats } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import type { IncomingHttpHeaders } from 'node:http'
-import { join, sep } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { GatewayError } from '../../errors/gateway-error.ts'
 import { isNavigation } from '../answers/error-answer.ts'
 import type { NotFoundFallback } from '../answers/error-handler.ts'
-import { defaultSpaCsp, htmlReferrerPolicy } from '../answers/security-headers.ts'
+import { defaultSpaCsp, type HeaderFields, htmlReferrerPolicy } from '../answers/security-headers.ts'
 import { isReservedPath } from '../guards/return-to.ts'
 import { queryOf } from '../server/query.ts'
+import { isImmutable, usualBuildFolders } from './immutable-name.ts'
+import { KnownFiles } from './known-files.ts'
 
 /** What the settings say about the built app. */
 export interface SpaFilesOptions {
@@ -17,17 +21,15 @@ export interface SpaFilesOptions {
   readonly basePath: string
   /** Replaces the default policy of the app's pages. */
   readonly spaCsp: string | undefined
+  /** Folders whose files may be kept for ever when their names hold a hash; `undefined`: those that bundlers use. */
+  readonly spaImmutable: readonly string[] | undefined
   /** Lower-case paths that never answer with the app: proxied prefixes and our own endpoints. */
   readonly reservedPaths: readonly string[]
 }
 
 const startPage = 'index.html'
-
-/**
- * A content hash in a file's name, as bundlers write it: a new build gives the file a new name. At least one digit and one letter tell it
- * from a word or a date; a hash that lacks either is merely revalidated.
- */
-const hashedName = /[.-](?=\w*\d)(?=\w*[A-Za-z])\w{8,}\.[a-z0-9]{1,5}(?:\.map)?$/
+const revalidated = 'no-cache'
+const keptForEver = 'public, max-age=31536000, immutable'
 
 /** Endings of files that pages load. One that is missing must fail: the start page in its place would be run as a script. */
 const assetEnding =
@@ -36,25 +38,74 @@ const assetEnding =
 /** Endings of files that are shown as pages. */
 const documentEnding = /\.x?html?$/i
 
+/** Compressed forms that lie beside their originals. */
+const compressedEnding = /\.(?:br|gz|deflate)$/
+
 /** Registers the built single-page app, on the root: everything else is matched before it. */
 export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOptions): Promise<void> {
-  const csp = options.spaCsp ?? defaultSpaCsp
+  const known = new KnownFiles(options.spaDir)
   redirectToStart(app, options.basePath)
+  refuseWrites(app, options)
   await app.register(fastifyStatic, {
     root: options.spaDir,
     prefix: `${options.basePath}/`,
     index: startPage,
     cacheControl: false,
+    // Dates of files say nothing: reproducible builds have one for all.
+    lastModified: false,
+    preCompressed: true,
     // `allowedPath` decides: unlike this switch it can let `.well-known` pass.
     dotfiles: 'allow',
-    allowedPath: (untrustedPath) => !isHidden(untrustedPath) && isWithinFolder(options.spaDir, untrustedPath),
+    allowedPath: (untrustedPath) => !isHidden(untrustedPath),
+    onFile: (path, found) => judgeFile(known, path, found),
     setHeaders: (reply, path) => {
-      reply.header('cache-control', cacheControlOf(path))
-      if (documentEnding.test(path)) {
-        reply.headers({ 'content-security-policy': csp, 'referrer-policy': htmlReferrerPolicy })
-      }
+      reply.headers(headersOf(path.replace(compressedEnding, ''), options))
     },
   })
+}
+
+/** Refuses what lies outside of the folder, and lets the library make its validator, of size and date, from size and content. */
+async function judgeFile(known: KnownFiles, path: string, found: Stats): Promise<void> {
+  if (!(await known.isWithin(path, found))) throw new GatewayError('not_found')
+  found.mtime = new Date(await known.fingerprint(path, found))
+}
+
+function headersOf(path: string, { spaDir, spaCsp, spaImmutable }: SpaFilesOptions): HeaderFields {
+  const file = relative(spaDir, path).replaceAll(sep, '/')
+  if (documentEnding.test(file)) {
+    return {
+      'cache-control': revalidated,
+      'content-security-policy': spaCsp ?? defaultSpaCsp,
+      'referrer-policy': htmlReferrerPolicy,
+    }
+  }
+  return {
+    'cache-control': isImmutable(file, spaImmutable ?? usualBuildFolders) ? keptForEver : revalidated,
+  }
+}
+
+/** A file is there to be read: another method is refused as such, where it would be unknown at an address without a file. */
+function refuseWrites(app: FastifyInstance, { spaDir, basePath }: SpaFilesOptions): void {
+  app.route({
+    method: ['POST', 'PUT', 'PATCH', 'DELETE'],
+    url: `${basePath}/*`,
+    async onRequest(request) {
+      const untrustedPath = (request.params as { readonly '*': string })['*']
+      const isThere = !isHidden(`/${untrustedPath}`) && (await isFile(spaDir, untrustedPath))
+      if (isThere) throw new GatewayError('method_not_allowed', { headers: { allow: 'GET, HEAD' } })
+      throw new GatewayError('not_found')
+    },
+    handler: () => undefined,
+  })
+}
+
+async function isFile(folder: string, untrustedPath: string): Promise<boolean> {
+  const path = join(folder, untrustedPath === '' ? startPage : untrustedPath)
+  if (untrustedPath.includes('\0') || relative(folder, path).startsWith('..')) return false
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  )
 }
 
 /** Leads from the bare path of `BASE_URL` to the start page, whose relative addresses begin at a slash. */
@@ -115,24 +166,4 @@ function isHidden(untrustedPath: string): boolean {
     .replaceAll('%2e', '.')
     .split('/')
     .some((segment, index) => segment.startsWith('.') && !(index === 1 && segment === '.well-known'))
-}
-
-/**
- * Whether a file lies in the folder once symbolic links are followed: those within it are how Kubernetes mounts files, while one that leads out
- * of it would publish what is there.
- */
-function isWithinFolder(folder: string, untrustedPath: string): boolean {
-  try {
-    const file = realpathSync(join(folder, untrustedPath))
-    const real = realpathSync(folder)
-    return file === real || file.startsWith(real.endsWith(sep) ? real : `${real}${sep}`)
-  } catch {
-    // There is no such file.
-    return false
-  }
-}
-
-function cacheControlOf(path: string): string {
-  if (path.endsWith('.html')) return 'no-cache'
-  return hashedName.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache'
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -84,6 +84,93 @@ describe('the built app', () => {
     expect((await get('/deep/x', { ...asked, accept })).body).toBe(files['index.html'])
     expect((await get('/deep/x', { ...asked, accept: '*/*' })).statusCode).toBe(404)
     expect((await get('/api/x', { ...asked, accept })).statusCode).not.toBe(200)
+  })
+
+  it('tells a new start page from the old one of the same size and date', async () => {
+    const [path, date] = [join(folder, 'dated.html'), new Date('2024-01-01')]
+    const write = async (content: string) => {
+      await writeFile(path, content)
+      await utimes(path, date, date)
+    }
+    await write('<p>old</p>')
+    const { headers } = await get('/dated.html')
+    const unchanged = { 'if-none-match': String(headers.etag), 'if-modified-since': new Date().toUTCString() }
+    expect((await get('/dated.html', unchanged)).statusCode).toBe(304)
+    await write('<p>new</p>')
+    const answer = await get('/dated.html', unchanged)
+    expect([answer.statusCode, answer.body]).toEqual([200, '<p>new</p>'])
+    expect(answer.headers['last-modified']).toBeUndefined()
+    // The same content is the same file, whatever its date: another node's, another build's.
+    await writeFile(path, '<p>old</p>')
+    expect((await get('/dated.html')).headers.etag).toBe(headers.etag)
+  })
+
+  it('sends the compressed form that lies beside a file to those who take it', async () => {
+    await writeFile(join(folder, 'assets/app-D1wrgTda.js'), 'plain')
+    await writeFile(join(folder, 'assets/app-D1wrgTda.js.br'), 'brotli')
+    await writeFile(join(folder, 'assets/app-D1wrgTda.js.gz'), 'gzip')
+    const forms = [
+      ['gzip, deflate, br', 'brotli', 'br'],
+      ['gzip', 'gzip', 'gzip'],
+      ['br;q=0, gzip', 'gzip', 'gzip'],
+      ['identity', 'plain', undefined],
+      ['', 'plain', undefined],
+    ] as const
+    const seen = new Set<unknown>()
+    for (const [accepted, body, encoding] of forms) {
+      const answer = await get('/assets/app-D1wrgTda.js', { 'accept-encoding': accepted })
+      expect([answer.body, answer.headers['content-encoding']]).toEqual([body, encoding])
+      expect(answer.headers['content-type']).toMatch(/^(?:text|application)\/javascript/)
+      expect(answer.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+      expect(answer.headers.vary).toMatch(/accept-encoding/i)
+      seen.add(answer.headers.etag)
+    }
+    expect(seen.size).toBe(3)
+  })
+
+  it('gives the compressed form of a page what a page has', async () => {
+    await writeFile(join(folder, 'packed.html'), 'plain')
+    await writeFile(join(folder, 'packed.html.gz'), 'gzip')
+    const { headers } = await get('/packed.html', { 'accept-encoding': 'gzip' })
+    expect(headers).toMatchObject({
+      'content-encoding': 'gzip',
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-cache',
+      'content-security-policy': "object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+    })
+  })
+
+  it('never sends a compressed form that leads out of the folder', async () => {
+    await writeFile(join(folder, 'outward.js'), 'plain')
+    await symlink(join(outside, 'secret.txt'), join(folder, 'outward.js.gz'))
+    const answer = await get('/outward.js', { 'accept-encoding': 'gzip' })
+    expect(answer.body).not.toBe('secret')
+    expect(answer.statusCode).toBe(404)
+  })
+
+  it('notices a link that is turned outward after it was followed', async () => {
+    await symlink('robots.txt', join(folder, 'turning.txt'))
+    expect((await get('/turning.txt')).body).toBe('robots')
+    await rm(join(folder, 'turning.txt'))
+    await symlink(join(outside, 'secret.txt'), join(folder, 'turning.txt'))
+    expect((await get('/turning.txt')).statusCode).toBe(404)
+  })
+
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE'] as const)('refuses %s to a file as a method', async (method) => {
+    for (const url of ['/', '/robots.txt', '/assets/component.js']) {
+      const answer = await gateway.app.inject({
+        method,
+        url,
+        headers: { 'content-type': 'x/y' },
+        payload: 'x',
+      })
+      expect([answer.statusCode, answer.headers.allow]).toEqual([405, 'GET, HEAD'])
+      expect(answer.json()).toMatchObject({ code: 'method_not_allowed' })
+    }
+    for (const url of ['/orders', '/.env', '/assets', '/..%2fpackage.json', '/leak%00']) {
+      const answer = await gateway.app.inject({ method, url })
+      expect(answer.statusCode).not.toBe(405)
+    }
   })
 
   it.each(['old.htm', 'new.XHTML'])('gives %s the policy of a page', async (name) => {

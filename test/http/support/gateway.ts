@@ -42,6 +42,7 @@ export interface TestGateway {
 export interface TestGatewayOptions extends Partial<HttpOptions> {
   readonly spaDir?: string
   readonly spaCsp?: string
+  readonly spaImmutable?: readonly string[]
   readonly limits?: Limits
 }
 
@@ -145,7 +146,8 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     ...createServerOptions({ trustProxy: [] }, log),
     frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes: undefined }),
   })
-  const spa = { ...context.returnToRules, spaDir: options.spaDir ?? '', spaCsp: options.spaCsp }
+  const { spaDir = '', spaCsp, spaImmutable } = options
+  const spa = { ...context.returnToRules, spaDir, spaCsp, spaImmutable }
   installSecurityHeaders(app, context.transportHeaders)
   installRequestCheck(app)
   installLoopbackRedirect(app, context.options.baseUrl)

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { resolve } from 'node:path'
+import { posix, resolve } from 'node:path'
 import { type Parser, ValueFault } from '../setting.ts'
 
 /** A machine and a port of it. */
@@ -18,7 +18,13 @@ export function isLoopbackHost(host: string): boolean {
   return /^(?:(?:.+\.)?localhost|\[?::1\]?|127(?:\.\d+){3})$/i.test(host)
 }
 
-function parseUrl(untrusted: string, protocols: readonly string[]): URL {
+/**
+ * Reads a URL.
+ *
+ * @param protocols those that are taken, colons included
+ * @throws ValueFault
+ */
+export function parseUrl(untrusted: string, protocols: readonly string[]): URL {
   const url = URL.parse(untrusted)
   if (url === null || !protocols.includes(url.protocol)) {
     throw new ValueFault(`must be a URL that begins with ${protocols.map((one) => `${one}//`).join(' or ')}`)
@@ -106,77 +112,6 @@ export const providerPageUrl: Parser<URL> = (untrusted) => {
   return url
 }
 
-/** `unix://`, optionally user and password, the absolute path of the socket, optionally `?db=` and a database number. */
-const unixSocket = /^unix:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\/[^?#]+)(?:\?db=(\d{1,4}))?$/
-
-/** Where a Redis URL leads, decoded. */
-export interface RedisPlace {
-  /** Either a socket of this machine or host and port. */
-  readonly socketPath: string | undefined
-  readonly host: string
-  readonly port: number
-  readonly database: number
-  /** Empty when there is none, like `password`. */
-  readonly username: string
-  readonly password: string
-  readonly isTls: boolean
-}
-
-/**
- * Takes a Redis URL apart.
- *
- * @throws ValueFault when the text is none
- */
-export function readRedisUrl(untrusted: string): RedisPlace {
-  if (untrusted.startsWith('unix:')) return readUnixUrl(untrusted)
-  const url = parseUrl(untrusted, ['redis:', 'rediss:', 'unix:'])
-  if (url.hostname === '') throw new ValueFault('names no host')
-  if (!/^(\/\d{0,4})?$/.test(url.pathname)) throw new ValueFault('must end in a database number or nothing')
-  if (url.search !== '' || url.hash !== '') throw new ValueFault('must not have a query or fragment')
-  return {
-    socketPath: undefined,
-    // IPv6 addresses stand in brackets in a URL and without them in a socket address.
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || 6_379),
-    database: Number(url.pathname.slice(1) || 0),
-    username: decodeAccess(url.username),
-    password: decodeAccess(url.password),
-    isTls: url.protocol === 'rediss:',
-  }
-}
-
-function readUnixUrl(untrusted: string): RedisPlace {
-  const [, username = '', password = '', path, database] = unixSocket.exec(untrusted) ?? []
-  if (path === undefined) {
-    throw new ValueFault(
-      'must name a socket by its absolute path: unix:///run/redis.sock, with ?db= or nothing',
-    )
-  }
-  return {
-    socketPath: decodeAccess(path),
-    host: '',
-    port: 0,
-    database: Number(database ?? 0),
-    username: decodeAccess(username),
-    password: decodeAccess(password),
-    isTls: false,
-  }
-}
-
-function decodeAccess(untrusted: string): string {
-  try {
-    return decodeURIComponent(untrusted)
-  } catch {
-    throw new ValueFault('has a % that begins no escape: write a % of a user, password or path as %25')
-  }
-}
-
-/** `redis://`, `rediss://` or `unix://`, optionally with user, password and database number. */
-export const redisUrl: Parser<string> = (untrusted) => {
-  readRedisUrl(untrusted)
-  return untrusted
-}
-
 /** `host` or `host:port`, an IPv6 address in brackets. */
 export function hostAndPort(defaultPort: number): Parser<HostAndPort> {
   return (untrusted) => {
@@ -244,13 +179,15 @@ export const pathPrefixOrNone: Parser<string> = (untrusted) =>
 /** A path in the file system, made absolute. */
 export const filePath: Parser<string> = (untrusted) => resolve(untrusted)
 
+/** A folder within another one, without a slash at its end; `.` is that one itself. */
+export const folderPath: Parser<string> = (untrusted) => {
+  const path = posix.normalize(untrusted).replace(/\/$/, '')
+  if (path.startsWith('/') || path.startsWith('..')) throw new ValueFault('must lie within the folder')
+  return path
+}
+
 /** A proxy without what opens it. */
 export function maskProxyUrl(text: string): string {
   const { protocol, username, password, host } = new URL(proxyUrl(text))
   return `${protocol}//${username === '' && password === '' ? '' : '********@'}${host}`
-}
-
-/** A Redis URL without what opens it. Only for text that {@link redisUrl} accepts: in other text a password may stand anywhere. */
-export function maskRedisUrl(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)[^/]*@/, '$1********@')
 }

@@ -1,5 +1,5 @@
-import { filePath, pathPrefixOrNone, upstreamUrl } from '../kinds/address.ts'
-import { cookieWord, hsts, oneOf, text } from '../kinds/values.ts'
+import { filePath, folderPath, pathPrefixOrNone, upstreamUrl } from '../kinds/address.ts'
+import { cookieWord, hsts, listOrNone, oneOf, text } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** What browsers see besides the API. */
@@ -25,6 +25,10 @@ export const browserSettings = {
     SPA_CSP: optional(text, {
       doc: "Replaces the `Content-Security-Policy` of the app's pages.",
       example: "default-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+    }),
+    SPA_IMMUTABLE: optional(listOrNone(folderPath), {
+      doc: 'Folders of `SPA_DIR`, separated by commas, whose files browsers may keep for a year when their names also hold a hash of the content; `.` is `SPA_DIR` itself without its subfolders, `none` is nothing. Without it those that Vite, webpack, Angular, Next.js, SvelteKit, Nuxt and Astro use.',
+      example: 'assets, lib/chunks',
     }),
     HSTS: withDefault(hsts, 'auto', {
       doc: 'The `Strict-Transport-Security` of all answers when `BASE_URL` is https; `off` sends none. `auto` is `max-age=31536000` (a year), and none on loopback: there it would keep browsers from http on every port of `localhost`.',

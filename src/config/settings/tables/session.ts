@@ -1,4 +1,5 @@
-import { hostAndPort, maskRedisUrl, redisUrl } from '../kinds/address.ts'
+import { hostAndPort } from '../kinds/address.ts'
+import { maskRedisUrl, redisUrl } from '../kinds/redis-address.ts'
 import { certificatePem, secretText } from '../kinds/secret.ts'
 import { listOf, oneOf, onOff, seconds, text, wholeNumber } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { type HostAndPort, readRedisUrl } from '../../../../config/settings/kinds/address.ts'
+import type { HostAndPort } from '../../../../config/settings/kinds/address.ts'
+import { readRedisUrl } from '../../../../config/settings/kinds/redis-address.ts'
 
 /** Where Redis is and how to enter; the fields are those of the settings. Exactly one way is set. */
 export interface RedisAddress {
