@@ -41,6 +41,7 @@ import { createReferences } from './session/record/references.ts'
 import { createAccessTokens } from './session/refresh/access-token.ts'
 import type { SessionStore } from './session/store/contract.ts'
 import { createStore } from './session/store/create-store.ts'
+import { createNonceMemory, type NonceMemory } from './signing/nonces.ts'
 import { createTelemetry } from './telemetry/create-telemetry.ts'
 import { telemetryOfFrontend } from './telemetry/frontend-telemetry.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
@@ -66,6 +67,8 @@ export type Gateway = FastifyInstance & {
 
 /** What a process shares out to its frontends. */
 export interface SharedParts {
+  /** What servers want to see in proofs of possession. */
+  readonly nonces: NonceMemory
   /** The process's; each frontend reports under its name. */
   readonly telemetry: Telemetry
   readonly store: SessionStore
@@ -172,8 +175,8 @@ async function furnish(
   services: Services,
   shedder: Pick<Shedder, 'share'>,
 ): Promise<{ readonly proxy: ProxyHandle; readonly check: Check }> {
-  const { context, telemetry } = services
-  const deciding = createAccessServices(config, context, services.accessTokens)
+  const { context, nonces, telemetry } = services
+  const deciding = createAccessServices(config, { ...context, nonces }, services.accessTokens)
   installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installSpa(app, config, context)
@@ -211,21 +214,22 @@ interface Services {
   readonly context: HttpContext
   readonly accessTokens: AccessTokens
   readonly store: SessionStore
+  readonly nonces: NonceMemory
   readonly telemetry: Telemetry
 }
 
-type GivenParts = Partial<Dependencies> & Partial<Pick<SharedParts, 'cacheRoom' | 'cookieNames'>>
+type GivenParts = Partial<Dependencies> & Partial<Pick<SharedParts, 'cacheRoom' | 'cookieNames' | 'nonces'>>
 
 function createServices(config: Config, given: GivenParts, telemetry: Telemetry): Services {
   const now = given.now ?? Date.now
   const store = given.store ?? createStore(config, telemetry, now)
-  const { cacheRoom, cookieNames } = given
+  const { cacheRoom, cookieNames, nonces = createNonceMemory() } = given
   const sealer = createSealer(config.sessionSecret, config.frontend)
   const provider =
     given.provider ??
     createProvider(
       { ...config, userClaims: config.identityClaims },
-      { telemetry, now, userRef: createReferences(sealer).user },
+      { telemetry, now, nonces, userRef: createReferences(sealer).user },
     )
   const records = createSessionRecords(config, {
     store,
@@ -242,5 +246,5 @@ function createServices(config: Config, given: GivenParts, telemetry: Telemetry)
   const names = cookieNames ?? gatewayCookieNames([config.cookieWord])
   const made = { sessions, accessTokens, provider, store, limits, telemetry, sealer, now }
   const services = { ...made, cookieNames: names }
-  return { context: createHttpContext(config, services), accessTokens, store, telemetry }
+  return { context: createHttpContext(config, services), accessTokens, store, nonces, telemetry }
 }

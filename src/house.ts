@@ -17,6 +17,7 @@ import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
 import { createCacheRoom } from './session/lifecycle/cache.ts'
 import { createStore } from './session/store/create-store.ts'
+import { createNonceMemory } from './signing/nonces.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
 export { loadHouse } from './config/frontends/load-house.ts'
@@ -97,6 +98,7 @@ function createShared(process: ProcessSettings, telemetry: Telemetry, app: Fasti
     cacheRoom: createCacheRoom(process.sessionCache ? process.sessionCacheSize : 0),
     cookieNames: gatewayCookieNames([]),
     shedder,
+    nonces: createNonceMemory(),
   }
 }
 

@@ -21,7 +21,15 @@ export interface Admission {
   readonly provenUntilMs: number
 }
 
-/** What an API is sent as `authorization`; `undefined` sends none. */
-export function authorizationOf(token: AccessToken | undefined): string | undefined {
-  return token === undefined ? undefined : `Bearer ${token.value}`
+/**
+ * What an API is sent as `authorization`; `undefined` sends none.
+ *
+ * @param proof the value of `dpop` that is sent beside it
+ */
+export function authorizationOf(
+  token: AccessToken | undefined,
+  proof: string | undefined,
+): string | undefined {
+  if (token === undefined) return undefined
+  return `${proof === undefined ? 'Bearer' : 'DPoP'} ${token.value}`
 }

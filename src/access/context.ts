@@ -15,6 +15,7 @@ import type { AccessRules } from './rules.ts'
 import type { ClientTokens } from './tokens/client-tokens.ts'
 import type { ExchangedTokens } from './tokens/exchanged-tokens.ts'
 import type { MintedTokens } from './tokens/minted-tokens.ts'
+import type { UpstreamProofs } from './upstream-proofs.ts'
 
 /** What the decision asks. */
 export interface AccessServices {
@@ -34,6 +35,8 @@ export interface AccessServices {
   readonly exchangedTokens: ExchangedTokens
   readonly mintedTokens: MintedTokens | undefined
   readonly usedProofs: UsedProofs
+  /** Our own proofs, for APIs. */
+  readonly proofs: UpstreamProofs
   readonly now: () => number
 }
 

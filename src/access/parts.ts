@@ -2,12 +2,14 @@ import type { HttpContext } from '../http/server/http-context.ts'
 import type { Sealer } from '../sealing/sealer.ts'
 import type { AccessTokens } from '../session/lifecycle/sessions.ts'
 import { createSetbacks } from '../session/refresh/setbacks.ts'
+import type { NonceMemory } from '../signing/nonces.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { AccessServices } from './context.ts'
 import { createUsedProofs } from './proofs.ts'
 import { type ClientTokensDependencies, createClientTokens } from './tokens/client-tokens.ts'
 import { createExchangedTokens, type ExchangedTokensDependencies } from './tokens/exchanged-tokens.ts'
 import { createMintedTokens } from './tokens/minted-tokens.ts'
+import { createUpstreamProofs } from './upstream-proofs.ts'
 
 /** What the settings say; the configuration fits. */
 export interface AccessPartsOptions {
@@ -21,7 +23,7 @@ export interface AccessPartsOptions {
 /** What the routes' decisions share. */
 export type AccessParts = Pick<
   AccessServices,
-  'clientTokens' | 'exchangedTokens' | 'mintedTokens' | 'usedProofs'
+  'clientTokens' | 'exchangedTokens' | 'mintedTokens' | 'usedProofs' | 'proofs'
 >
 
 /** What they are made of. */
@@ -30,6 +32,7 @@ export interface AccessPartsDependencies {
   readonly sessions: ExchangedTokensDependencies['sessions']
   readonly sealer: Pick<Sealer, 'hmac'>
   readonly telemetry: Pick<Telemetry, 'log'>
+  readonly nonces: NonceMemory
   readonly now: () => number
 }
 
@@ -44,7 +47,7 @@ export function gatewayIssuer({
 /** Makes what the routes' decisions share. */
 export function createAccessParts(
   options: AccessPartsOptions,
-  { provider, sessions, sealer, telemetry, now }: AccessPartsDependencies,
+  { provider, sessions, sealer, telemetry, nonces, now }: AccessPartsDependencies,
 ): AccessParts {
   const { log } = telemetry
   const setbacks = createSetbacks(now)
@@ -57,13 +60,14 @@ export function createAccessParts(
         ? undefined
         : createMintedTokens({ gatewayKey, issuer: gatewayIssuer(options), clientId, sealer, now }),
     usedProofs: createUsedProofs(now),
+    proofs: createUpstreamProofs(nonces, now),
   }
 }
 
 /** What the decisions of a frontend work with, whoever asks for them: everything that its endpoints share, and more. */
 export function createAccessServices(
   options: AccessPartsOptions,
-  context: HttpContext,
+  context: HttpContext & Pick<AccessPartsDependencies, 'nonces'>,
   accessTokens: AccessTokens,
 ) {
   return {

@@ -3,6 +3,7 @@ import type { CallerKind, RouteExchange, RouteRequirement, RouteTokenKind } from
 import type { RouteAuth, RouteConfig } from '../config/routes/route.ts'
 import type { ApiAudience } from '../oidc/tokens/token-set.ts'
 import { createTargetRule, type TargetRule } from './target.ts'
+import { createProofPlace, type ProofPlace } from './upstream-proofs.ts'
 
 /** What a route demands of those who call it; derived once from its configuration. */
 export interface AccessRules {
@@ -30,6 +31,8 @@ export interface AccessRules {
   readonly resource: string
   readonly resourceMetadata: string
   readonly target: TargetRule
+  /** How the API names itself in proofs of possession. */
+  readonly proof: ProofPlace
   readonly methods: ReadonlySet<string>
   /** `methods` as the value of `allow`. */
   readonly allow: string
@@ -59,6 +62,7 @@ export function createAccessRules(
   { baseUrl, audience: loginAudience }: AccessRuleOptions,
 ): AccessRules {
   const methods = new Set(config.methods ?? usualMethods)
+  const target = createTargetRule(config.prefix, config.upstream)
   const { access, auth, prefix } = config
   return {
     ...access,
@@ -72,11 +76,17 @@ export function createAccessRules(
     readsAccessToken: readsAccessToken(access.require),
     resource: `${baseUrl.origin}${prefix}`,
     resourceMetadata: `${baseUrl.origin}${resourceMetadataPath(prefix)}`,
-    target: createTargetRule(prefix, config.upstream),
+    target,
+    proof: createProofPlace(target, upstreamOf(config, baseUrl), config.proofUrl),
     methods,
     allow: [...methods].join(', '),
     bodyLimitBytes: config.bodyLimitBytes,
   }
+}
+
+/** Where another proxy carries the requests, the API is known by our own address of it unless `proofUrl` says otherwise. */
+function upstreamOf({ upstream, prefix }: RouteConfig, baseUrl: URL): URL {
+  return upstream === 'external' ? new URL(prefix, baseUrl) : upstream
 }
 
 /** Where a protected resource is described (RFC 9728 section 3.1). */

@@ -54,6 +54,7 @@ export function createTokenKinds(rules: AccessRules, dependencies: TokenKindsDep
     holder: session.h,
     isSession: true,
     subject,
+    binding: session.binding,
     otherSubject: (rejected) => accessTokens.cure(sessionId, session, subjectAudience, rejected, 0),
     stepUp: (demand) => dependencies.stepUps.required(session, demand, { isSealed: true }),
   })

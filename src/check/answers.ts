@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http'
 import type { Admission } from '../access/admission.ts'
-import { authorizationOf } from '../access/admission.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { ErrorAnswer, ErrorAnswers } from '../http/answers/error-answer.ts'
 import { againScript, type Pages } from '../http/answers/pages.ts'
@@ -23,10 +22,22 @@ export interface AnswerServices {
   readonly cookies: Pick<CookiePolicy, 'toUpstream'>
 }
 
+/** With what the API is to be called. */
+export interface GrantedCredentials {
+  readonly authorization: string | undefined
+  /** Value of `dpop`, for a token that is bound to a key. */
+  readonly proof: string | undefined
+}
+
 /** Writes the answers to questions. */
 export interface Answers {
   /** Yes, with everything that the API is to be told. Never a cookie: proxies lose those of a yes. */
-  grant(question: Question, asked: AskedRequest, admission: Admission, forwardsAuthorization: boolean): void
+  grant(
+    question: Question,
+    asked: AskedRequest,
+    admission: Pick<Admission, 'identityHeaders'>,
+    credentials: GrantedCredentials,
+  ): void
   refuse(question: Question, asked: AskedRequest, error: GatewayError): void
 }
 
@@ -45,11 +56,11 @@ export function createAnswers(services: AnswerServices): Answers {
     return (question.kind.redirects ? toLogin(services, asked) : undefined) ?? answer
   }
   return {
-    grant({ response }, asked, { token, identityHeaders }, forwardsAuthorization) {
+    grant({ response }, asked, { identityHeaders }, { authorization, proof }) {
       const headers = ['cache-control', 'no-store', 'content-length', '0', 'x-request-id', asked.id]
-      const { authorization, cookie } = asked.headers
-      const sent = authorizationOf(token) ?? (forwardsAuthorization ? authorization : undefined)
-      if (sent !== undefined) headers.push('authorization', sent)
+      const { cookie } = asked.headers
+      if (authorization !== undefined) headers.push('authorization', authorization)
+      if (proof !== undefined) headers.push('dpop', proof)
       if (identityHeaders !== undefined) headers.push(...identityHeaders)
       const theirs = cookie === undefined ? undefined : services.cookies.toUpstream(cookie)
       if (theirs !== undefined) headers.push('cookie', theirs)

@@ -1,8 +1,8 @@
-import type { Admission } from '../access/admission.ts'
+import { type Admission, authorizationOf } from '../access/admission.ts'
 import type { AccessServices } from '../access/context.ts'
 import { type Access, createAccess } from '../access/decide.ts'
 import { handshakeProblem } from '../access/handshake.ts'
-import { type AccessRuleOptions, createAccessRules } from '../access/rules.ts'
+import { type AccessRuleOptions, type AccessRules, createAccessRules } from '../access/rules.ts'
 import type { RouteConfig } from '../config/routes/route.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { reportError, toGatewayError } from '../http/answers/error-handler.ts'
@@ -12,7 +12,7 @@ import { createTrustedNetworks } from '../http/limits/client-address.ts'
 import type { Shedder } from '../http/limits/overload.ts'
 import { createOutcomeWatch } from '../http/server/request-log.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import { type AnswerServices, askAgain, createAnswers } from './answers.ts'
+import { type AnswerServices, askAgain, createAnswers, type GrantedCredentials } from './answers.ts'
 import { AskedRequest } from './asked-request.ts'
 import { type Question, questionLabels } from './question.ts'
 import { createRouteChoice } from './route-choice.ts'
@@ -36,6 +36,7 @@ export type Check = (question: Question) => void
 interface CheckedRoute {
   readonly prefix: string
   readonly config: RouteConfig
+  readonly rules: AccessRules
   readonly access: Access
 }
 
@@ -45,8 +46,8 @@ export function createCheck(options: CheckOptions, services: CheckServices): Che
   const { tracing } = telemetry
   const choose = createRouteChoice(
     options.routes.map((config): CheckedRoute => {
-      const access = createAccess(createAccessRules(config, false, options), services)
-      return { prefix: config.prefix, config, access }
+      const rules = createAccessRules(config, false, options)
+      return { prefix: config.prefix, config, rules, access: createAccess(rules, services) }
     }),
   )
   const cookies = createCookiePolicy({ forwardCookies: 'all', allowSetCookies: [] }, services.cookies)
@@ -61,9 +62,9 @@ export function createCheck(options: CheckOptions, services: CheckServices): Che
     answers.refuse(question, asked, error)
   }
   const decide = (question: Question, asked: AskedRequest): void => {
-    const settle = ({ config }: CheckedRoute, admission: Admission): void => {
+    const settle = (route: CheckedRoute, admission: Admission): void => {
       if (question.kind.isRehearsal) refuse(question, asked, askAgain())
-      else answers.grant(question, asked, admission, config.forwardAuthorization)
+      else answers.grant(question, asked, admission, credentialsOf(services, route, asked, admission))
     }
     try {
       expectPlace(shedder)
@@ -84,6 +85,22 @@ export function createCheck(options: CheckOptions, services: CheckServices): Che
     if (tracing === undefined || asked.span === null) decide(question, asked)
     else tracing.within(asked.span, () => decide(question, asked))
   }
+}
+
+/** The token that is due, with the proof that its API is to be shown; else what the browser brought, where that may pass. */
+function credentialsOf(
+  { proofs }: Pick<CheckServices, 'proofs'>,
+  { rules, config }: CheckedRoute,
+  { method, headers }: AskedRequest,
+  { target, session, token }: Admission,
+): GrantedCredentials {
+  if (token === undefined)
+    return {
+      authorization: config.forwardAuthorization ? headers.authorization : undefined,
+      proof: undefined,
+    }
+  const proof = proofs.proofFor(rules.proof, { method, target, session }, token)
+  return { authorization: authorizationOf(token, proof), proof }
 }
 
 /** @throws GatewayError what the proxy would refuse it with as well */

@@ -28,6 +28,7 @@ export const errorCodes = [
   'upstream_unreachable',
   'upstream_redirect_refused',
   'upstream_timeout',
+  'upstream_nonce',
   'rate_limited',
   'request_timeout',
   'request_invalid',

@@ -141,6 +141,12 @@ export const problemRules: Readonly<Record<ErrorCode, ProblemRule>> = {
     title: 'API timed out',
     detail: 'The API took too long to answer. Your session is kept.',
   },
+  upstream_nonce: {
+    status: 503,
+    title: 'API asked for a new proof',
+    detail: 'The API asked for a new proof of possession and did not act on the request. Repeat it.',
+    retryAfterSeconds: 1,
+  },
   rate_limited: {
     status: 429,
     title: 'Too many requests',

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../src/errors/gateway-error.ts'
 import { createProvider } from '../../src/oidc/provider/create-provider.ts'
-import type { ProviderOptions } from '../../src/oidc/provider/options.ts'
+import type { ProviderDependencies, ProviderOptions } from '../../src/oidc/provider/options.ts'
 import type { CompletedLogin, LoginTransaction, Provider } from '../../src/oidc/provider/provider.ts'
 import { createAudit } from '../../src/telemetry/audit.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
@@ -8,7 +8,11 @@ import { noMetrics } from '../../src/telemetry/metrics.ts'
 import { type FapiProvider, fapiAudience, fapiClient } from './fapi-provider.ts'
 
 /** The gateway's side of a provider of the FAPI 2.0 profile. */
-export function openFapi(fapi: FapiProvider, changes: Partial<ProviderOptions>): Provider {
+export function openFapi(
+  fapi: FapiProvider,
+  changes: Partial<ProviderOptions>,
+  dependencies: Partial<ProviderDependencies> = {},
+): Provider {
   const log = silentLogger()
   return createProvider(
     {
@@ -34,7 +38,7 @@ export function openFapi(fapi: FapiProvider, changes: Partial<ProviderOptions>):
       providerTimeout: 5,
       ...changes,
     },
-    { telemetry: { log, audit: createAudit(log), metrics: noMetrics }, now: Date.now },
+    { telemetry: { log, audit: createAudit(log), metrics: noMetrics }, now: Date.now, ...dependencies },
   )
 }
 

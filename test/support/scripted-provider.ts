@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CompactSign, type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
+import { createProofVerifier, valuesOf } from './proof-verifier.ts'
 
 type Members = Record<string, unknown>
 
@@ -18,6 +19,8 @@ export interface ScriptedAnswer {
 /** How the provider misbehaves. May be changed at any time. */
 export interface ScriptedFaults {
   discovery?: (metadata: Members) => unknown
+  /** Binds tokens to the key of the request's proof (RFC 9449), and demands one of these nonces, the newest first, where there are any. */
+  dpop?: undefined | { readonly nonces?: () => readonly string[] }
   /** Instead of the metadata. */
   discoveryAnswer?: () => ScriptedAnswer | undefined
   revocation?: () => ScriptedAnswer | undefined
@@ -38,6 +41,7 @@ export interface ScriptedRequest {
   readonly path: string
   readonly query: URLSearchParams
   readonly form: URLSearchParams
+  readonly rawHeaders: readonly string[]
 }
 
 /** An OpenID Provider that does what a test tells it, with real signatures, on loopback. */
@@ -160,23 +164,44 @@ export async function startScriptedProvider(
   const sign = (claims: Members, header: Members = {}) => signWith(key, claims, header)
   const timed = (claims: Members) => ({ ...claims, iat: nowSeconds(), exp: nowSeconds() + lifeSeconds })
 
-  async function accessToken(form: URLSearchParams): Promise<string> {
+  async function accessToken(form: URLSearchParams, confirmation: Members): Promise<string> {
     const header: Members = {}
     const aud = form.get('audience') ?? form.get('resource') ?? audience
-    const claims: Members = timed({ iss: issuer, sub: 'alice', aud: [aud], jti: randomId() })
+    const claims: Members = timed({ iss: issuer, sub: 'alice', aud: [aud], jti: randomId(), ...confirmation })
     return faults.accessToken?.(claims, header, form) ?? sign(claims, header)
   }
 
-  async function tokenAnswer(form: URLSearchParams): Promise<ScriptedAnswer> {
+  /** The key that a request has proved to have, as members of the token; an answer where it has not. */
+  function proved(request: IncomingMessage): Members | ScriptedAnswer {
+    const nonces = faults.dpop?.nonces ?? (() => [])
+    try {
+      const verifier = createProofVerifier(nonces, now)
+      const proofs = valuesOf(request.rawHeaders, 'dpop')
+      const jkt = verifier.verify({ proofs, method: 'POST', url: `${origin}${request.url ?? ''}` })
+      return { cnf: { jkt } }
+    } catch (error) {
+      const isNonce = error instanceof Error && error.message === 'use_dpop_nonce'
+      const [nonce = ''] = nonces()
+      return {
+        status: 400,
+        headers: nonce === '' ? {} : { 'dpop-nonce': nonce },
+        body: { error: isNonce ? 'use_dpop_nonce' : 'invalid_dpop_proof', error_description: String(error) },
+      }
+    }
+  }
+
+  async function tokenAnswer(form: URLSearchParams, request: IncomingMessage): Promise<ScriptedAnswer> {
+    const confirmation = faults.dpop === undefined ? {} : proved(request)
+    if ('status' in confirmation) return confirmation
     const nonce = nonces.get(form.get('code') ?? '')
     const header: Members = {}
     const user = { sub: 'alice', name: 'Alice', sid: 'sid-1' }
     const claims: Members = timed({ iss: issuer, aud: clientId, ...user, ...(nonce ? { nonce } : {}) })
-    const access = await accessToken(form)
+    const access = await accessToken(form, confirmation as Members)
     faults.idToken?.(claims, header, access)
     const answer = {
       access_token: access,
-      token_type: 'Bearer',
+      token_type: faults.dpop === undefined ? 'Bearer' : 'DPoP',
       expires_in: lifeSeconds,
       id_token: await (faults.signIdToken ?? sign)(claims, header),
       refresh_token: `rt-${randomId()}`,
@@ -209,7 +234,13 @@ export async function startScriptedProvider(
     const url = new URL(request.url ?? '/', origin)
     const form = await readForm(request)
     const place = url.href.slice(base.length).replace(/\?.*$/, '')
-    requests.push({ method: request.method ?? '', path: place, query: url.searchParams, form })
+    requests.push({
+      method: request.method ?? '',
+      path: place,
+      query: url.searchParams,
+      form,
+      rawHeaders: request.rawHeaders,
+    })
     switch (place) {
       case '/.well-known/openid-configuration':
         return faults.discoveryAnswer?.() ?? { body: metadata() }
@@ -217,7 +248,7 @@ export async function startScriptedProvider(
         return faults.keys?.([key.jwk]) ?? { body: { keys: [key.jwk] } }
       case '/token':
       case '/oauth/token':
-        return tokenAnswer(form)
+        return tokenAnswer(form, request)
       case '/revoke':
         return faults.revocation?.() ?? {}
       case '/userinfo':

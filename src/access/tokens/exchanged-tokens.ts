@@ -124,14 +124,14 @@ async function obtain(
 /** A subject that the provider does not take any more is got anew, once. */
 async function exchangePatiently(
   { provider }: ExchangedTokensDependencies,
-  { subject, otherSubject, api, exchange }: ExchangeWant,
+  { subject, otherSubject, binding, api, exchange }: ExchangeWant,
 ): Promise<ApiGrantOutcome> {
-  const first = await provider.exchange({ subjectToken: subject.value, api, exchange })
+  const first = await provider.exchange({ subjectToken: subject.value, binding, api, exchange })
   if (first.kind !== 'subject') return first
   const other = await otherSubject(subject)
   return other === undefined || other.value === subject.value
     ? first
-    : provider.exchange({ subjectToken: other.value, api, exchange })
+    : provider.exchange({ subjectToken: other.value, binding, api, exchange })
 }
 
 function explain(

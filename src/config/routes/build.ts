@@ -25,7 +25,7 @@ export function toRoute(
     ...limitsOf(written, base),
     ...placesOf(written, defaults),
     prefix: written.prefix,
-    upstream: written.upstream === 'external' ? 'external' : new URL(written.upstream),
+    ...addressesOf(written),
     auth,
     audience: auth !== 'none' && access.token === 'user' ? access.api : undefined,
     access,
@@ -38,6 +38,13 @@ export function toRoute(
     allowRedirectHosts: (written.allowRedirectHosts ?? []).map((host) => host.toLowerCase()),
     activeContent: written.activeContent ?? base.activeContent,
     tls: tls ?? base.tls,
+  }
+}
+
+function addressesOf({ upstream, proofUrl }: WrittenRoute): Pick<RouteConfig, 'upstream' | 'proofUrl'> {
+  return {
+    upstream: upstream === 'external' ? upstream : new URL(upstream),
+    ...(proofUrl === undefined ? {} : { proofUrl: new URL(proofUrl) }),
   }
 }
 

@@ -37,6 +37,8 @@ export interface RouteConfig {
    * asks here whether it may.
    */
   readonly upstream: URL | 'external'
+  /** The API's own address, where it is another one than `upstream`: what proofs of possession name (RFC 9449, `htu`). */
+  readonly proofUrl?: URL
   readonly auth: RouteAuth
   /** The API whose token of the session is sent; `undefined` where the session's tokens do not go upstream. */
   readonly audience: RouteAudience | undefined

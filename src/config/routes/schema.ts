@@ -70,6 +70,11 @@ const route = z
     ).describe(
       'Where the API is; its path replaces the prefix. external: another proxy carries the requests and only asks here (FORWARD_AUTH_PORT).',
     ),
+    proofUrl: checked(z.string().meta({ pattern: '^[hH][tT][tT][pP][sS]?://' }), upstreamUrl)
+      .describe(
+        "Only with TOKEN_BINDING=dpop: the API's own address, where proofs must name another one than upstream.",
+      )
+      .optional(),
     auth: z
       .enum(['required', 'optional', 'none'])
       .describe(

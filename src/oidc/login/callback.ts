@@ -1,11 +1,14 @@
 import { decodeProtectedHeader, type JWTPayload } from 'jose'
 import { authorizationCodeGrant } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import type { DpopKey } from '../../signing/dpop-key.ts'
 import { revoke } from '../logout/logout.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { providerHints } from '../provider/hints.ts'
 import type { AccessTokenFault, CompletedLogin, LoginTransaction } from '../provider/provider.ts'
 import { loginFailure } from '../provider/provider-error.ts'
+import { withNonce } from '../provider/proving.ts'
+import { bindingOf, expectedOf, loginKey } from '../tokens/binding.ts'
 import { beginTokenExchange, type TokenExchange } from '../tokens/code-grant.ts'
 import { explained } from '../tokens/explained.ts'
 import { readApiToken, readRefreshToken, revocableToken } from '../tokens/token-response.ts'
@@ -34,16 +37,21 @@ export async function completeLogin(
   transaction: LoginTransaction,
 ): Promise<CompletedLogin> {
   let exchange: TokenExchange | undefined
+  const key = loginKey(transaction.dpopSecret, context.options.tokenBinding ?? 'none')
   try {
-    exchange = await beginTokenExchange(context.client)
-    return await redeem(context, exchange, untrustedQuery, transaction)
+    exchange = await beginTokenExchange(context.client, {
+      possession: key === undefined ? undefined : { key },
+    })
+    return await redeem(context, { exchange, key }, untrustedQuery, transaction)
   } catch (error) {
     const response = exchange?.answer() ?? {}
     explainSignature(context, response.id_token)
     // Nobody will use it. The user does not wait for that.
     const refreshToken = revocableToken(response)
     if (refreshToken !== undefined) void revoke(context, refreshToken, 'unused')
-    const failure = loginFailure(await explained(context, error, response, rulesOf(transaction)))
+    const failure = loginFailure(
+      await explained(context, error, response, rulesOf(transaction), expectedOf(key)),
+    )
     adviseOperator(context, failure)
     throw failure
   }
@@ -72,24 +80,32 @@ function algorithmOf(untrustedJwt: unknown): string {
   }
 }
 
+interface Redemption {
+  readonly exchange: TokenExchange
+  /** The key that its tokens are bound to. */
+  readonly key: DpopKey | undefined
+}
+
 async function redeem(
   context: ProviderContext,
-  exchange: TokenExchange,
+  { exchange, key }: Redemption,
   untrustedQuery: string,
   transaction: LoginTransaction,
 ): Promise<CompletedLogin> {
   const { options } = context
-  await authorizationCodeGrant(
-    exchange.configuration,
-    // Scheme and host come from the settings: the library takes the token request's redirect URI from here.
-    new URL(`${redirectUri(options)}?${untrustedQuery}`),
-    {
-      pkceCodeVerifier: transaction.codeVerifier,
-      expectedState: transaction.state,
-      expectedNonce: transaction.nonce,
-      idTokenExpected: true,
-    },
-    { ...options.tokenParameters, ...audienceParameters(options.audience) },
+  await withNonce(() =>
+    authorizationCodeGrant(
+      exchange.configuration,
+      // Scheme and host come from the settings: the library takes the token request's redirect URI from here.
+      new URL(`${redirectUri(options)}?${untrustedQuery}`),
+      {
+        pkceCodeVerifier: transaction.codeVerifier,
+        expectedState: transaction.state,
+        expectedNonce: transaction.nonce,
+        idTokenExpected: true,
+      },
+      { ...options.tokenParameters, ...audienceParameters(options.audience) },
+    ),
   )
   const response = exchange.answer()
   const idToken = response.id_token
@@ -100,9 +116,10 @@ async function redeem(
   const unmet = unmetClaim(transaction.stepUp?.claims, payload)
   if (unmet !== undefined) throw new IdTokenError(unmet)
   const lastDemand = demandOf(transaction)
-  const api = readApiToken(context, response, options.audience)
+  const api = readApiToken(context, response, options.audience, expectedOf(key))
   if (api.fault !== undefined) throw unusable(context, api.fault)
-  const userinfo = options.userinfo === true ? await userinfoOf(context, payload, api.accessToken.value) : {}
+  const userinfo =
+    options.userinfo === true ? await userinfoOf(context, payload, api.accessToken.value, key) : {}
   const identity = identityOf(payload, options.userClaims, userinfo)
   const refreshToken = readRefreshToken(response)
   warnAbout(context, api.facts.algorithm, refreshToken)
@@ -112,6 +129,7 @@ async function redeem(
     refreshToken,
     accessToken: await withVerifiedClaims(context, api.accessToken, options.audience),
     sessionExpirySeconds: sessionExpiryOf(payload),
+    ...(key === undefined ? {} : { binding: bindingOf(key) }),
     ...(lastDemand === undefined ? {} : { lastDemand }),
   }
 }
@@ -120,8 +138,9 @@ function userinfoOf(
   context: ProviderContext,
   { sub = '' }: JWTPayload,
   accessToken: string,
+  key: DpopKey | undefined,
 ): Promise<Claims> {
-  return askUserinfo(context, { accessToken, issuer: context.options.issuerUrl, subject: sub })
+  return askUserinfo(context, { accessToken, key, issuer: context.options.issuerUrl, subject: sub })
 }
 
 /** Providers do not fail a request they could not satisfy, so `max_age` and `acr_values` are checked here (Core section 3.1.2.1). */

@@ -1,4 +1,5 @@
 import { calculatePKCECodeChallenge, randomNonce, randomPKCECodeVerifier, randomState } from 'openid-client'
+import { createDpopKey, type DpopKey } from '../../signing/dpop-key.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import type { LoginRequest, LoginTransaction } from '../provider/provider.ts'
@@ -33,7 +34,8 @@ export async function beginLogin(
   const { options, client, now } = context
   const configuration = await client.configuration()
   const demands = demandsOf(request.parameters, options, request.stepUp)
-  const transaction = newTransaction(request, options, demands, now())
+  const key = options.tokenBinding === 'dpop' ? createDpopKey() : undefined
+  const transaction = newTransaction(request, options, demands, now(), key)
   const parameters = new URLSearchParams({
     ...request.parameters,
     // What the operator has fixed wins over what a link asks for.
@@ -49,9 +51,12 @@ export async function beginLogin(
     code_challenge: await calculatePKCECodeChallenge(transaction.codeVerifier),
     code_challenge_method: 'S256',
     ...responseMode(options),
+    // The code is of use to the holder of this key alone (RFC 9449 section 10).
+    ...(key === undefined ? {} : { dpop_jkt: key.thumbprint }),
   })
   for (const resource of furtherResources(options)) parameters.append('resource', resource)
-  const url = await authorizationUrl(context, configuration, parameters, transaction.state)
+  const login = { caller: transaction.state, key }
+  const url = await authorizationUrl(context, configuration, parameters, login)
   return { url, transaction }
 }
 
@@ -78,6 +83,7 @@ function newTransaction(
   { authorizationParameters }: ProviderOptions,
   demands: Demands,
   nowMs: number,
+  key: DpopKey | undefined,
 ): LoginTransaction {
   const prompt = authorizationParameters.prompt ?? request.parameters.prompt
   const { stepUp } = request
@@ -90,6 +96,7 @@ function newTransaction(
     ...demands,
     ...(prompt === 'none' ? { isSilent: true } : {}),
     endsSession: request.endsSession,
+    ...(key === undefined ? {} : { dpopSecret: key.secret }),
     ...(stepUp === undefined ? {} : { stepUp: { key: demandKey(stepUp), claims: stepUp.claims } }),
   }
 }

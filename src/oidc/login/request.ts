@@ -6,11 +6,21 @@ import {
   modifyAssertion,
 } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import type { DpopKey } from '../../signing/dpop-key.ts'
 import { librarySigner } from '../client-authentication/signing-key.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf } from '../provider/endpoints.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import { classifyFailure } from '../provider/provider-error.ts'
+import { withNonce } from '../provider/proving.ts'
+
+/** The login whose request is built. */
+interface PushingLogin {
+  /** Names it. */
+  readonly caller: string
+  /** The key that its code is bound to. */
+  readonly key: DpopKey | undefined
+}
 
 /** Whether a login is pushed to the provider first, by the settings and the provider's metadata. */
 export function pushesLogins(
@@ -24,20 +34,19 @@ export function pushesLogins(
 /**
  * The address that the browser is sent to: the request itself, a signed one (RFC 9101), or the reference of a pushed one (RFC 9126).
  *
- * @param caller names this login
  * @throws GatewayError `provider_unavailable`, `provider_rejected`
  */
 export async function authorizationUrl(
   context: ProviderContext,
   configuration: Configuration,
   parameters: URLSearchParams,
-  caller: string,
+  login: PushingLogin,
 ): Promise<URL> {
   const url =
     context.options.requestObject === 'signed'
       ? await signedRequest(context, configuration, parameters)
       : buildAuthorizationUrl(configuration, parameters)
-  if (pushesLogins(context.options, configuration)) return push(context, url.searchParams, caller)
+  if (pushesLogins(context.options, configuration)) return push(context, url.searchParams, login)
   return context.options.requestObject === 'signed' ? withOuterParameters(url, parameters) : url
 }
 
@@ -65,16 +74,17 @@ function withOuterParameters(url: URL, parameters: URLSearchParams): URL {
 async function push(
   { client, options, pushBreaker }: ProviderContext,
   parameters: URLSearchParams,
-  caller: string,
+  { caller, key }: PushingLogin,
 ): Promise<URL> {
-  const configuration = await client.endpointConfiguration('pushed_authorization')
+  const possession = key === undefined ? undefined : { key }
+  const configuration = await client.endpointConfiguration('pushed_authorization', { possession })
   const metadata = configuration.serverMetadata()
   if (endpointOf(metadata, 'pushed_authorization_request_endpoint', options.issuerUrl) === undefined)
     throw rejected('the provider takes no pushed authorization requests')
   if (!pushBreaker.allows())
     throw new GatewayError('provider_unavailable', { context: { reason: 'pushes fail' } })
   try {
-    const url = await buildAuthorizationUrlWithPAR(configuration, parameters)
+    const url = await withNonce(() => buildAuthorizationUrlWithPAR(configuration, parameters))
     pushBreaker.record(caller, false)
     return url
   } catch (error) {

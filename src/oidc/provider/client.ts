@@ -11,6 +11,15 @@ import { configurationOf, discoverOnce } from './discovery.ts'
 import { createMetadataWatch } from './metadata-watch.ts'
 import { followingMoves } from './moved-endpoints.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
+import { type Possession, type ProvingDependencies, proving } from './proving.ts'
+
+/** How one endpoint is called. */
+export interface EndpointCall {
+  /** The key that each request proves to have; absent: none. */
+  readonly possession?: Possession | undefined
+  /** Instead of `PROVIDER_TIMEOUT`. */
+  readonly deadlineMs?: number
+}
 
 /** The provider's metadata and our client at it; discovered in the background, so that a provider that is down stops nothing. */
 export interface OidcClient {
@@ -23,26 +32,27 @@ export interface OidcClient {
    * A configuration like the discovered one, for the OpenID library's calls to one endpoint.
    *
    * @param wrap what happens to each exchange on its way
-   * @param deadlineMs instead of `PROVIDER_TIMEOUT`
    * @throws GatewayError `provider_unavailable`
    */
   endpointConfiguration(
     endpoint: ProviderEndpoint,
-    wrap?: (fetch: CustomFetch) => CustomFetch,
-    deadlineMs?: number,
+    call?: EndpointCall & { readonly wrap?: (fetch: CustomFetch) => CustomFetch },
   ): Promise<Configuration>
   /** The discovered configuration, if there is one; makes no request. */
   current(): Configuration | undefined
   status(): { readonly ready: boolean; readonly reason: string | undefined }
   /** Calls one endpoint; when it seems to have moved, the provider is discovered anew and the call follows. */
-  fetch(endpoint: ProviderEndpoint): BoundedFetch
+  fetch(endpoint: ProviderEndpoint, call?: EndpointCall): BoundedFetch
   /** The client's own keys. */
   readonly clientKeys: ClientKeys
   close(): void
 }
 
 /** Starts discovery (OpenID Connect Discovery 1.0 section 4) and keeps it fresh. */
-export function createOidcClient(options: ProviderOptions, dependencies: ProviderDependencies): OidcClient {
+export function createOidcClient(
+  options: ProviderOptions,
+  dependencies: ProviderDependencies & ProvingDependencies,
+): OidcClient {
   const { telemetry } = dependencies
   const { log } = telemetry
   const clientKeys = createClientKeys(options, log)
@@ -56,16 +66,19 @@ export function createOidcClient(options: ProviderOptions, dependencies: Provide
     dependencies,
   )
   const known = { metadata: () => watch.current()?.serverMetadata(), lookAgain: watch.lookAgain }
-  const fetch = (endpoint: ProviderEndpoint, deadlineMs?: number): BoundedFetch => {
-    const following = followingMoves(network.fetch(endpoint, deadlineMs), endpoint, known)
+  const fetch = (endpoint: ProviderEndpoint, { possession, deadlineMs }: EndpointCall = {}): BoundedFetch => {
+    const plain = network.fetch(endpoint, deadlineMs)
+    // Beneath what repeats requests: each has a proof of its own, for the address where it goes.
+    const sending = possession === undefined ? plain : proving(plain, possession, dependencies)
+    const following = followingMoves(sending, endpoint, known)
     // Only this endpoint tells how the client must prove itself: others are lenient, or say nothing.
     return endpoint === 'token' ? authentication.attempting(following) : following
   }
   return {
     configuration: watch.configuration,
-    async endpointConfiguration(endpoint, wrap = (one) => one, deadlineMs) {
+    async endpointConfiguration(endpoint, { wrap = (one: CustomFetch) => one, ...call } = {}) {
       const found = (await watch.configuration()).serverMetadata()
-      return configurationOf(found, options, authentication.apply, wrap(fetch(endpoint, deadlineMs)))
+      return configurationOf(found, options, authentication.apply, wrap(fetch(endpoint, call)))
     },
     current: watch.current,
     status: watch.status,

@@ -1,4 +1,5 @@
 import { createBreaker } from '../../network/breaker.ts'
+import { createNonceMemory } from '../../signing/nonces.ts'
 import { checkAuthorizationResponse, plainState } from '../login/authorization-response.ts'
 import { completeLogin } from '../login/callback.ts'
 import { beginLogin } from '../login/login.ts'
@@ -18,7 +19,8 @@ import type { ProviderDependencies, ProviderOptions } from './options.ts'
 import type { Provider } from './provider.ts'
 
 /** Creates the OpenID Provider's face to the gateway, and starts discovering it in the background. */
-export function createProvider(options: ProviderOptions, dependencies: ProviderDependencies): Provider {
+export function createProvider(options: ProviderOptions, given: ProviderDependencies): Provider {
+  const dependencies = { ...given, nonces: given.nonces ?? createNonceMemory() }
   const client = createOidcClient(options, dependencies)
   const keys = createProviderKeys(client, options, dependencies)
   const context: ProviderContext = {

@@ -1,6 +1,8 @@
 import type { ProviderNetworkOptions } from '../../network/provider-network.ts'
+import type { NonceMemory } from '../../signing/nonces.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ClientAuthenticationOptions } from '../client-authentication/client-authentication.ts'
+import type { TokenBindingKind } from '../tokens/binding.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
 
 /** What the settings say about the provider. */
@@ -31,6 +33,8 @@ export interface ProviderOptions extends ClientAuthenticationOptions, ProviderNe
   readonly userinfo?: boolean | undefined
   /** The `claims` request parameter (OpenID Connect Core section 5.5), JSON. */
   readonly claims?: string | undefined
+  /** Whether tokens are to be worth something for us alone; absent: they are bearer tokens. */
+  readonly tokenBinding?: TokenBindingKind
   /** With what the provider may sign; `undefined`: with what it announces. */
   readonly idTokenAlgorithm?: readonly string[] | undefined
 }
@@ -40,6 +44,8 @@ export interface ProviderDependencies {
   readonly telemetry: Telemetry
   /** The clock, epoch milliseconds. */
   readonly now: () => number
+  /** The nonces of servers, shared by the process; absent: this provider's alone. */
+  readonly nonces?: NonceMemory
   /** Pseudonym of a user for the log; without it a subject is not told from another. */
   readonly userRef?: (issuer: string, subject: string) => string
 }

@@ -43,12 +43,21 @@ const grantErrors = new Set([
 ])
 
 /** Errors that pass by themselves, whatever their status (RFC 6749 section 4.1.2.1; some answer so at the token endpoint). */
-const passingErrors = new Set(['temporarily_unavailable', 'server_error'])
+const passingErrors = new Set(['temporarily_unavailable', 'server_error', 'use_dpop_nonce'])
 
 /** Request Timeout and Too Early: the server asks for the same request again (RFC 9110 section 15.5.9, RFC 8470 section 5.2). */
 const passingStatuses = new Set([408, 425])
 
 const safeErrorName = /^[A-Za-z0-9_.-]{1,64}$/
+
+/** Whether the provider has refused a request only because the proof in it lacks its nonce (RFC 9449 section 8). */
+export function asksForNonce(error: unknown): boolean {
+  if (error instanceof ResponseBodyError) return error.error === 'use_dpop_nonce'
+  if (!(error instanceof WWWAuthenticateChallengeError)) return false
+  return error.cause.some(
+    ({ scheme, parameters }) => scheme === 'dpop' && parameters.error === 'use_dpop_nonce',
+  )
+}
 
 /** An error name of the provider's, if it looks like one: it ends up in logs. */
 function safeName(untrustedError: string): string {

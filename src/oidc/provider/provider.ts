@@ -1,3 +1,4 @@
+import type { DpopKey } from '../../signing/dpop-key.ts'
 import type { PublishedKey } from '../../signing/signing-keys.ts'
 import type { ApiGrantOutcome } from '../tokens/api-grant.ts'
 import type { ExchangeRequest } from '../tokens/exchange.ts'
@@ -22,6 +23,8 @@ export interface LoginTransaction {
   readonly isSilent?: boolean
   /** Hash (`h`) of the session that `/login` saw, which a completed login ends. */
   readonly endsSession: string | undefined
+  /** The secret half of the key that the login's tokens are bound to ({@link DpopKey.secret}); absent: to none. */
+  readonly dpopSecret?: string
   /** The demand that this login answers, by its key, and the `claims` that it asked for (DESIGN-2 section 7). */
   readonly stepUp?: { readonly key: string; readonly claims: string | undefined }
 }
@@ -187,6 +190,8 @@ export interface Provider {
     readonly audience: ApiAudience
     /** The ID token that is held: its nonce is the login's. */
     readonly idToken?: string | undefined
+    /** What the session's tokens are bound to; absent: nothing. */
+    readonly binding?: TokenBinding | undefined
   }): Promise<RefreshOutcome>
   /** Exchanges a caller's access token for one for another API. Never throws for what the provider answers. */
   exchange(request: ExchangeRequest): Promise<ApiGrantOutcome>

@@ -2,9 +2,11 @@ import { genericGrantRequest } from 'openid-client'
 import type { ProviderContext } from '../provider/context.ts'
 import { errorDetails } from '../provider/error-details.ts'
 import { classifyFailure } from '../provider/provider-error.ts'
+import { withNonce } from '../provider/proving.ts'
+import { expectedBy, possessionOf } from './binding.ts'
 import { beginTokenExchange } from './code-grant.ts'
 import { readApiToken, type UntrustedTokenResponse } from './token-response.ts'
-import type { AccessToken, ApiAudience } from './token-set.ts'
+import type { AccessToken, ApiAudience, TokenBinding } from './token-set.ts'
 
 /** Result of a grant that gets a token for an API without touching the session's own tokens. Nothing is thrown for what a provider may answer. */
 export type ApiGrantOutcome =
@@ -27,6 +29,8 @@ export interface ApiGrant {
   readonly grantType: string
   readonly parameters: Readonly<Record<string, string>>
   readonly api: ApiAudience
+  /** What the new token must be bound to, as the subject's own is; absent: nothing. */
+  readonly binding?: TokenBinding | undefined
   /** A check of the answer besides those of every token response; returns what is wrong. */
   readonly check?: (response: UntrustedTokenResponse) => string | undefined
 }
@@ -44,15 +48,18 @@ const subjectErrors = new Set(['invalid_request', 'invalid_grant', 'invalid_toke
 /** Asks for the token, and says what the answer means. */
 export async function grantForApi(context: ProviderContext, grant: ApiGrant): Promise<ApiGrantOutcome> {
   try {
-    const exchange = await beginTokenExchange(context.client)
-    await genericGrantRequest(exchange.configuration, grant.grantType, {
-      ...context.options.tokenParameters,
-      ...grant.parameters,
-    })
+    const call = { possession: possessionOf(grant.binding) }
+    const exchange = await beginTokenExchange(context.client, call)
+    await withNonce(() =>
+      genericGrantRequest(exchange.configuration, grant.grantType, {
+        ...context.options.tokenParameters,
+        ...grant.parameters,
+      }),
+    )
     const response = exchange.answer()
     const problem = grant.check?.(response)
     if (problem !== undefined) return { kind: 'unusable', error: problem }
-    const { accessToken, fault } = readApiToken(context, response, grant.api)
+    const { accessToken, fault } = readApiToken(context, response, grant.api, expectedBy(grant.binding))
     return isUsable(fault?.kind)
       ? { kind: 'granted', token: accessToken }
       : { kind: 'unusable', error: fault?.kind ?? 'unknown' }

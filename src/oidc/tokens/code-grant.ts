@@ -1,6 +1,6 @@
 import type { Configuration, CustomFetch } from 'openid-client'
 import { AnswerMalformedError } from '../../network/bounded-answer.ts'
-import type { OidcClient } from '../provider/client.ts'
+import type { EndpointCall, OidcClient } from '../provider/client.ts'
 import { openEncrypted } from '../verification/decryption.ts'
 import type { UntrustedTokenResponse } from './token-response.ts'
 
@@ -29,10 +29,13 @@ const errorMembers = ['error', 'error_description', 'error_uri', 'suberror', 'cl
 /**
  * Begins an exchange.
  *
- * @param deadlineMs how long the provider may take, instead of `PROVIDER_TIMEOUT`
+ * @param call what the request proves, and how long the provider may take
  * @throws GatewayError `provider_unavailable` when the provider was never discovered
  */
-export async function beginTokenExchange(client: OidcClient, deadlineMs?: number): Promise<TokenExchange> {
+export async function beginTokenExchange(
+  client: OidcClient,
+  call: EndpointCall = {},
+): Promise<TokenExchange> {
   let members: UntrustedTokenResponse = {}
   const reading =
     (fetch: CustomFetch): CustomFetch =>
@@ -50,7 +53,7 @@ export async function beginTokenExchange(client: OidcClient, deadlineMs?: number
       // A malformed life is no fault of the token: it is judged where the token's own `exp` is known.
       return toResponse({ ...members, expires_in: undefined }, 200, response)
     }
-  const configuration = await client.endpointConfiguration('token', reading, deadlineMs)
+  const configuration = await client.endpointConfiguration('token', { ...call, wrap: reading })
   return { configuration, answer: () => members }
 }
 

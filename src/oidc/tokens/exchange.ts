@@ -2,12 +2,14 @@ import { audienceParameters } from '../login/login.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { type ApiGrantOutcome, grantForApi } from './api-grant.ts'
 import type { UntrustedTokenResponse } from './token-response.ts'
-import type { ApiAudience } from './token-set.ts'
+import type { ApiAudience, TokenBinding } from './token-set.ts'
 
 /** Input of {@link exchangeToken}. */
 export interface ExchangeRequest {
   /** The access token of whoever calls. */
   readonly subjectToken: string
+  /** What the caller's tokens are bound to; absent: nothing of ours. */
+  readonly binding?: TokenBinding | undefined
   /** The API that the new token is for. */
   readonly api: ApiAudience
   readonly exchange: {
@@ -28,7 +30,7 @@ export function exchangeToken(context: ProviderContext, request: ExchangeRequest
 
 function byTokenExchange(
   context: ProviderContext,
-  { subjectToken, api, exchange: { requestedTokenType } }: ExchangeRequest,
+  { subjectToken, api, binding, exchange: { requestedTokenType } }: ExchangeRequest,
 ): Promise<ApiGrantOutcome> {
   return grantForApi(context, {
     grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -39,18 +41,20 @@ function byTokenExchange(
       ...apiParameters(api),
     },
     api,
+    binding,
     check: (response) => wrongTokenType(response, requestedTokenType),
   })
 }
 
 function onBehalfOf(
   context: ProviderContext,
-  { subjectToken, api }: ExchangeRequest,
+  { subjectToken, api, binding }: ExchangeRequest,
 ): Promise<ApiGrantOutcome> {
   return grantForApi(context, {
     grantType: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
     parameters: { assertion: subjectToken, requested_token_use: 'on_behalf_of', ...apiParameters(api) },
     api,
+    binding,
   })
 }
 

@@ -2,7 +2,8 @@ import { ClientError } from 'openid-client'
 import type { ProviderContext } from '../provider/context.ts'
 import { CheckError } from '../provider/refusal.ts'
 import { type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
-import { expectBearer, type UntrustedTokenResponse } from './token-response.ts'
+import type { ExpectedBinding } from './binding.ts'
+import { expectUse, type UntrustedTokenResponse } from './token-response.ts'
 
 /**
  * Why the OpenID library refused a token answer: it says so in words of its own, before our checks have run. They run now, to name the check
@@ -15,10 +16,11 @@ export async function explained(
   error: unknown,
   response: UntrustedTokenResponse,
   rules: IdTokenRules,
+  expected: ExpectedBinding,
 ): Promise<unknown> {
   if (!(error instanceof ClientError) || response.access_token === undefined) return error
   try {
-    expectBearer(response)
+    expectUse(response, expected)
     const { id_token: idToken } = response
     if (typeof idToken === 'string') await verifyIdToken(context, { ...response, id_token: idToken }, rules)
     return error

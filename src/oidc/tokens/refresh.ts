@@ -6,10 +6,12 @@ import { audienceParameters } from '../login/login.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import type { RefreshOutcome } from '../provider/provider.ts'
 import { classifyFailure, type ProviderFailure } from '../provider/provider-error.ts'
+import { withNonce } from '../provider/proving.ts'
 import { withVerifiedClaims } from '../verification/access-token-claims.ts'
 import type { Claims } from '../verification/claims.ts'
 import { type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import { refreshedIdentity, sessionExpiryOf } from '../verification/identity.ts'
+import { dpopKeyOf, expectedBy, possessionOf } from './binding.ts'
 import { beginTokenExchange, type TokenExchange } from './code-grant.ts'
 import { explained } from './explained.ts'
 import {
@@ -20,7 +22,7 @@ import {
   revocableToken,
   type UntrustedTokenResponse,
 } from './token-response.ts'
-import type { ApiAudience, Identity } from './token-set.ts'
+import type { ApiAudience, Identity, TokenBinding } from './token-set.ts'
 import { askUserinfo } from './userinfo.ts'
 
 /** Input of {@link refresh}. */
@@ -30,6 +32,8 @@ export interface RefreshRequest {
   readonly audience: ApiAudience
   /** The ID token that is held: its nonce is the login's. */
   readonly idToken?: string | undefined
+  /** What the session's tokens are bound to, by its record: the setting may be another by now. */
+  readonly binding?: TokenBinding | undefined
 }
 
 /** A refreshed ID token may keep the `iat` of an earlier one. */
@@ -57,16 +61,20 @@ const longestExchangeMs = 60_000
 export async function refresh(context: ProviderContext, request: RefreshRequest): Promise<RefreshOutcome> {
   let exchange: TokenExchange | undefined
   try {
-    exchange = await beginTokenExchange(context.client, longestExchangeMs)
-    await refreshTokenGrant(exchange.configuration, request.refreshToken, {
-      ...context.options.tokenParameters,
-      ...audienceParameters(request.audience),
-      ...(request.audience.scope === undefined ? {} : { scope: request.audience.scope }),
-    })
-    return await judge(context, request, exchange.answer())
+    const call = { possession: possessionOf(request.binding), deadlineMs: longestExchangeMs }
+    const { configuration, answer } = await beginTokenExchange(context.client, call)
+    exchange = { configuration, answer }
+    await withNonce(() =>
+      refreshTokenGrant(configuration, request.refreshToken, {
+        ...context.options.tokenParameters,
+        ...audienceParameters(request.audience),
+        ...(request.audience.scope === undefined ? {} : { scope: request.audience.scope }),
+      }),
+    )
+    return await judge(context, request, answer())
   } catch (error) {
     const response = exchange?.answer() ?? {}
-    const cause = await explained(context, error, response, rulesOf(request))
+    const cause = await explained(context, error, response, rulesOf(request), expectedBy(request.binding))
     return failedRefresh(classifyFailure(cause, 'refresh'), response)
   }
 }
@@ -85,7 +93,7 @@ async function judge(
   request: RefreshRequest,
   response: UntrustedTokenResponse,
 ): Promise<RefreshOutcome> {
-  const api = readApiToken(context, response, request.audience)
+  const api = readApiToken(context, response, request.audience, expectedBy(request.binding))
   const user = await readUser(context, request, response)
   const refreshToken = readRefreshToken(response)
   const accessToken = await withVerifiedClaims(context, api.accessToken, request.audience)
@@ -115,7 +123,7 @@ async function readUser(
   } = context
   if (typeof idToken !== 'string' || payload === undefined)
     return { identity, idToken: undefined, sessionExpirySeconds: undefined }
-  const userinfo = await userinfoOf(context, identity, response.access_token)
+  const userinfo = await userinfoOf(context, request, response.access_token)
   return {
     identity: refreshedIdentity(payload, identity, userClaims, userinfo, userRef),
     // Some providers leave `sid` out of refreshed ID tokens, and do not know their own session by them at a logout.
@@ -127,12 +135,17 @@ async function readUser(
 /** What the userinfo endpoint says now; a failure there takes nothing away. */
 async function userinfoOf(
   context: ProviderContext,
-  { issuer, subject }: Identity,
+  { identity: { issuer, subject }, binding }: RefreshRequest,
   accessToken: unknown,
 ): Promise<Claims | undefined> {
   if (context.options.userinfo !== true) return {}
   try {
-    return await askUserinfo(context, { accessToken: String(accessToken), issuer, subject })
+    return await askUserinfo(context, {
+      accessToken: String(accessToken),
+      key: dpopKeyOf(binding),
+      issuer,
+      subject,
+    })
   } catch (error) {
     const { error: reason, facts } = classifyFailure(error)
     context.telemetry.log.warn(

@@ -8,6 +8,7 @@ import {
   isBearerToken,
   readAccessToken,
 } from '../verification/access-token-check.ts'
+import type { ExpectedBinding } from './binding.ts'
 import type { AccessToken, ApiAudience } from './token-set.ts'
 
 /** A token response is not one (RFC 6749 section 5.1). Its message names the member, never a value. */
@@ -46,16 +47,19 @@ const longestRefreshToken = 16 * 1024
 /**
  * Takes the access token out of a token response.
  *
- * @throws TokenResponseError when it is missing, malformed, or to be used otherwise than as a bearer token (RFC 6750)
+ * @param expected what it must be bound to
+ * @throws TokenResponseError when it is missing, malformed, or to be used otherwise than was asked for
  */
 export function readApiToken(
   { options, client, now }: Pick<ProviderContext, 'options' | 'client' | 'now'>,
   response: UntrustedTokenResponse,
   audience: ApiAudience,
+  expected: ExpectedBinding,
 ): ApiToken {
-  expectBearer(response)
+  expectUse(response, expected)
   if (!isBearerToken(response.access_token)) throw new TokenResponseError('access_token')
   const facts = readAccessToken(response.access_token)
+  const boundTo = expectBinding(facts, expected)
   const obtainedAtMs = now()
   const fault = accessTokenFault(facts, {
     format: options.accessTokenFormat,
@@ -64,13 +68,38 @@ export function readApiToken(
     hints: providerHints(options.issuerUrl, client.current()?.serverMetadata()),
   })
   const expiresAtMs = obtainedAtMs + lifeSeconds(response.expires_in, facts, obtainedAtMs) * 1_000
-  return { accessToken: { value: response.access_token, obtainedAtMs, expiresAtMs }, facts, fault }
+  const token = { value: response.access_token, obtainedAtMs, expiresAtMs }
+  return { accessToken: boundTo === undefined ? token : { ...token, boundTo }, facts, fault }
 }
 
-/** @throws TokenResponseError when the token is to be used otherwise (RFC 6750) */
-export function expectBearer({ token_type: untrusted }: UntrustedTokenResponse): void {
-  if (typeof untrusted === 'string' && untrusted.toLowerCase() === 'bearer') return
-  throw new TokenResponseError('type', { expected: 'Bearer', received: untrusted })
+/** @throws TokenResponseError when the token is to be used otherwise (RFC 6750, RFC 9449 section 5) */
+export function expectUse(
+  { token_type: untrusted }: UntrustedTokenResponse,
+  { kind }: Pick<ExpectedBinding, 'kind'>,
+): void {
+  const expected = kind === 'dpop' ? 'DPoP' : 'Bearer'
+  if (typeof untrusted === 'string' && untrusted.toLowerCase() === expected.toLowerCase()) return
+  throw new TokenResponseError('type', { expected, received: untrusted })
+}
+
+/**
+ * What the token is bound to, as was expected. Where it can be read it must say so itself; an opaque one counts by its type. The OpenID
+ * library takes any key for ours.
+ *
+ * @throws TokenResponseError when it is bound to something else, or to nothing
+ */
+function expectBinding(
+  { kind, confirmation }: AccessTokenFacts,
+  expected: ExpectedBinding,
+): string | undefined {
+  const { jkt } = confirmation
+  if (expected.kind === 'none') {
+    if (jkt !== undefined) throw new TokenResponseError('cnf', { expected: undefined, received: jkt })
+    return undefined
+  }
+  if (kind === 'jwt' && jkt !== expected.thumbprint)
+    throw new TokenResponseError('cnf', { expected: expected.thumbprint, received: jkt })
+  return expected.thumbprint
 }
 
 /** What the answer says, unless the token itself says less; both are the provider's own clock, so a skew of ours plays no part. */

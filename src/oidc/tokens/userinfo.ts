@@ -1,4 +1,6 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
+import type { DpopKey } from '../../signing/dpop-key.ts'
+import { sha256 } from '../../signing/thumbprints.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf } from '../provider/endpoints.ts'
 import { classifyFailure } from '../provider/provider-error.ts'
@@ -8,6 +10,8 @@ import type { Claims } from '../verification/claims.ts'
 /** Whose claims are asked for, and with what. */
 export interface UserinfoRequest {
   readonly accessToken: string
+  /** The key that it is bound to; `undefined`: a bearer token. */
+  readonly key: DpopKey | undefined
   readonly issuer: string
   readonly subject: string
 }
@@ -24,7 +28,7 @@ const firstServerStatus = 500
  *   `provider_unavailable`
  */
 export async function askUserinfo(context: ProviderContext, request: UserinfoRequest): Promise<Claims> {
-  const claims = await readAnswer(context, await ask(context, request.accessToken))
+  const claims = await readAnswer(context, await ask(context, request))
   const { issuer, subject } = request
   if (claims.sub !== subject) {
     const { userRef = () => 'a user' } = context
@@ -34,17 +38,35 @@ export async function askUserinfo(context: ProviderContext, request: UserinfoReq
   return claims
 }
 
-async function ask({ client, options }: ProviderContext, accessToken: string): Promise<Response> {
+async function ask(context: ProviderContext, request: UserinfoRequest): Promise<Response> {
+  const response = await askOnce(context, request)
+  const { status, headers } = response
+  const challenge = headers.get('www-authenticate')
+  // By now the nonce is known (RFC 9449 section 9).
+  if (status === 401 && request.key !== undefined && /\buse_dpop_nonce\b/.test(challenge ?? ''))
+    return expectAnswer(await askOnce(context, request))
+  return expectAnswer(response)
+}
+
+async function askOnce(
+  { client, options }: ProviderContext,
+  { accessToken, key }: UserinfoRequest,
+): Promise<Response> {
   const metadata = (await client.configuration()).serverMetadata()
   const endpoint = endpointOf(metadata, 'userinfo_endpoint', options.issuerUrl)
   if (endpoint === undefined) throw rejected('the provider announces no userinfo_endpoint: USERINFO=off')
-  const headers = { accept: 'application/json, application/jwt', authorization: `Bearer ${accessToken}` }
+  const authorization = `${key === undefined ? 'Bearer' : 'DPoP'} ${accessToken}`
+  const headers = { accept: 'application/json, application/jwt', authorization }
   const init = { method: 'GET', headers, body: undefined, redirect: 'manual' } as const
-  const response = await client
-    .fetch('userinfo')(endpoint.href, init)
+  const possession = key === undefined ? undefined : { key, accessTokenHash: sha256(accessToken) }
+  return client
+    .fetch('userinfo', { possession })(endpoint.href, init)
     .catch((error: unknown) => {
       throw unavailable(classifyFailure(error).error)
     })
+}
+
+function expectAnswer(response: Response): Response {
   const { status } = response
   if (status >= firstServerStatus || passingStatuses.has(status))
     throw unavailable(`userinfo_status_${status}`)

@@ -1,4 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
+import { isPlainObject } from '../login/plain-object.ts'
 import type { ProviderHints } from '../provider/hints.ts'
 import type { AccessTokenFault } from '../provider/provider.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
@@ -20,6 +21,8 @@ export interface AccessTokenFacts {
   /** From `iat` to `exp`, both of the provider's clock. */
   readonly lifeSeconds: number | undefined
   readonly clientIds: readonly string[]
+  /** `cnf`: what the token is bound to (RFC 7800 section 3.1). */
+  readonly confirmation: Readonly<Record<string, unknown>>
 }
 
 /** RFC 6750 section 2.1: what may stand behind `Bearer`. Anything else could break out of the header. */
@@ -42,6 +45,7 @@ const opaque: AccessTokenFacts = {
   expiresAtSeconds: undefined,
   lifeSeconds: undefined,
   clientIds: [],
+  confirmation: {},
 }
 
 /** Reads what an access token says about itself. */
@@ -59,6 +63,7 @@ export function readAccessToken(token: string): AccessTokenFacts {
       expiresAtSeconds: Number.isFinite(claims.exp) ? claims.exp : undefined,
       lifeSeconds: lifeOf(claims),
       clientIds: strings([claims.client_id, claims.azp]),
+      confirmation: isPlainObject(claims.cnf) ? claims.cnf : {},
     }
   } catch {
     return opaque

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Admission } from '../../access/admission.ts'
 import type { Access } from '../../access/decide.ts'
+import type { UpstreamProofs } from '../../access/upstream-proofs.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { StepUps } from '../../http/login/step-up.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
@@ -14,6 +15,7 @@ export interface ExchangeContext {
   readonly access: Pick<Access, 'renew' | 'stillMeets'>
   readonly stepUps: Pick<StepUps, 'required'>
   readonly refusals: TokenRefusals
+  readonly proofs: UpstreamProofs
   readonly openCalls: OpenCalls
   readonly metrics: Pick<Metrics, 'upstream'>
   /** `UPLOAD_MIN_RATE`, bytes a second; 0: any. */

@@ -14,6 +14,7 @@ import { isAnswering, overdue, type Phase, Silence } from './exchange-phase.ts'
 import { ExchangeReport } from './exchange-report.ts'
 import { type Call, type CallKind, type CallLease, goodbyeMs } from './in-flight.ts'
 import { leaseOf } from './lease.ts'
+import { isProved, learnNonce, nonceWanted, proofOf } from './possession.ts'
 import { Upload, type UploadObserver } from './upload.ts'
 
 /**
@@ -39,6 +40,10 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   #resume: (() => void) | undefined
   #wasRetried = false
   #wasCured = false
+  /** The API has asked for its newest nonce in the proof; it may once. */
+  #wasAskedForNonce = false
+  /** The body as it comes, or whole when it is sent again. */
+  #body: Upload | Buffer | undefined
   /** What became of an answer that is held: of one whose upstream has gone only the head is left. */
   #held: 'coming' | 'complete' | 'broken' = 'coming'
   readonly #silence: Silence
@@ -50,6 +55,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#report = new ExchangeReport(context, request)
     this.#answer = new AnswerWriter(reply)
     this.#upload = hasBody(request.raw) ? new Upload(request.raw, this) : undefined
+    this.#body = this.#upload
     this.#attempt = new Attempt(context.route.pool, this)
     this.#silence = new Silence(context.route.pool)
     this.#token = admission.token
@@ -66,6 +72,8 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     const refused = route.pool.enter(this)
     if (refused !== undefined) throw noPlace(refused, route.config.prefix)
     this.#asked.life.hold(this)
+    // The API may change its nonce at any time, and small bodies cost next to nothing to keep.
+    if (this.#isProved()) this.#upload?.keep()
     this.#send()
   }
 
@@ -76,7 +84,12 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#silence.ends()
     try {
       const { request, admission } = this.#asked
-      const sent = upstreamRequest(request, admission, requestHeaders, this.#token, this.#upload)
+      const carried = {
+        token: this.#token,
+        proof: proofOf(this.#context, this.#asked, this.#token),
+        body: this.#body,
+      }
+      const sent = upstreamRequest(request, admission, requestHeaders, carried)
       this.#attempt.begins()
       pool.dispatch(sent, this)
     } catch (error) {
@@ -92,6 +105,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     if (status < 200 || this.#phase === 'settled') return true
     this.#silence.ends()
     const answer: Answer = { status, rawHeaders, resume, statusText }
+    if (this.#isProved()) learnNonce(this.#context, rawHeaders)
     if (status === 401 && this.#token !== undefined && this.#isTakenOver(answer, this.#token)) return false
     this.#begin(answer)
     return true
@@ -120,6 +134,10 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
       this.#wasRetried = true
       this.#send()
     } else this.#fail(error)
+  }
+
+  #isProved(): boolean {
+    return this.#token?.boundTo !== undefined && isProved(this.session)
   }
 
   #mayRepeat(): boolean {
@@ -193,6 +211,10 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
       this.#fail(judgement)
       return true
     }
+    if (judgement === 'nonce' && this.#isProved()) {
+      void this.#proveAgain()
+      return true
+    }
     if (judgement !== 'curable' || this.#wasCured) return false
     if (!isRepeatable(this.#asked.request, this.#upload)) return false
     this.#phase = 'held'
@@ -209,6 +231,20 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** With the nonce that has just come: the API has done nothing yet, whatever the method. */
+  async #proveAgain(): Promise<void> {
+    this.#attempt.replace()
+    const isSecond = this.#wasAskedForNonce
+    this.#wasAskedForNonce = true
+    const body = isSecond ? undefined : await this.#upload?.collected()
+    if (isSecond || (this.#upload !== undefined && body === undefined)) {
+      this.#fail(nonceWanted(this.#context))
+      return
+    }
+    this.#body = body
+    this.#send()
   }
 
   #release(answer: Answer): void {

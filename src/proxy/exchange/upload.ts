@@ -8,6 +8,9 @@ const streamState = { autoDestroy: true, objectMode: false, ended: false, length
 /** The system holds about three times what drains in one pause, and a little more. */
 const pausesUnderWay = 4
 
+/** A longer body is not sent twice, bytes. */
+const keptBytes = 64 * 1024
+
 /** A body must keep its least rate over this, in sweeps and in seconds. */
 const paceSeconds = 30
 const paceSweeps = (paceSeconds * 1_000) / sweepMs
@@ -39,11 +42,45 @@ export class Upload extends EventEmitter {
   /** Sweeps for which the upstream has taken nothing now, and the longest time that it did so. */
   #pausedSweeps = 0
   #longestPauseSweeps = 0
+  /** The chunks so far, of a body that may have to be sent again. */
+  #kept: Buffer[] | undefined
+  #collected: ((body: Buffer | undefined) => void) | undefined
 
   constructor(source: IncomingMessage, observer: UploadObserver) {
     super()
     this.#source = source
     this.#observer = observer
+  }
+
+  /** Keeps a small body beside, while it is sent at once. */
+  keep(): void {
+    this.#kept = []
+  }
+
+  /**
+   * The whole body, once it has come, after the upstream has let go of it; `undefined` when it was not kept or is too large.
+   */
+  collected(): Promise<Buffer | undefined> {
+    if (this.#kept === undefined || this.isEnded) return Promise.resolve(this.#whole())
+    const { promise, resolve } = Promise.withResolvers<Buffer | undefined>()
+    this.#collected = resolve
+    this.isPaused = false
+    this.#attach()
+    this.#source.resume()
+    return promise
+  }
+
+  #whole(): Buffer | undefined {
+    return this.#kept === undefined ? undefined : Buffer.concat(this.#kept)
+  }
+
+  #keep(chunk: Buffer): void {
+    if (this.bytes <= keptBytes) {
+      this.#kept?.push(chunk)
+      return
+    }
+    this.#kept = undefined
+    this.#collected?.(undefined)
   }
 
   /** Undici tells streams by this method, and never calls it. */
@@ -75,7 +112,7 @@ export class Upload extends EventEmitter {
 
   /** Nothing more of the body is wanted, or to come. */
   get isWhole(): boolean {
-    return this.isEnded || this.destroyed
+    return this.isEnded || (this.destroyed && this.#collected === undefined)
   }
 
   /**
@@ -118,12 +155,14 @@ export class Upload extends EventEmitter {
   readonly #onData = (chunk: Buffer): void => {
     this.bytes += chunk.length
     if (this.#pausedSweeps > 0) this.#endPause()
+    if (this.#kept !== undefined) this.#keep(chunk)
     if (this.#observer.mayPass(this.bytes)) this.emit('data', chunk)
   }
 
   readonly #onEnd = (): void => {
     this.isEnded = true
     this.#endPause()
+    this.#collected?.(this.#whole())
     this.emit('end')
   }
 }

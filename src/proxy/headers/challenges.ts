@@ -38,6 +38,7 @@ export function withoutPrompts(value: string): string | undefined {
 
 /** What an API says about the access token that was sent to it (RFC 6750 section 3, RFC 9470 section 3). */
 export interface BearerChallenge {
+  readonly scheme: 'bearer' | 'dpop'
   readonly error: string | undefined
   /** For people, in the API's words; untrusted. */
   readonly description: string | undefined
@@ -54,6 +55,7 @@ export function readBearerChallenge(value: string): BearerChallenge | undefined 
   if (challenge === undefined) return undefined
   const maxAge = parameter(challenge.text, 'max_age')
   return {
+    scheme: challenge.scheme === 'dpop' ? 'dpop' : 'bearer',
     error: parameter(challenge.text, 'error'),
     description: parameter(challenge.text, 'error_description'),
     acrValues: parameter(challenge.text, 'acr_values'),

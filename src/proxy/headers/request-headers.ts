@@ -24,6 +24,8 @@ export interface RequestHeaderRules {
 export interface FreshHeaders {
   /** Value of `authorization`, ours; `undefined` sends none. */
   readonly authorization: string | undefined
+  /** Value of `dpop`, ours: the proof for a token that is bound to a key. */
+  readonly proof?: string | undefined
   /** Headers that tell the API who calls; names and values in turn. */
   readonly identity?: readonly string[] | undefined
   /** The addresses the request came from, the client's first. */
@@ -154,6 +156,7 @@ function pushTrace(
 
 function pushFresh(headers: string[], fresh: FreshHeaders, fixed: readonly string[]): void {
   if (fresh.authorization !== undefined) headers.push('authorization', fresh.authorization)
+  if (fresh.proof !== undefined) headers.push('dpop', fresh.proof)
   if (fresh.identity !== undefined) for (const item of fresh.identity) headers.push(item)
   headers.push('x-forwarded-for', fresh.forwardedFor, 'x-request-id', fresh.requestId)
   for (const item of fixed) headers.push(item)

@@ -20,6 +20,8 @@ export interface ResponseHeaderRules {
   /** Answers belong to one user and are kept from shared caches. */
   readonly guarded: boolean
   readonly activeContent: boolean
+  /** The client's own proof passes, so the nonce for the next one is its business. */
+  readonly forwardAuthorization: boolean
   /** Headers that every answer gets, whatever the upstream said of them. */
   readonly transport: HeaderFields
   /** Headers that HTML documents get besides. */
@@ -48,7 +50,7 @@ const usualNames = [
   ...namesOf(droppedFromAnswers),
   ...Object.keys(judges),
   ...'accept-ranges age allow content-disposition content-encoding content-language content-range'.split(' '),
-  ...'date link pragma retry-after x-request-id'.split(' '),
+  ...'date dpop-nonce link pragma retry-after x-request-id'.split(' '),
 ]
 
 function createClassifier(rules: ResponseHeaderRules): (lowerCaseName: string) => Judge | 'pass' | 'drop' {
@@ -59,6 +61,7 @@ function createClassifier(rules: ResponseHeaderRules): (lowerCaseName: string) =
   ])
   return (lowerCaseName) => {
     const name = canonicalName(lowerCaseName)
+    if (name === 'dpop-nonce' && !rules.forwardAuthorization) return 'drop'
     const judge = Object.hasOwn(judges, name) ? judges[name] : undefined
     // `content_length` and the like: twins of what is judged say nothing to browsers, and go.
     if (judge !== undefined) return name === lowerCaseName ? judge : 'drop'

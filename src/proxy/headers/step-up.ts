@@ -16,7 +16,7 @@ export interface RefusalContext {
 
 /**
  * What an upstream's 401 means: the error to answer when it wants a stronger login, `curable` when another token may be accepted,
- * `final` when it is simply the API's answer.
+ * `nonce` when it wants its newest nonce in the proof of possession, `final` when it is simply the API's answer.
  *
  * @param token what was sent
  */
@@ -25,7 +25,7 @@ export function judgeRefusal(
   { stepUps, route, refusals }: RefusalContext,
   session: SessionView | undefined,
   token: AccessToken | undefined,
-): GatewayError | 'curable' | 'final' {
+): GatewayError | 'curable' | 'nonce' | 'final' {
   const challenge = bearerChallengeOf(rawHeaders)
   const demand = challenge === undefined ? undefined : demandOf(challenge)
   // Without a session nobody here can sign in more strongly: the challenge is the caller's own.
@@ -35,6 +35,7 @@ export function judgeRefusal(
       ...(kept !== undefined && { headers: { 'www-authenticate': kept } }),
     })
   }
+  if (challenge?.scheme === 'dpop' && challenge.error === 'use_dpop_nonce') return 'nonce'
   // A caller's own token is the caller's affair.
   if (session !== undefined && token !== undefined) refusals.note(challenge, token)
   return challenge?.error === 'invalid_token' ? 'curable' : 'final'

@@ -74,6 +74,7 @@ export function createProxyRoute(
       mapLocation: createMapper(config, access.target, options),
       guarded: access.isGuarded,
       activeContent: config.activeContent,
+      forwardAuthorization: config.forwardAuthorization,
       transport: transportHeaders(options),
       documentHeaders: special.documentHeaders,
     }),

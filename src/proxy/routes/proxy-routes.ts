@@ -95,6 +95,7 @@ function registerRoute(
       issuerUrl: options.issuerUrl,
       now: services.now,
     }),
+    proofs: services.proofs,
     openCalls,
     sessions: services.sessions,
     limits: limitsOf(options),

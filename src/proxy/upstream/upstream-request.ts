@@ -7,40 +7,58 @@ import type { Upload } from '../exchange/upload.ts'
 import { forwardedFor } from '../headers/forwarded-for.ts'
 import type { FreshHeaders, RequestHeaderPolicy } from '../headers/request-headers.ts'
 
-/** What is written fresh into the request that goes upstream. */
+/**
+ * What is written fresh into the request that goes upstream.
+ *
+ * @param proof goes with a token that is bound to a key
+ */
 export function freshHeaders(
   request: FastifyRequest,
   token: AccessToken | undefined,
   identity: readonly string[] | undefined,
+  proof: string | undefined,
 ): FreshHeaders {
   return {
     identity,
-    authorization: authorizationOf(token),
+    authorization: authorizationOf(token, proof),
+    proof,
     forwardedFor: forwardedFor(request),
     requestId: request.id,
     trace: request.span?.beginUpstream(),
   }
 }
 
+/** What one attempt carries. */
+export interface Carried {
+  readonly token: AccessToken | undefined
+  /** For a token that is bound to a key. */
+  readonly proof: string | undefined
+  /** As it comes, or whole when it is sent again. */
+  readonly body: Upload | Buffer | undefined
+}
+
 /**
  * A request for undici's `dispatch`: the judged target, the headers that pass, and the body as it comes.
  *
- * @param token the admission's own, or one that has taken its place
+ * @param carried the token is the admission's own, or one that has taken its place
  */
 export function upstreamRequest(
   request: FastifyRequest,
   { target, identityHeaders }: Admission,
   policy: RequestHeaderPolicy,
-  token: AccessToken | undefined,
-  upload: Upload | undefined,
+  { token, proof, body }: Carried,
 ): Dispatcher.DispatchOptions {
   const { raw } = request
   return {
     path: target,
     method: (raw.method ?? 'GET') as Dispatcher.HttpMethod,
-    headers: policy(raw.rawHeaders, raw.headers.connection, freshHeaders(request, token, identityHeaders)),
+    headers: policy(
+      raw.rawHeaders,
+      raw.headers.connection,
+      freshHeaders(request, token, identityHeaders, proof),
+    ),
     // An Upload has the part of a stream that undici uses.
-    body: (upload as unknown as Readable | undefined) ?? null,
+    body: (body as Readable | Buffer | undefined) ?? null,
   }
 }
 

@@ -5,6 +5,7 @@ import type { Admission } from '../../access/admission.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
+import { isProved, type PossessionContext, proofOf } from '../exchange/possession.ts'
 import type { ResponseHead } from '../headers/response-headers.ts'
 import { judgeRefusal, type RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
@@ -27,13 +28,18 @@ export interface Handshake {
  *
  * @throws GatewayError `request_invalid` when the browser's subprotocols are malformed
  */
-export function connectUpstream(route: ProxyRoute, request: FastifyRequest, admission: Admission): WebSocket {
+export function connectUpstream(
+  context: PossessionContext & { readonly route: ProxyRoute },
+  { request, admission }: Pick<Handshake, 'request' | 'admission'>,
+): WebSocket {
+  const { route } = context
   const { raw } = request
+  const proof = proofOf(context, { request, admission }, admission.token)
   const headers = toRecord(
     route.handshakeHeaders(
       raw.rawHeaders,
       raw.headers.connection,
-      freshHeaders(request, admission.token, admission.identityHeaders),
+      freshHeaders(request, admission.token, admission.identityHeaders, proof),
     ),
   )
   try {
@@ -83,6 +89,25 @@ export interface Refusal {
 const refusalBodyBytes = 64 * 1024
 
 /**
+ * Whether an upstream refuses a handshake only because the proof in it lacks its newest nonce.
+ */
+export function asksForNonce(
+  { statusCode, rawHeaders }: IncomingMessage,
+  context: RefusalContext,
+  { session, token }: Pick<Admission, 'session' | 'token'>,
+): boolean {
+  return (
+    statusCode === 401 &&
+    isProved(session) &&
+    judgeRefusal(buffersOf(rawHeaders), context, session, token) === 'nonce'
+  )
+}
+
+function buffersOf(rawHeaders: readonly string[]): readonly Buffer[] {
+  return rawHeaders.map((text) => Buffer.from(text, 'latin1'))
+}
+
+/**
  * Reads an upstream's refusal, under the same policy as any answer.
  *
  * @throws GatewayError `step_up_required`, `upstream_redirect_refused`, `upstream_unreachable`
@@ -93,7 +118,7 @@ export async function readRefusal(
   { target, session, token }: Pick<Admission, 'target' | 'session' | 'token'>,
   context: RefusalContext,
 ): Promise<Refusal> {
-  const rawHeaders = answer.rawHeaders.map((text) => Buffer.from(text, 'latin1'))
+  const rawHeaders = buffersOf(answer.rawHeaders)
   const status = answer.statusCode ?? 502
   // A 101 that agrees to nothing: passed on, it would open a tunnel in proxies in front.
   if (status < 200) throw new GatewayError('upstream_unreachable', { context: { reason: 'unasked 101' } })

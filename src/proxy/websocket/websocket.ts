@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
 import type { Access } from '../../access/decide.ts'
 import { handshakeProblem } from '../../access/handshake.ts'
+import type { UpstreamProofs } from '../../access/upstream-proofs.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hasBody } from '../../http/lifetime/body.ts'
 import type { LifeHolder } from '../../http/lifetime/life.ts'
@@ -9,11 +11,13 @@ import { type SessionLimits, type SessionView, touchIntervalMs } from '../../ses
 import { type Call, type CallLease, goodbyeMs } from '../exchange/in-flight.ts'
 import { leaseOf } from '../exchange/lease.ts'
 import type { OpenCalls } from '../exchange/open-calls.ts'
+import { isProved, learnNonce, nonceWanted } from '../exchange/possession.ts'
 import type { RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
 import { noPlace, toUpstreamError } from '../upstream/upstream-errors.ts'
 import { Presence } from './presence.ts'
 import {
+  asksForNonce,
   connectUpstream,
   createBrowserEnds,
   type Handshake,
@@ -31,6 +35,7 @@ export interface WebSocketContext {
   readonly stepUps: RefusalContext['stepUps']
   readonly refusals: RefusalContext['refusals']
   readonly access: Pick<Access, 'stillMeets'>
+  readonly proofs: UpstreamProofs
   readonly maxWebsocketsPerSession: number
   readonly now: () => number
 }
@@ -77,6 +82,7 @@ class WebSocketBridge implements Call, LifeHolder {
   /** The browser has its answer, of whatever kind. */
   #isAnswered = false
   #isDone = false
+  #wasAskedForNonce = false
   #nextTouchAtMs = 0
   #presence: Presence | undefined
 
@@ -107,22 +113,45 @@ class WebSocketBridge implements Call, LifeHolder {
 
   #connect(): void {
     const { route } = this.#context
-    const { request, admission } = this.#handshake
     const { connectTimeoutMs, firstByteTimeoutMs } = route.config
-    const upstream = connectUpstream(route, request, admission)
+    const upstream = connectUpstream(this.#context, this.#handshake)
     this.#upstream = upstream
-    this.#handshakeTimer = setTimeout(
+    this.#handshakeTimer ??= setTimeout(
       () => this.#refuse(new GatewayError('upstream_timeout')),
       connectTimeoutMs + firstByteTimeoutMs,
     )
+    upstream.once('upgrade', (answer) => this.#learn(answer))
     upstream.once('open', () => this.#open(upstream))
-    upstream.once('unexpected-response', (_handshake, answer) => {
-      readRefusal(answer, route, admission, this.#context)
-        .then((refusal) => this.#passRefusal(refusal))
-        .catch((error: unknown) => this.#refuse(error))
-    })
+    upstream.once('unexpected-response', (_handshake, answer) => this.#refused(upstream, answer))
     upstream.on('error', (error) => this.#failed(error))
     upstream.once('close', () => route.pool.leave(this))
+  }
+
+  #learn(answer: IncomingMessage): void {
+    if (isProved(this.session)) learnNonce(this.#context, answer.rawHeaders)
+  }
+
+  #refused(upstream: WebSocket, answer: IncomingMessage): void {
+    const { route } = this.#context
+    const { admission } = this.#handshake
+    this.#learn(answer)
+    if (asksForNonce(answer, this.#context, admission)) {
+      if (this.#wasAskedForNonce || this.#isAnswered) this.#refuse(nonceWanted(this.#context))
+      else this.#proveAgain(upstream)
+      return
+    }
+    readRefusal(answer, route, admission, this.#context)
+      .then((refusal) => this.#passRefusal(refusal))
+      .catch((error: unknown) => this.#refuse(error))
+  }
+
+  /** With the nonce that has just come. The place is kept. */
+  #proveAgain(refused: WebSocket): void {
+    this.#wasAskedForNonce = true
+    refused.removeAllListeners()
+    refused.on('error', () => undefined)
+    refused.terminate()
+    this.#connect()
   }
 
   /** The browser left. What it sent before may still be on its way to the upstream, for a moment. */

@@ -124,7 +124,7 @@ async function ask(
     })
   }, answerWithinMs)
   const asking = provider
-    .refresh({ refreshToken, identity, audience, idToken: tokens.idToken })
+    .refresh({ refreshToken, identity, audience, idToken: tokens.idToken, binding: tokens.binding })
     .catch(unexpected)
   const outcome = await Promise.race([asking, givenUp.promise]).finally(() => clearTimeout(timer))
   const hasFailed = outcome.kind === 'unavailable' && outcome.cause === 'transport'

@@ -237,7 +237,7 @@ describe('an answer of a guarded route', () => {
     cookies,
     mapLocation: () => undefined,
     guarded: true,
-    activeContent: false,
+    activeContent: false, forwardAuthorization: false,
     transport: {},
     documentHeaders: {},
   })

@@ -22,6 +22,7 @@ import {
 } from '../../../src/proxy/routes/proxy-routes.ts'
 import { createSealer } from '../../../src/sealing/sealer.ts'
 import type { SessionView } from '../../../src/session/record/session.ts'
+import { createNonceMemory } from '../../../src/signing/nonces.ts'
 import { noMetrics } from '../../../src/telemetry/metrics.ts'
 import { createFakeProvider } from '../../http/support/fake-provider.ts'
 
@@ -195,7 +196,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     loginUrl: '/login',
     ...createAccessParts(
       { gatewayKey: undefined, baseUrl, basePath: '', clientId: 'client' },
-      { provider, sessions, sealer, telemetry: { log: app.log }, now: Date.now },
+      { provider, sessions, sealer, telemetry: { log: app.log }, nonces: createNonceMemory(), now: Date.now },
     ),
     csrf: { origin: baseUrl.origin, headerRequired: false },
     device: undefined,
