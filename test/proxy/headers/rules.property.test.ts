@@ -237,7 +237,8 @@ describe('an answer of a guarded route', () => {
     cookies,
     mapLocation: () => undefined,
     guarded: true,
-    activeContent: false, forwardAuthorization: false,
+    activeContent: false,
+    forwardAuthorization: false,
     transport: {},
     documentHeaders: {},
   })
