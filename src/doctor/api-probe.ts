@@ -1,11 +1,13 @@
+import type { Config } from '../config/load-config.ts'
 import type { ProxiedRoute } from '../config/routes/route.ts'
+import { upstreamProxyFor } from '../network/outbound-proxy.ts'
 import { type ProbeAnswer, probe } from './http-probe.ts'
 
 /** A person waits for this, so it is no more patient than that, milliseconds. */
 const longestWaitMs = 10_000
 
 /** Asks a route's API at the root of its upstream, with the token that the gateway would send, or with none. */
-export function askApi(route: ProxiedRoute, token?: string): Promise<ProbeAnswer> {
+export function askApi(route: ProxiedRoute, config: Config, token?: string): Promise<ProbeAnswer> {
   const { caPem: ca, certPem: cert, keyPem: key } = route.tls ?? {}
   const tls = {
     ...(ca === undefined ? {} : { ca }),
@@ -14,5 +16,7 @@ export function askApi(route: ProxiedRoute, token?: string): Promise<ProbeAnswer
   }
   const timeoutMs = Math.min(longestWaitMs, route.connectTimeoutMs + route.firstByteTimeoutMs)
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
-  return probe({ url: route.upstream, timeoutMs, tls, headers })
+  const proxy = upstreamProxyFor(route.upstream, config)
+  const way = proxy === undefined ? undefined : { proxy, timeoutMs: route.connectTimeoutMs, ca }
+  return probe({ url: route.upstream, timeoutMs, tls, headers, way })
 }

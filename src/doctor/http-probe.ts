@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as sendHttp } from 'node:http'
 import { request as sendHttps } from 'node:https'
+import { TunnelAgent, type TunnelWay } from '../network/tunnel.ts'
 
 /** A request, header by header as given: `fetch` would add `Sec-Fetch-Mode` and others of its own. */
 export interface Probe {
@@ -7,6 +8,8 @@ export interface Probe {
   readonly method?: 'GET' | 'POST'
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly timeoutMs: number
+  /** A proxy on the way to an https address, and how long that may take. */
+  readonly way?: TunnelWay | undefined
   /** Certificate authorities and client certificate, PEM; those of the system when absent. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
 }
@@ -35,6 +38,7 @@ export function probe({
   headers = {},
   timeoutMs,
   tls = {},
+  way,
 }: Probe): Promise<ProbeAnswer> {
   const send = url.protocol === 'https:' ? sendHttps : sendHttp
   return new Promise((resolve) => {
@@ -42,7 +46,7 @@ export function probe({
     const options = {
       method,
       headers: { accept: 'application/json, text/html;q=0.9, */*;q=0.1', ...headers },
-      agent: false,
+      agent: way === undefined ? false : new TunnelAgent(way),
       maxHeaderSize: maxHeaderBytes,
       signal: AbortSignal.timeout(timeoutMs),
       rejectUnauthorized: true,

@@ -25,6 +25,19 @@ export function proxyFor(url: URL, settings: OutboundProxySettings): string | un
   return (settings.noProxy ?? []).some((entry) => isExempt(entry, host, port)) ? undefined : proxy
 }
 
+/** What the settings say about the way to APIs. */
+export interface UpstreamWay extends OutboundProxySettings {
+  /** Whether the proxies of the environment stand before APIs, too. */
+  readonly upstreamProxy?: 'off' | 'environment' | undefined
+}
+
+/** The proxy through which an https API is reached, or `undefined`: directly. Plain http never goes by one: it would see tokens. */
+export function upstreamProxyFor(upstream: URL, settings: UpstreamWay): URL | undefined {
+  if (settings.upstreamProxy !== 'environment' || upstream.protocol !== 'https:') return undefined
+  const proxy = proxyFor(upstream, settings)
+  return proxy === undefined ? undefined : new URL(proxy)
+}
+
 /** Without the brackets of an IPv6 address, and without the dot that ends a fully qualified name. */
 function bare(hostname: string): string {
   return hostname

@@ -11,7 +11,7 @@ export const upstreamsCheck: Check = {
   examine: ({ config }) =>
     Promise.all(
       config.routes.filter(isProxied).map(async (route) => ({
-        ...describe(route, await askApi(route)),
+        ...describe(route, await askApi(route, config)),
         subject: route.prefix,
       })),
     ),

@@ -11,25 +11,26 @@ import type { ApiTrial } from './login-report.ts'
  * @param held access tokens of the user, by the key of their API
  */
 export function tryApis(
-  { routes, audience }: Config,
+  config: Config,
   provider: Provider,
   held: ReadonlyMap<string, string>,
 ): Promise<readonly ApiTrial[]> {
+  const { routes, audience } = config
   return Promise.all(
     routes.filter(isProxied).map(async (route) => ({
       prefix: route.prefix,
       upstream: route.upstream,
-      said: await tryApi(route, await tokenFor(route, provider, held, audience.key)),
+      said: await tryApi(route, config, await tokenFor(route, provider, held, audience.key)),
     })),
   )
 }
 
 type Token = { readonly token: string } | { readonly missing: string }
 
-async function tryApi(route: ProxiedRoute, found: Token): Promise<ApiTrial['said']> {
+async function tryApi(route: ProxiedRoute, config: Config, found: Token): Promise<ApiTrial['said']> {
   if ('missing' in found) return { kind: 'untried', reason: found.missing }
-  const withoutToken = await askApi(route)
-  return { kind: 'answers', withoutToken, withToken: await askApi(route, found.token) }
+  const withoutToken = await askApi(route, config)
+  return { kind: 'answers', withoutToken, withToken: await askApi(route, config, found.token) }
 }
 
 async function tokenFor(

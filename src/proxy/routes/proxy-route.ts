@@ -8,13 +8,14 @@ import {
 } from '../../http/answers/security-headers.ts'
 import { type CookieRules, createCookiePolicy } from '../../http/cookies/cookie-policy.ts'
 import type { Cookies } from '../../http/cookies/cookies.ts'
+import { type UpstreamWay, upstreamProxyFor } from '../../network/outbound-proxy.ts'
 import { createLocationMapper } from '../headers/location.ts'
 import { createRequestHeaderPolicy, type RequestHeaderPolicy } from '../headers/request-headers.ts'
 import { createResponseHeaderPolicy, type ResponseHeaderPolicy } from '../headers/response-headers.ts'
 import { createUpstreamPool, type UpstreamPool } from '../upstream/upstream-pool.ts'
 
 /** What all routes share. The configuration satisfies it. */
-export interface ProxyOptions extends SecurityHeaderOptions, AccessRuleOptions {
+export interface ProxyOptions extends SecurityHeaderOptions, AccessRuleOptions, UpstreamWay {
   readonly authPrefix: string
   readonly issuerUrl: string
   /** Seconds. */
@@ -43,6 +44,8 @@ export interface ProxyRoute extends AccessRules {
   readonly handshakeHeaders: RequestHeaderPolicy
   readonly responseHeaders: ResponseHeaderPolicy
   readonly pool: UpstreamPool
+  /** A proxy on the way to the upstream. */
+  readonly outboundProxy: URL | undefined
 }
 
 /** What a route has that is not said in routes files. */
@@ -63,6 +66,7 @@ export function createProxyRoute(
   const access = createAccessRules(config, special.isApp, options)
   const cookies = createCookiePolicy(special.cookies, ownCookies)
   const reservedNames = options.reservedHeaderNames
+  const outboundProxy = upstreamProxyFor(config.upstream, options)
   const requestRules = { ...config, cookies, baseUrl: options.baseUrl, reservedNames }
   return {
     ...access,
@@ -78,7 +82,8 @@ export function createProxyRoute(
       transport: transportHeaders(options),
       documentHeaders: special.documentHeaders,
     }),
-    pool: createUpstreamPool(config, now),
+    pool: createUpstreamPool({ ...config, outboundProxy }, now),
+    outboundProxy,
   }
 }
 

@@ -1,19 +1,11 @@
-import type { Socket } from 'node:net'
-import { buildConnector, type Dispatcher, Pool } from 'undici'
+import { type buildConnector, type Dispatcher, Pool } from 'undici'
 import { type Call, InFlightCalls, type NoPlace, type PlaceLimits } from '../exchange/in-flight.ts'
+import { createConnector, type RouteConnection } from './connector.ts'
 import { sweepMs } from './sweep.ts'
 
 /** What the pool of a route's upstream is made of. A route satisfies it. */
-export interface UpstreamPoolOptions extends PlaceLimits {
+export interface UpstreamPoolOptions extends PlaceLimits, RouteConnection {
   readonly upstream: URL
-  readonly connectTimeoutMs: number
-  readonly tls:
-    | {
-        readonly caPem: string | undefined
-        readonly certPem: string | undefined
-        readonly keyPem: string | undefined
-      }
-    | undefined
 }
 
 /** A call that is sent through the pool. */
@@ -105,75 +97,6 @@ function createPool(options: UpstreamPoolOptions, connect: buildConnector.connec
     // Silence is measured by the sweep, which knows event streams and slow clients, and costs no timer per request.
     headersTimeout: 0,
     bodyTimeout: 0,
-  })
-}
-
-/** Makes connections, and knows for which call each is made. */
-interface Connector {
-  readonly connect: buildConnector.connector
-  /** What is connected while `dispatch` runs is for this call. */
-  during(call: Call, dispatch: () => void): void
-  stop(call: Call): void
-}
-
-/**
- * Certificates are always verified, whatever the environment says (`NODE_TLS_REJECT_UNAUTHORIZED`). Undici cannot take back a request that
- * waits for its connection, so such a connection is ended here.
- */
-function createConnector(options: UpstreamPoolOptions, unanswered: WeakSet<Error>): Connector {
-  // Its type does not say that it returns the socket.
-  const build = buildConnector({ ...tlsOptions(options.tls), timeout: options.connectTimeoutMs }) as (
-    ...given: Parameters<buildConnector.connector>
-  ) => Socket
-  const connecting = new Map<Call, Socket>()
-  let dispatched: Call | undefined
-  return {
-    connect(target, callback) {
-      const call = dispatched
-      const socket = build(target, (error, connected) => {
-        if (call !== undefined) connecting.delete(call)
-        if (error === null) watchAnswers(connected, unanswered)
-        if (error === null) callback(null, connected)
-        else callback(error, null)
-      })
-      if (call !== undefined) connecting.set(call, socket)
-    },
-    during(call, dispatch) {
-      dispatched = call
-      try {
-        dispatch()
-      } finally {
-        dispatched = undefined
-      }
-    },
-    stop: (call) => void connecting.get(call)?.destroy(new Error('nobody waits for this connection')),
-  }
-}
-
-/** TLS options for any connection to a route's upstream. */
-export function tlsOptions(tls: UpstreamPoolOptions['tls']) {
-  return {
-    rejectUnauthorized: true,
-    ...(tls?.caPem !== undefined && { ca: tls.caPem }),
-    ...(tls?.certPem !== undefined && { cert: tls.certPem }),
-    ...(tls?.keyPem !== undefined && { key: tls.keyPem }),
-  }
-}
-
-/**
- * Remembers the errors with which a connection ended that had been used before, while no byte of an answer to its last request had come: the
- * upstream had closed it in the meantime. A connection carries one request at a time, and only one without a body may be repeated, which is
- * one write.
- */
-function watchAnswers(socket: Socket, unanswered: WeakSet<Error>): void {
-  let bytesBefore = 0
-  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
-  socket.write = (...args: unknown[]) => {
-    bytesBefore = socket.bytesRead
-    return write(...args)
-  }
-  socket.on('error', (error) => {
-    if (bytesBefore > 0 && socket.bytesRead === bytesBefore) unanswered.add(error)
   })
 }
 

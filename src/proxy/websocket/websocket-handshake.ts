@@ -5,11 +5,12 @@ import type { Admission } from '../../access/admission.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
+import { TunnelAgent } from '../../network/tunnel.ts'
 import { isProved, type PossessionContext, proofOf } from '../exchange/possession.ts'
 import type { ResponseHead } from '../headers/response-headers.ts'
 import { judgeRefusal, type RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
-import { tlsOptions } from '../upstream/upstream-pool.ts'
+import { tlsOptions } from '../upstream/connector.ts'
 import { freshHeaders } from '../upstream/upstream-request.ts'
 
 /** A handshake that was let in. */
@@ -47,6 +48,7 @@ export function connectUpstream(
       ...tlsOptions(route.config.tls),
       headers,
       perMessageDeflate: false,
+      ...tunnelOf(route),
       followRedirects: false,
       autoPong: false,
       maxPayload: route.config.websocketMaxMessageBytes,
@@ -59,6 +61,13 @@ export function connectUpstream(
   } catch (cause) {
     throw new GatewayError('request_invalid', { detail: 'The WebSocket subprotocols are malformed.', cause })
   }
+}
+
+/** A proxy on the way, where the settings want one. */
+function tunnelOf({ outboundProxy, config }: ProxyRoute): { readonly agent?: TunnelAgent } {
+  if (outboundProxy === undefined) return {}
+  const way = { proxy: outboundProxy, timeoutMs: config.connectTimeoutMs, ca: config.tls?.caPem }
+  return { agent: new TunnelAgent(way) }
 }
 
 function subprotocols({ headers }: IncomingMessage): string[] {

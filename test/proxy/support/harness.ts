@@ -14,6 +14,7 @@ import { noLimits } from '../../../src/http/limits/limits.ts'
 import { createStepUps } from '../../../src/http/login/step-up.ts'
 import { installRequestCheck } from '../../../src/http/server/request-form.ts'
 import { createListenerServer, createServerOptions } from '../../../src/http/server/server-options.ts'
+import type { UpstreamWay } from '../../../src/network/outbound-proxy.ts'
 import type { AccessToken } from '../../../src/oidc/tokens/token-set.ts'
 import {
   knowAllMethods,
@@ -155,6 +156,8 @@ export interface ProxyTestOptions {
   readonly trustProxy?: readonly string[]
   readonly uploadMinRate?: number
   readonly spaUrl?: URL
+  /** Proxies on the way to APIs. */
+  readonly way?: UpstreamWay
 }
 
 /** Starts a proxy on a free port. */
@@ -232,6 +235,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
       maxWebsocketsPerSession: options.maxWebsocketsPerSession ?? 32,
       uploadMinRate: options.uploadMinRate ?? 128,
       trustProxy: options.trustProxy ?? [],
+      ...options.way,
       spaUrl: options.spaUrl,
       spaCsp: undefined,
     },

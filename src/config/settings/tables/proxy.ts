@@ -85,6 +85,10 @@ export const proxySettings = {
       example: '64kb',
       unit: 'bytes (kb, mb, gb)',
     }),
+    UPSTREAM_PROXY: withDefault(oneOf('off', 'environment'), 'off', {
+      doc: 'Whether https APIs are reached through `HTTPS_PROXY`, by a tunnel (CONNECT); `NO_PROXY` and loopback are exempt. WebSockets too. APIs with plain http never go through a proxy.',
+      example: 'environment',
+    }),
     UPSTREAM_CA: optional(certificatePem, {
       doc: "Certificate authorities trusted for https APIs, instead of the system's. Certificates are always verified.",
       example: '/etc/coatcheck/upstream-ca.pem',
