@@ -54,7 +54,11 @@ async function withProxy(
 ): Promise<void> {
   const tls = { caPem: authority.ca, certPem: undefined, keyPem: undefined }
   const proxy = await startProxy({ routes: [routeTo('https://api.test', { tls, ...changes })], way })
-  await use(proxy).finally(proxy.stop)
+  try {
+    await use(proxy)
+  } finally {
+    await proxy.stop()
+  }
 }
 
 const throughProxy = (): UpstreamWay => ({ upstreamProxy: 'environment', httpsProxy: outbound.url })
