@@ -14,6 +14,7 @@ want firefox-esr firefox-esr
 want nginx nginx-light
 want openssl openssl
 want haproxy haproxy
+want caddy caddy
 
 ((${#missing[@]} == 0)) && exit 0
 

@@ -6,6 +6,7 @@ import { attachChecks } from './check/attached-checks.ts'
 import { type Check, createCheck } from './check/check.ts'
 import { type GatewayCookieNames, gatewayCookieNames } from './config/cookie-names.ts'
 import type { Config } from './config/load-config.ts'
+import { isProxied } from './config/routes/route.ts'
 import { registerFetchScope } from './http/account/fetch-scope.ts'
 import { createFrameworkErrorHandler } from './http/answers/error-handler.ts'
 import { registerDeviceScope } from './http/device/device-scope.ts'
@@ -198,7 +199,7 @@ async function furnish(
 function labelsOf({ routes }: Config, { paths }: HttpContext): ReadonlyMap<string, string> {
   return routeLabels(
     paths,
-    routes.map(({ prefix }) => prefix),
+    routes.filter(isProxied).map(({ prefix }) => prefix),
   )
 }
 

@@ -3,6 +3,7 @@ import type { AccessServices } from '../access/context.ts'
 import { type Access, createAccess } from '../access/decide.ts'
 import { handshakeProblem } from '../access/handshake.ts'
 import { type AccessRuleOptions, type AccessRules, createAccessRules } from '../access/rules.ts'
+import { ownedPaths } from '../config/endpoints.ts'
 import type { RouteConfig } from '../config/routes/route.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { reportError, toGatewayError } from '../http/answers/error-handler.ts'
@@ -20,6 +21,7 @@ import { createRouteChoice } from './route-choice.ts'
 /** What the settings say; the configuration fits. */
 export interface CheckOptions extends AccessRuleOptions {
   readonly routes: readonly RouteConfig[]
+  readonly authPrefix: string
   readonly trustProxy: readonly string[]
 }
 
@@ -49,6 +51,7 @@ export function createCheck(options: CheckOptions, services: CheckServices): Che
       const rules = createAccessRules(config, false, options)
       return { prefix: config.prefix, config, rules, access: createAccess(rules, services) }
     }),
+    ownedPaths(options.authPrefix),
   )
   const cookies = createCookiePolicy({ forwardCookies: 'all', allowSetCookies: [] }, services.cookies)
   const answers = createAnswers({ ...services, baseUrl: options.baseUrl, cookies })

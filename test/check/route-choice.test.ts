@@ -4,6 +4,7 @@ import { GatewayError } from '../../src/errors/gateway-error.ts'
 
 const choose = createRouteChoice(
   ['/api', '/api/admin', '/public', '/api/admin/log'].map((prefix) => ({ prefix })),
+  [],
 )
 
 function answerTo(target: string): string {
@@ -70,4 +71,28 @@ describe('the route of a target', () => {
       expect(answerTo(target)).toBe(expected)
     },
   )
+})
+
+describe('a route for everything', () => {
+  const chooseAny = createRouteChoice(
+    ['', '/api'].map((prefix) => ({ prefix })),
+    ['/auth/login', '/livez'],
+  )
+
+  it('is taken where no other is', () => {
+    expect(['/', '/x', '/api', '/apis'].map((target) => chooseAny(target).prefix)).toEqual([
+      '',
+      '',
+      '/api',
+      '',
+    ])
+  })
+
+  it("does not hold the gateway's own endpoints, nor what may be another route's", () => {
+    for (const target of ['/auth/login', '/auth/login/x', '/auth/login?x', '/livez'])
+      expect(() => chooseAny(target)).toThrow('not_found')
+    for (const target of ['/Api/x', '/%61pi', '//api', '/x/../api', '/;x/api'])
+      expect(() => chooseAny(target)).toThrow('request_target_rejected')
+    for (const target of ['', '*', 'x', 'http://a/']) expect(() => chooseAny(target)).toThrow('not_found')
+  })
 })

@@ -60,7 +60,7 @@ export async function startSharedCache(gatewayPort: number): Promise<Pick<Nginx,
 }
 
 /** Runs nginx in a folder of its own until it listens on `port`. */
-async function runNginx(configuration: string, port: number): Promise<Pick<Nginx, 'errors' | 'stop'>> {
+export async function runNginx(configuration: string, port: number): Promise<Pick<Nginx, 'errors' | 'stop'>> {
   const binary = findNginx()
   if (binary === undefined) throw new Error('this test needs nginx')
   const folder = await mkdtemp(join(tmpdir(), 'coatcheck-nginx-'))

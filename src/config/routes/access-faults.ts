@@ -1,5 +1,5 @@
 import type { ConfigFault } from '../config-error.ts'
-import type { RouteConfig } from './route.ts'
+import { isProxied, type RouteConfig } from './route.ts'
 
 /** The settings that routes depend on. */
 interface AccessSettings {
@@ -16,7 +16,7 @@ export function accessFaults(
   const [first] = minting
   if (first === undefined) return []
   const nameless = minting.find(({ access }) => access.api?.accepted[0] === undefined)
-  const inTheWay = routes.find(({ prefix }) => isWithin(`${authPrefix}/keys`, prefix))
+  const inTheWay = routes.filter(isProxied).find(({ prefix }) => isWithin(`${authPrefix}/keys`, prefix))
   return [
     ...(gatewayKey === undefined
       ? [

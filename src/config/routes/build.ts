@@ -24,7 +24,6 @@ export function toRoute(
     ...base,
     ...limitsOf(written, base),
     ...placesOf(written, defaults),
-    prefix: written.prefix,
     ...addressesOf(written),
     auth,
     audience: auth !== 'none' && access.token === 'user' ? access.api : undefined,
@@ -41,8 +40,13 @@ export function toRoute(
   }
 }
 
-function addressesOf({ upstream, proofUrl }: WrittenRoute): Pick<RouteConfig, 'upstream' | 'proofUrl'> {
+function addressesOf({
+  prefix,
+  upstream,
+  proofUrl,
+}: WrittenRoute): Pick<RouteConfig, 'prefix' | 'upstream' | 'proofUrl'> {
   return {
+    prefix: prefix === '/' ? '' : prefix,
     upstream: upstream === 'external' ? upstream : new URL(upstream),
     ...(proofUrl === undefined ? {} : { proofUrl: new URL(proofUrl) }),
   }

@@ -30,7 +30,7 @@ export interface RouteTls {
 
 /** One proxied prefix and everything that is allowed under it. Frozen. */
 export interface RouteConfig {
-  /** Starts with `/`, has no trailing slash, no empty or dot segment, no escapes. `/` alone is not possible. */
+  /** Starts with `/`, has no trailing slash, no empty or dot segment, no escapes. `''`: everything else, where another proxy carries. */
   readonly prefix: string
   /**
    * http(s); its path replaces the prefix. Without credentials, query or fragment. `external`: another proxy carries the requests, and only

@@ -4,6 +4,7 @@ import { hostAndPort, pathPrefix, upstreamUrl } from '../settings/kinds/address.
 import { bytes, scope } from '../settings/kinds/values.ts'
 import { type Parser, ValueFault } from '../settings/setting.ts'
 import { accessKeys, accessProblems } from './access-keys.ts'
+import { carrierProblems } from './carriers.ts'
 
 /** Text that one of the settings' parsers reads; its complaint becomes the issue. */
 function checked<Value>(schema: z.ZodString, parse: Parser<Value>) {
@@ -62,9 +63,9 @@ const identifier = z.string().min(1)
 
 const route = z
   .strictObject({
-    prefix: checked(z.string().meta({ pattern: '^(/[A-Za-z0-9._~-]+)+$' }), pathPrefix).describe(
-      'Where browsers reach the API: /orders.',
-    ),
+    prefix: checked(z.string().meta({ pattern: '^(/|(/[A-Za-z0-9._~-]+)+)$' }), (untrusted) =>
+      untrusted === '/' ? untrusted : pathPrefix(untrusted),
+    ).describe('Where browsers reach the API: /orders. With upstream external also /, for everything else.'),
     upstream: checked(z.string().meta({ pattern: '^([hH][tT][tT][pP][sS]?://|external$)' }), (untrusted) =>
       untrusted === 'external' ? untrusted : upstreamUrl(untrusted),
     ).describe(
@@ -158,36 +159,13 @@ const route = z
       )
     }
     for (const [name, problem] of accessProblems(value)) addIssue(context, name, problem)
-    if (value.upstream === 'external') {
-      for (const name of ofCarriers) {
-        if (value[name] !== undefined)
-          addIssue(context, name, 'has no meaning with upstream: external, where another proxy carries')
-      }
-    }
+    for (const [name, problem] of carrierProblems(value)) addIssue(context, name, problem)
     if (value.auth !== 'none' || value.token === 'client') return
     for (const name of ['audience', 'audienceParameter', 'scope'] as const) {
       if (value[name] !== undefined)
         addIssue(context, name, 'has no meaning with auth: none, where no token is sent')
     }
   })
-
-/** What only whoever carries a request can see to. */
-const ofCarriers = [
-  'connectTimeout',
-  'firstByteTimeout',
-  'idleTimeout',
-  'streamIdleTimeout',
-  'bodyLimit',
-  'websocketMaxMessage',
-  'forwardCookies',
-  'forwardOrigin',
-  'allowSetCookies',
-  'allowRedirectHosts',
-  'activeContent',
-  'tls',
-  'maxInFlight',
-  'maxInFlightPerSession',
-] as const
 
 function addIssue(context: z.RefinementCtx, name: string, message: string): void {
   context.addIssue({ code: 'custom', path: [name], message })
