@@ -6,7 +6,7 @@
 -- The client takes an address, or a name that a resolver of HAProxy knows.
 
 -- Taken from a yes; where the answer has none, the browser's own is taken away. The last two are identityHeaders of the route.
-local copied = { "authorization", "cookie", "x-user", "x-email" }
+local copied = { "authorization", "dpop", "cookie", "x-user", "x-email" }
 
 -- Of the connection and the body, which are not asked about.
 local notAsked = {

@@ -14,6 +14,7 @@ import { type ArrivedRequest, valuesOf } from '../support/upstream.ts'
 /** What a browser could write to pass for somebody else, or for another request. */
 const forged: Readonly<Record<string, string>> = {
   authorization: 'Bearer forged',
+  dpop: 'forged',
   'x-user': 'forged',
   'x-email': 'forged',
   x_user: 'forged',
@@ -87,6 +88,7 @@ describe.each(carriers)('forward-auth behind $name', ({ name, isLeftOut, start }
         expect.stringMatching(/^Bearer eyJ/),
       ])
       expect(valuesOf(arrived as ArrivedRequest, 'cookie')).toEqual(['theme=dark'])
+      expect(valuesOf(arrived as ArrivedRequest, 'dpop').join('')).toBe('')
       expect(valuesOf(arrived as ArrivedRequest, 'x-user')).toEqual(['alice'])
       expect(answer.headers).not.toHaveProperty('authorization')
     })
@@ -206,12 +208,11 @@ describe.each(carriers)('forward-auth behind $name', ({ name, isLeftOut, start }
 
     it('a WebSocket of our own page connects with the token; of others, or without a session, it does not', async () => {
       world.app.onWebSocket((socket) => socket.on('message', (data) => socket.send(String(data))))
-      const connect = (headers: Readonly<Record<string, string>>): WebSocket =>
-        new WebSocket(`wss://127.0.0.1:${world.port}/api/socket`, {
-          ca: world.ca,
-          servername: world.serverName,
-          headers: { host: world.serverName, ...headers },
-        })
+      const connect = (headers: Readonly<Record<string, string>>): WebSocket => {
+        const place = { ca: world.ca, servername: world.serverName }
+        const options = { ...place, headers: { host: world.serverName, ...headers } }
+        return new WebSocket(`wss://127.0.0.1:${world.port}/api/socket`, options)
+      }
       const arrived = world.app.next()
       const socket = connect({ origin: world.origin, cookie })
       await once(socket, 'open')
