@@ -4,6 +4,9 @@ import type { SettingValues } from './settings/settings.ts'
 /** Fewer different characters than this mean that nobody drew them at random: random hexadecimal has more. */
 const leastDifferentCharacters = 8
 
+/** Shorter proofs of a device are renewed at every request, until the browser allows itself no more, seconds. */
+const leastProofSeconds = 240
+
 type WarnedSettings = Pick<
   SettingValues,
   | 'sessionSecret'
@@ -13,6 +16,8 @@ type WarnedSettings = Pick<
   | 'baseUrl'
   | 'sessionIdleTimeout'
   | 'sessionMaxLifetime'
+  | 'deviceBinding'
+  | 'deviceBindingLifetime'
 >
 
 /**
@@ -28,11 +33,14 @@ export function configWarnings({
   baseUrl,
   sessionIdleTimeout,
   sessionMaxLifetime,
+  deviceBinding,
+  deviceBindingLifetime,
 }: WarnedSettings): readonly string[] {
   const isWeak = sessionSecret.some((secret) => new Set(secret).size < leastDifferentCharacters)
   const isPlain = providerAddress?.protocol === 'http:' && !isLoopback(providerAddress)
   const words = scope.split(' ')
   const asksTwice = words.includes('online_access') && words.includes('offline_access')
+  const provesTooOften = deviceBinding !== 'off' && deviceBindingLifetime < leastProofSeconds
   return [
     ...(isWeak
       ? ['SESSION_SECRET repeats too few characters to be random; make one with: coatcheck secret']
@@ -47,6 +55,11 @@ export function configWarnings({
       : []),
     ...(isPlain
       ? ['PROVIDER_ADDRESS is plain http: secrets and tokens cross that network in the clear']
+      : []),
+    ...(provesTooOften
+      ? [
+          `DEVICE_BINDING_LIFETIME is below ${leastProofSeconds}: Chromium renews a proof whenever less than two minutes of it are left, but six times in nine minutes at most`,
+        ]
       : []),
     ...(asksTwice
       ? ['SCOPE asks for online_access beside offline_access, which Auth0 refuses; keep one of them']

@@ -26,3 +26,12 @@ it('online_access beside offline_access is warned about', () => {
   ])
   expect(configWarnings(loadConfig({ ...minimalEnv, SCOPE: 'openid online_access' }))).toEqual([])
 })
+
+it.each([
+  ['auto', '240', 0],
+  ['auto', '239', 1],
+  ['off', '60', 0],
+])('DEVICE_BINDING=%s with proofs of %s s warns %d times', (DEVICE_BINDING, DEVICE_BINDING_LIFETIME, times) => {
+  const warnings = configWarnings(loadConfig({ ...minimalEnv, DEVICE_BINDING, DEVICE_BINDING_LIFETIME }))
+  expect(warnings.filter((warning) => warning.startsWith('DEVICE_BINDING_LIFETIME'))).toHaveLength(times)
+})

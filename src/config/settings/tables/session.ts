@@ -34,7 +34,7 @@ export const sessionSettings = {
       example: 'auto',
     }),
     DEVICE_BINDING_LIFETIME: withDefault(wholeNumber(1, longestProofSeconds), '600', {
-      doc: 'How long a browser’s proof of its device counts; a copied one is worthless after this and a tenth of it, at most a minute.',
+      doc: 'How long a browser’s proof of its device counts; a copied one is worthless after this and a tenth of it, at most a minute. Chromium proves a device six times in nine minutes at most, and ever again in the last two minutes of a proof: below 240 it runs out of proofs.',
       example: '300',
       unit: 'seconds',
     }),

@@ -1,0 +1,152 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Certificates, makeCertificates } from '../support/certificates.ts'
+import { launchChromiumProfile } from '../support/chromium.ts'
+import { eventually } from '../support/eventually.ts'
+import { exchange } from '../support/exchange.ts'
+import { alice } from '../support/oidc-provider.ts'
+import { startTlsFront, type TlsFront } from '../support/tls-front.ts'
+import { startWorld, type World } from '../support/world.ts'
+
+/** Chromium proves a device six times in nine minutes and no more. */
+const lifetimeSeconds = 8
+const deviceCookie = '__Host-coatcheck-device'
+/** Debian's Chromium has the feature, and on Linux no hardware for its keys. */
+const bindingFlags = [
+  '--enable-features=DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting',
+  '--disable-features=DeviceBoundSessionsRefreshQuota',
+]
+
+interface Seen {
+  readonly status: number
+  readonly body: Record<string, unknown>
+}
+
+let world: World
+let certificates: Certificates
+let front: TlsFront
+let flags: readonly string[]
+const folders: string[] = []
+const profiles: BrowserContext[] = []
+
+beforeAll(async () => {
+  world = await startWorld({
+    gateways: 1,
+    settings: { DEVICE_BINDING: 'auto', DEVICE_BINDING_LIFETIME: `${lifetimeSeconds}`, RATE_LIMIT: 'off' },
+  })
+  certificates = await makeCertificates('DNS:app.example.test')
+  const cert = await readFile(certificates.certificateFile)
+  front = await startTlsFront(world.gateways[0]?.port ?? 0, {
+    cert,
+    key: await readFile(certificates.keyFile),
+  })
+  // With errors of certificates ignored for all, no session is bound.
+  const { publicKey } = new X509Certificate(cert)
+  const trusted = createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('base64')
+  flags = [
+    `--host-resolver-rules=MAP app.example.test:443 127.0.0.1:${front.port}`,
+    `--ignore-certificate-errors-spki-list=${trusted}`,
+  ]
+})
+afterAll(async () => {
+  for (const profile of profiles) await profile.close()
+  await front?.stop()
+  await certificates?.remove()
+  await world?.stop()
+  for (const folder of folders) await rm(folder, { recursive: true, force: true })
+})
+
+async function openProfile(extraFlags: readonly string[]): Promise<Page> {
+  const folder = await mkdtemp(join(tmpdir(), 'coatcheck-profile-'))
+  folders.push(folder)
+  const profile = await launchChromiumProfile(folder, [...flags, ...extraFlags])
+  profiles.push(profile)
+  const page = profile.pages()[0] ?? (await profile.newPage())
+  page.setDefaultTimeout(15_000)
+  return page
+}
+
+// Text instead of functions: the tests are compiled without the DOM.
+const fetchInPage = (page: Page, path: string): Promise<Seen> =>
+  page.evaluate(
+    `fetch(${JSON.stringify(path)}).then(async (answer) => ({ status: answer.status, body: await answer.json() }))`,
+  )
+
+async function signIn(page: Page): Promise<void> {
+  await page.goto(`${world.baseUrl.origin}/login?returnTo=/welcome`)
+  expect(new URL(page.url()).pathname).toBe('/welcome')
+}
+
+const cookiesOf = (page: Page) => page.context().cookies(world.baseUrl.origin)
+
+const proofOf = async (page: Page) => (await cookiesOf(page)).find(({ name }) => name === deviceCookie)
+
+/** The jar is looked at instead of the gateway: near the end of a proof every request makes the browser renew it, six times in all. */
+const proofLapses = (page: Page): Promise<void> =>
+  eventually(async () => expect(await proofOf(page)).toBeUndefined(), 3 * lifetimeSeconds * 1_000)
+
+async function boundPage(): Promise<Page> {
+  const page = await openProfile(bindingFlags)
+  await signIn(page)
+  expect((await fetchInPage(page, '/session')).body.device).toBe('unbound')
+  await eventually(async () => expect(await proofOf(page)).toBeDefined(), 15_000)
+  return page
+}
+
+describe('a session of a Chromium that binds it to its device', () => {
+  it('outlives its first proof, an event stream included, while a copy of its cookies is worth nothing', async () => {
+    const page = await boundPage()
+    expect(await fetchInPage(page, '/api/orders')).toMatchObject({ status: 200, body: { sub: alice.id } })
+    await page.evaluate(
+      `globalThis.opened = 0; globalThis.stream = new EventSource('/api/events'); new Promise((resolve) => { stream.onopen = () => resolve(opened += 1) })`,
+    )
+    const stolen = await cookiesOf(page)
+    const thief = async (): Promise<number> => {
+      const cookie = stolen.map(({ name, value }) => `${name}=${value}`).join('; ')
+      const headers = { cookie, 'sec-fetch-site': 'same-origin' }
+      const url = new URL('/api/orders', world.baseUrl)
+      const address = { host: '127.0.0.1', port: world.gateways[0]?.port ?? 0 }
+      return (await exchange({ method: 'GET', url, headers, address })).status
+    }
+    expect(await thief()).toBe(200)
+    await proofLapses(page)
+    expect(await fetchInPage(page, '/api/orders')).toMatchObject({ status: 200 })
+    // What it copied counts for a tenth of its life more.
+    await eventually(async () => expect(await thief()).toBe(401))
+    expect((await fetchInPage(page, '/session')).body).toMatchObject({ authenticated: true, device: 'bound' })
+    // It would come back by itself.
+    expect(await page.evaluate('[stream.readyState, opened]')).toEqual([1, 1])
+  })
+})
+
+describe('the binding of a Chromium', () => {
+  it('outlives a store that does not answer at its renewal, and a restart of the gateway', async () => {
+    const page = await boundPage()
+    world.redis.freeze()
+    await proofLapses(page)
+    expect((await fetchInPage(page, '/api/orders')).status).toBe(503)
+    world.redis.thaw()
+    await (await world.replaceGateway(0)).ready()
+    await eventually(async () => {
+      expect(await fetchInPage(page, '/api/orders')).toMatchObject({ status: 200 })
+    }, 30_000)
+    expect((await fetchInPage(page, '/session')).body).toMatchObject({ authenticated: true, device: 'bound' })
+    expect(await proofOf(page)).toBeDefined()
+  })
+})
+
+describe('a Chromium that binds nothing', () => {
+  it('notices nothing of the offer', async () => {
+    const page = await openProfile([])
+    await signIn(page)
+    expect((await fetchInPage(page, '/session')).body.device).toBe('unbound')
+    expect((await fetchInPage(page, '/api/orders')).status).toBe(200)
+    expect(await proofOf(page)).toBeUndefined()
+  })
+})
