@@ -62,6 +62,8 @@ function showSignedIn(session) {
   find(view, '[data-email]').textContent = String(email ?? '')
   find(view, '[data-subject]').textContent = String(sub)
   find(view, '[data-provider-logout]').setAttribute('href', facts.providerLogoutUrl)
+  // Browsers bind sessions of https origins only: behind a TLS proxy the demo shows it, on loopback it cannot.
+  find(view, '[data-device]').hidden = session.device !== 'bound'
   showClocks(view, session)
   showTicketNumber(view)
   showAudience(view)

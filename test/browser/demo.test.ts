@@ -50,6 +50,18 @@ const answer = () => page.getByRole('region', { name: 'Answer of the API' })
 const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
 
 describe('the demo', () => {
+  it('says that a session is bound to this device where it is', async () => {
+    await signIn('Ada Okafor')
+    const words = page.getByText('This session is bound to this device')
+    expect(await words.isVisible()).toBe(false)
+    await page.route('**/session', async (route) => {
+      const session = await (await route.fetch()).json()
+      await route.fulfill({ json: { ...session, device: 'bound' } })
+    })
+    await page.reload()
+    await words.waitFor()
+  })
+
   it('signs in with one click and leaves the page with nothing to steal', async () => {
     const bodies: Promise<string>[] = []
     page.on('response', (response: Response) => {

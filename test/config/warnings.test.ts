@@ -31,7 +31,10 @@ it.each([
   ['auto', '240', 0],
   ['auto', '239', 1],
   ['off', '60', 0],
-])('DEVICE_BINDING=%s with proofs of %s s warns %d times', (DEVICE_BINDING, DEVICE_BINDING_LIFETIME, times) => {
-  const warnings = configWarnings(loadConfig({ ...minimalEnv, DEVICE_BINDING, DEVICE_BINDING_LIFETIME }))
-  expect(warnings.filter((warning) => warning.startsWith('DEVICE_BINDING_LIFETIME'))).toHaveLength(times)
-})
+])(
+  'DEVICE_BINDING=%s with proofs of %s s warns %d times',
+  (DEVICE_BINDING, DEVICE_BINDING_LIFETIME, times) => {
+    const warnings = configWarnings(loadConfig({ ...minimalEnv, DEVICE_BINDING, DEVICE_BINDING_LIFETIME }))
+    expect(warnings.filter((warning) => warning.startsWith('DEVICE_BINDING_LIFETIME'))).toHaveLength(times)
+  },
+)

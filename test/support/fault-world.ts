@@ -7,13 +7,14 @@ import { noMetrics } from '../../src/telemetry/metrics.ts'
 import { eventually } from './eventually.ts'
 import { type Answer, exchange } from './exchange.ts'
 import { type RunningGateway, startGateway } from './gateway.ts'
-import { startRedis } from './redis.ts'
+import { type RedisServer, startRedis } from './redis.ts'
 import { type ScriptedProvider, startScriptedProvider } from './scripted-provider.ts'
 
 /** A gateway in this process between a real Redis and a provider that misbehaves by script, all on one clock. */
 export interface FaultWorld {
   readonly provider: ScriptedProvider
   readonly gateway: RunningGateway
+  readonly redis: RedisServer
   /** The provider's timeout, milliseconds. */
   readonly timeoutMs: number
   /** Every line that was logged since {@link FaultWorld.heal}. */
@@ -72,6 +73,7 @@ export async function startFaultWorld(
   const world: FaultWorld = {
     provider,
     gateway,
+    redis,
     timeoutMs: timeoutSeconds * 1_000,
     log: () => lines.join(''),
     request: (method, target, headers = {}, body = undefined) =>

@@ -1,13 +1,20 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
-import type { Tab } from './browser-client.ts'
 import type { Answer } from './exchange.ts'
+
+/** Whatever sends requests with the cookies of a browser. */
+export interface Sender {
+  fetch(
+    path: string,
+    options: { readonly method: string; readonly headers: Readonly<Record<string, string>> },
+  ): Promise<Answer>
+}
 
 /** What a browser that binds sessions to its device does by itself, done by hand. */
 export interface SoftwareDevice {
   /** The answer of the offer that an answer of `/session` carried. */
-  register(tab: Tab, offer: string, changes?: Partial<ProofParts>): Promise<Answer>
+  register(tab: Sender, offer: string, changes?: Partial<ProofParts>): Promise<Answer>
   /** Asks for a challenge and answers it. */
-  renew(tab: Tab, sessionId: string, changes?: Partial<ProofParts>): Promise<Answer>
+  renew(tab: Sender, sessionId: string, changes?: Partial<ProofParts>): Promise<Answer>
   /** A proof for a challenge. */
   proof(challenge: string, changes?: Partial<ProofParts>): string
 }
