@@ -1,5 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startProvingApi } from '../support/proving-api.ts'
 import { newSigningKey, signWith } from '../support/scripted-provider.ts'
 import { findingOf, troubles } from './clinic.ts'
 import { isIssued, openScriptedClinic, type ScriptedClinic, soundToken } from './scripted-clinic.ts'
@@ -66,6 +67,27 @@ describe('doctor does not pass', () => {
       status: 'fail',
       fix: expect.stringContaining('TOKEN_BINDING=dpop'),
     })
+  })
+
+  it('a sound set-up whose tokens are bound to a key, with a nonce and without, and one whose API wants bearer tokens', async () => {
+    const { provider } = clinic
+    provider.faults.dpop = {}
+    const api = await startProvingApi(() => provider.publicKeys as JsonWebKey[])
+    const env = { TOKEN_BINDING: 'dpop', API_URL: api.url }
+    const sound = await clinic.examine(env, true)
+    api.behaviour.nonces = () => ['of-the-api']
+    const withNonce = await clinic.examine(env, true)
+    await api.stop()
+    for (const report of [sound, withNonce]) {
+      expect(without(report)).toEqual([])
+      expect(findingOf(report, 'upstream.token').status).toBe('pass')
+    }
+    clinic.answer((request, response) =>
+      response.writeHead(request.headers.authorization?.startsWith('Bearer ') ? 200 : 401).end(),
+    )
+    const refused = await clinic.examine({ TOKEN_BINDING: 'dpop' }, true)
+    expect(without(refused)).toEqual(['fail upstream.token'])
+    expect(findingOf(refused, 'upstream.token').fix).toContain('TOKEN_BINDING=none')
   })
 
   it('an API of which nothing can be told, and calls no step-up a refusal', async () => {

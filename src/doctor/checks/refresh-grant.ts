@@ -13,7 +13,7 @@ export const refreshGrantCheck: Check = {
     if (credentials.kind === 'client_refused')
       throw new SkipCheck(`The token endpoint does not accept ${proofOf(context.config)}.`)
     if (credentials.kind === 'unreachable') throw new SkipCheck('The token endpoint does not answer.')
-    return describe(await probeRefreshGrant(await context.provider(), context.config.audience), context)
+    return describe(await probeRefreshGrant(await context.provider(), context.config), context)
   },
 }
 

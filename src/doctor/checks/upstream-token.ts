@@ -45,11 +45,19 @@ function describeRefusal(upstream: URL, { headers }: Answered, { config }: Docto
     return pass(`${upstream.href} accepts the token, and asks for a stronger sign-in (step-up).`)
   const words = [error, description].filter((each) => each !== undefined).map(quoted)
   const because = words.length === 0 ? '' : `; it says ${words.join(', ')}`
-  const isBound = /dpop/i.test(headers['www-authenticate'] ?? '')
   return fail(
     `${upstream.href} answers 401 to a token that was issued just now${because}.`,
-    isBound
-      ? 'The API wants tokens that are bound to a key (DPoP): set TOKEN_BINDING=dpop, or let it take bearer tokens.'
-      : `Compare what the API expects with the token: issuer ${config.issuerUrl}, audience ${config.audience.accepted.join(' or ') || 'any'}, the provider's jwks_uri, and the clock.`,
+    bindingFix(headers['www-authenticate'] ?? '', config) ??
+      `Compare what the API expects with the token: issuer ${config.issuerUrl}, audience ${config.audience.accepted.join(' or ') || 'any'}, the provider's jwks_uri, and the clock.`,
   )
+}
+
+/** Where the API wants another kind of token than it was shown. */
+function bindingFix(challenge: string, { tokenBinding }: DoctorContext['config']): string | undefined {
+  const wantsProof = /dpop/i.test(challenge)
+  if (wantsProof && tokenBinding !== 'dpop')
+    return 'The API wants tokens that are bound to a key (DPoP): set TOKEN_BINDING=dpop, or let it take bearer tokens.'
+  return tokenBinding === 'dpop' && !wantsProof
+    ? 'The API does not speak of DPoP: let it take tokens with a proof of possession, or set TOKEN_BINDING=none.'
+    : undefined
 }

@@ -2,58 +2,88 @@ import type { Config } from '../../config/load-config.ts'
 import { isProxied, type ProxiedRoute } from '../../config/routes/route.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
 import type { ApiGrantOutcome } from '../../oidc/tokens/api-grant.ts'
+import type { AccessToken, TokenBinding } from '../../oidc/tokens/token-set.ts'
+import { readBearerChallenge } from '../../proxy/headers/challenges.ts'
 import { askApi } from '../api-probe.ts'
+import type { ProbeAnswer } from '../http-probe.ts'
 import type { ApiTrial } from './login-report.ts'
+import { shownToken } from './shown-token.ts'
+
+/** What there is to be shown to APIs. */
+export interface HeldTokens {
+  /** Access tokens of the user, by the key of their API. */
+  readonly byApi: ReadonlyMap<string, AccessToken>
+  readonly binding: TokenBinding | undefined
+}
 
 /**
  * Calls each route's API once with the token that the gateway would send there, and once without: what differs is due to the token.
  *
- * @param held access tokens of the user, by the key of their API
+ * @param now the clock, epoch milliseconds
  */
 export function tryApis(
   config: Config,
   provider: Provider,
-  held: ReadonlyMap<string, string>,
+  held: HeldTokens,
+  now: () => number,
 ): Promise<readonly ApiTrial[]> {
-  const { routes, audience } = config
   return Promise.all(
-    routes.filter(isProxied).map(async (route) => ({
-      prefix: route.prefix,
-      upstream: route.upstream,
-      said: await tryApi(route, config, await tokenFor(route, provider, held, audience.key)),
-    })),
+    config.routes.filter(isProxied).map(async (route) => {
+      const found = await tokenFor(route, provider, held, config.audience.key)
+      const { prefix, upstream } = route
+      return { prefix, upstream, said: await tryApi(route, config, found, { held, now }) }
+    }),
   )
 }
 
-type Token = { readonly token: string } | { readonly missing: string }
+type Token = { readonly token: AccessToken } | { readonly missing: string }
 
-async function tryApi(route: ProxiedRoute, config: Config, found: Token): Promise<ApiTrial['said']> {
+async function tryApi(
+  route: ProxiedRoute,
+  config: Config,
+  found: Token,
+  { held, now }: { readonly held: HeldTokens; readonly now: () => number },
+): Promise<ApiTrial['said']> {
   if ('missing' in found) return { kind: 'untried', reason: found.missing }
+  const show = (nonce?: string) => shownToken(route, found.token, held.binding, nonce, now())
+  const shown = show()
+  if (shown === undefined)
+    return { kind: 'untried', reason: 'it is bound to what only the running gateway can show' }
   const withoutToken = await askApi(route, config)
-  return { kind: 'answers', withoutToken, withToken: await askApi(route, config, found.token) }
+  const first = await askApi(route, config, shown)
+  const nonce = wantedNonce(first)
+  const withToken = nonce === undefined ? first : await askApi(route, config, show(nonce))
+  return { kind: 'answers', withoutToken, withToken }
+}
+
+/** The nonce that an API wants to see in the proof (RFC 9449 section 9). */
+function wantedNonce(answer: ProbeAnswer): string | undefined {
+  if (answer.kind === 'failed' || answer.status !== 401) return undefined
+  const isAsked = readBearerChallenge(answer.headers['www-authenticate'] ?? '')?.error === 'use_dpop_nonce'
+  const nonce = answer.headers['dpop-nonce']
+  return isAsked && typeof nonce === 'string' ? nonce : undefined
 }
 
 async function tokenFor(
   { access, audience, auth }: ProxiedRoute,
   provider: Provider,
-  held: ReadonlyMap<string, string>,
+  { byApi, binding }: HeldTokens,
   loginKey: string,
 ): Promise<Token> {
-  const user = held.get((audience ?? { key: loginKey }).key)
+  const user = byApi.get((audience ?? { key: loginKey }).key)
+  const { api, exchange } = access
   switch (access.token) {
     case 'none':
       return { missing: 'no token is sent there' }
     case 'gateway':
       return { missing: 'its tokens are made by the running gateway' }
     case 'client':
-      return access.api === undefined
+      return api === undefined
         ? { missing: 'its API is not named' }
-        : granted(await provider.clientToken(access.api))
+        : granted(await provider.clientToken(api))
     case 'exchange':
-      if (access.api === undefined || user === undefined) return { missing: 'no token came to exchange' }
-      return granted(
-        await provider.exchange({ subjectToken: user, api: access.api, exchange: access.exchange }),
-      )
+      if (api === undefined || user === undefined) return { missing: 'no token came to exchange' }
+      return granted(await provider.exchange({ subjectToken: user.value, api, exchange, binding }))
     case 'user':
       if (auth === 'none') return { missing: 'no token is sent there' }
       return user === undefined ? { missing: 'none came for it that an API could use' } : { token: user }
@@ -62,6 +92,6 @@ async function tokenFor(
 
 function granted(outcome: ApiGrantOutcome): Token {
   return outcome.kind === 'granted'
-    ? { token: outcome.token.value }
+    ? { token: outcome.token }
     : { missing: `the provider grants no token for it (${outcome.error})` }
 }

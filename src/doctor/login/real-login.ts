@@ -110,14 +110,14 @@ async function describe(context: Context, provider: Provider, login: CompletedLo
   const { trials, tokens, refreshToken } = await tryRefreshes(context, provider, login)
   const fault = faultOf(context, accessToken, config.audience)
   // The gateway would not send one that no API can use.
-  const held = new Map(fault === undefined ? [...tokens, [config.audience.key, token.value]] : tokens)
+  const held = new Map(fault === undefined ? [...tokens, [config.audience.key, token]] : tokens)
   const report: LoginReport = {
     accessToken,
     signature: await verdictOf(provider, token.value, config.audience),
     isSameUser: accessToken.subject === undefined || accessToken.subject === identity.subject,
     aheadMs: identity.loginIssuedAtSeconds * 1_000 + halfASecondMs - token.obtainedAtMs,
     missingClaims: config.userClaims.filter((name) => identity.claims[name] === undefined),
-    apis: await tryApis(config, provider, held),
+    apis: await tryApis(config, provider, { byApi: held, binding: login.binding }, context.now),
     fault,
     lifeSeconds: Math.round((token.expiresAtMs - token.obtainedAtMs) / 1_000),
     refreshes: trials,

@@ -1,6 +1,7 @@
 import type { RouteAudience } from '../../config/routes/route.ts'
 import type { CompletedLogin, Provider, RefreshOutcome } from '../../oidc/provider/provider.ts'
 import { readTokenFacts } from '../../oidc/tokens/token-facts.ts'
+import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { DoctorContext } from '../check.ts'
 import { faultOf } from './fault-of.ts'
 import type { RefreshTrial } from './login-report.ts'
@@ -16,7 +17,7 @@ interface Wish {
 export interface RefreshTrials {
   readonly trials: readonly RefreshTrial[]
   /** The access tokens that an API can use, by the key of their API. */
-  readonly tokens: ReadonlyMap<string, string>
+  readonly tokens: ReadonlyMap<string, AccessToken>
   /** The refresh token that is alive in the end. */
   readonly refreshToken: string | undefined
 }
@@ -25,20 +26,20 @@ export interface RefreshTrials {
 export async function tryRefreshes(
   context: Pick<DoctorContext, 'config' | 'hints'>,
   provider: Provider,
-  { refreshToken: first, identity }: CompletedLogin,
+  { refreshToken: first, identity, binding }: CompletedLogin,
 ): Promise<RefreshTrials> {
   const trials: RefreshTrial[] = []
-  const tokens = new Map<string, string>()
+  const tokens = new Map<string, AccessToken>()
   let refreshToken = first
   if (refreshToken === undefined) return { trials, tokens, refreshToken }
   for (const { audience, prefix } of wishesOf(context.config)) {
-    const outcome: RefreshOutcome = await provider.refresh({ refreshToken, identity, audience })
+    const outcome: RefreshOutcome = await provider.refresh({ refreshToken, identity, audience, binding })
     const next = nextToken(outcome)
     const isRotated = next !== undefined && next !== refreshToken
     const judged = judge(context, outcome, audience)
     trials.push({ prefix, isRotated, ...judged })
     if (outcome.kind === 'refreshed' && judged.fault === undefined)
-      tokens.set(audience.key, outcome.accessToken.value)
+      tokens.set(audience.key, outcome.accessToken)
     refreshToken = next ?? refreshToken
   }
   return { trials, tokens, refreshToken }

@@ -18,7 +18,12 @@ interface KnownDemand extends Pick<ProviderDemand, 'what' | 'fix'> {
 }
 
 const known: readonly KnownDemand[] = [
-  { says: /\bdpop/i, what: 'a proof of possession (DPoP)', fix: 'Set TOKEN_BINDING=dpop.' },
+  {
+    says: /\bdpop/i,
+    what: 'a proof of possession (DPoP)',
+    fix: 'Set TOKEN_BINDING=dpop.',
+    isMet: ({ tokenBinding }) => tokenBinding === 'dpop',
+  },
   {
     says: /pushed[ _-]authorization|\bPAR (?:is )?(?:must|required|only)/i,
     what: 'pushed authorization requests (PAR)',

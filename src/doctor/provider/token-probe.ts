@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import type { Config } from '../../config/load-config.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
 import { factsIn, type RefusalFacts } from '../../oidc/provider/refusal.ts'
-import type { ApiAudience, Identity } from '../../oidc/tokens/token-set.ts'
+import { bindingOf } from '../../oidc/tokens/binding.ts'
+import type { Identity } from '../../oidc/tokens/token-set.ts'
+import { createDpopKey } from '../../signing/dpop-key.ts'
 
 /** How the token endpoint answers a grant that cannot succeed. */
 export type TokenAnswer =
@@ -50,8 +53,16 @@ export async function probeCodeGrant(provider: Provider, now: () => number): Pro
 }
 
 /** Redeems a refresh token that was never issued. */
-export async function probeRefreshGrant(provider: Provider, audience: ApiAudience): Promise<TokenAnswer> {
-  const outcome = await provider.refresh({ refreshToken: madeUp(), identity: nobody(provider), audience })
+export async function probeRefreshGrant(
+  provider: Provider,
+  { audience, tokenBinding }: Pick<Config, 'audience' | 'tokenBinding'>,
+): Promise<TokenAnswer> {
+  const outcome = await provider.refresh({
+    refreshToken: madeUp(),
+    identity: nobody(provider),
+    audience,
+    binding: tokenBinding === 'dpop' ? bindingOf(createDpopKey()) : undefined,
+  })
   switch (outcome.kind) {
     case 'refused':
       return { kind: 'client_accepted' }
