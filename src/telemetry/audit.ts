@@ -1,5 +1,5 @@
+import type { FastifyBaseLogger } from 'fastify'
 import { type AuditEventName, type AuditFieldName, auditEvents } from './audit-events.ts'
-import type { Logger } from './telemetry.ts'
 
 /** Fields as they are written. */
 export type AuditFields = {
@@ -25,7 +25,7 @@ export interface Audit {
  *
  * @param log the logger that carries the lines
  */
-export function createAudit(log: Logger): Audit {
+export function createAudit(log: FastifyBaseLogger): Audit {
   const lines = log.level === 'silent' ? log : log.child({}, { level: 'info' })
   return {
     event(name, fields) {

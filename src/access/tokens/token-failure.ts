@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../errors/codes.ts'
-import type { ApiGrantOutcome } from '../../oidc/tokens/api-grant.ts'
+import type { ApiGrantOutcome } from '../../oidc/tokens/grants.ts'
+
 import { configurationPausesMs, outagePausesMs } from '../../session/refresh/setbacks.ts'
 
 /** A grant that brought no token, in the gateway's own words. */

@@ -1,3 +1,4 @@
+import type { RouteAudience } from '../audience.ts'
 import {
   type CallerKind,
   type ClaimDemand,
@@ -7,7 +8,7 @@ import {
   type RouteRequirement,
 } from './access.ts'
 import type { WrittenDemand, WrittenRequirement } from './access-keys.ts'
-import type { RouteAudience } from './route.ts'
+
 import type { WrittenRoute } from './schema.ts'
 
 type WrittenAccess = Pick<WrittenRoute, 'token' | 'exchange' | 'require' | 'identityHeaders' | 'claims'> & {

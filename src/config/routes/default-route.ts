@@ -1,6 +1,7 @@
+import type { RouteAudience } from '../audience.ts'
 import type { SettingValues } from '../settings/settings.ts'
 import { plainAccess } from './access.ts'
-import type { RouteAudience, RouteConfig, RouteTls } from './route.ts'
+import type { RouteConfig, RouteTls } from './route.ts'
 
 /** The settings that are defaults of every route. */
 export type RouteDefaults = Pick<

@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path'
+import type { RouteAudience } from '../audience.ts'
 import type { ConfigFault } from '../config-error.ts'
 import { prefixProblem } from '../endpoints.ts'
 import { type ConfigFiles, tryToRead } from '../environment.ts'
@@ -7,7 +8,7 @@ import { type DocumentPlace, readYaml } from '../yaml/source.ts'
 import { toRoute } from './build.ts'
 import { certificateReader } from './certificates.ts'
 import type { RouteDefaults } from './default-route.ts'
-import type { RouteAudience, RouteConfig } from './route.ts'
+import type { RouteConfig } from './route.ts'
 import { routesFileSchema } from './schema.ts'
 
 /** What became of a routes file: when there are faults, the routes are not to be used. */

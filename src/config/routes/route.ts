@@ -1,23 +1,8 @@
+import type { RouteAudience } from '../audience.ts'
 import type { RouteAccess } from './access.ts'
 
 /** How a route treats sessions: demand one, use one when there is one, or never look (DESIGN section 2.3). */
 export type RouteAuth = 'required' | 'optional' | 'none'
-
-/**
- * The API behind a route, as the provider knows it: what is asked for, and what is accepted. The same shape as the
- * `ApiAudience` of `oidc/tokens/token-set.ts`, which this folder may not import.
- */
-export interface RouteAudience {
-  /** Names the API in the session record; the same API has the same key in every route and after every restart. */
-  readonly key: string
-  /** Value of `audience` and/or `resource` (RFC 8707); `undefined` sends neither. */
-  readonly value: string | undefined
-  readonly parameter: 'audience' | 'resource' | 'both' | 'none'
-  /** Any of these in `aud` makes an access token usable; empty: not checked. */
-  readonly accepted: readonly string[]
-  /** Scope to ask for on refresh; `undefined`: what the login asked for. */
-  readonly scope: string | undefined
-}
 
 /** Certificates for an upstream, PEM text. Verification of the upstream is never off. */
 export interface RouteTls {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import type { Config } from '../../config/load-config.ts'
 import { createCookies } from '../../http/cookies/cookies.ts'
-import type { DoctorContext } from '../check.ts'
 
 /** Headers of a request, lower-case names. */
 export type RequestHeaders = Readonly<Record<string, string>>
@@ -13,7 +13,7 @@ const sessionIdBytes = 32
 const transactionBytes = 2_400
 
 /** What a page of ours sends with `fetch`, as a browser writes it; the session is made up. */
-export function browserHeaders({ config }: Pick<DoctorContext, 'config'>): RequestHeaders {
+export function browserHeaders({ config }: { readonly config: Config }): RequestHeaders {
   const { sessionName } = createCookies(config)
   const session = randomBytes(sessionIdBytes).toString('base64url')
   const transaction = `${sessionName}-login-doctor00=${'x'.repeat(transactionBytes)}`

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { DoctorContext } from '../check.ts'
+import type { Config } from '../../config/load-config.ts'
 import { type ProbeAnswer, probe } from '../http-probe.ts'
 import { browserHeaders, type RequestHeaders } from './browser-request.ts'
 import { type Arrival, type Echo, startEcho } from './echo.ts'
@@ -28,7 +28,7 @@ const patienceMs = 4_000
 const pauseMs = 250
 
 /** Listens in the gateway's place if it is free, sends a browser's request to `BASE_URL`, and looks at what arrives. */
-export async function examineFront(context: Pick<DoctorContext, 'config'>): Promise<Front> {
+export async function examineFront(context: { readonly config: Config }): Promise<Front> {
   const { config } = context
   const echo = await startEcho(config, config.baseUrl)
   try {
@@ -38,7 +38,7 @@ export async function examineFront(context: Pick<DoctorContext, 'config'>): Prom
   }
 }
 
-async function examine(context: Pick<DoctorContext, 'config'>, echo: Echo | undefined): Promise<Front> {
+async function examine(context: { readonly config: Config }, echo: Echo | undefined): Promise<Front> {
   const headers = browserHeaders(context)
   const send = (query: string): Promise<ProbeAnswer> => {
     const { baseUrl, authPrefix } = context.config

@@ -1,4 +1,4 @@
-import type { DoctorContext } from '../check.ts'
+import type { Config } from '../../config/load-config.ts'
 import { type ProbeAnswer, probe } from '../http-probe.ts'
 import type { RequestHeaders } from './browser-request.ts'
 
@@ -24,7 +24,7 @@ export async function isGateway(baseUrl: URL, timeoutMs: number): Promise<boolea
  * any of them.
  */
 export async function watchGateway(
-  { config }: Pick<DoctorContext, 'config'>,
+  { config }: { readonly config: Config },
   headers: RequestHeaders,
   timeoutMs: number,
 ): Promise<GatewayAnswers> {

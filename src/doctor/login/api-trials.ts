@@ -1,7 +1,8 @@
 import type { Config } from '../../config/load-config.ts'
 import { isProxied, type ProxiedRoute } from '../../config/routes/route.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
-import type { ApiGrantOutcome } from '../../oidc/tokens/api-grant.ts'
+import type { ApiGrantOutcome } from '../../oidc/tokens/grants.ts'
+
 import type { AccessToken, TokenBinding } from '../../oidc/tokens/token-set.ts'
 import { readBearerChallenge } from '../../proxy/headers/challenges.ts'
 import { askApi } from '../api-probe.ts'

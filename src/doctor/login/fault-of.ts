@@ -1,4 +1,4 @@
-import type { RouteAudience } from '../../config/routes/route.ts'
+import type { RouteAudience } from '../../config/audience.ts'
 import type { AccessTokenFault } from '../../oidc/provider/provider.ts'
 import type { TokenFacts } from '../../oidc/tokens/token-facts.ts'
 import { accessTokenFault } from '../../oidc/verification/access-token-check.ts'

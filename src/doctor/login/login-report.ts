@@ -1,7 +1,6 @@
 import type { AccessTokenFault } from '../../oidc/provider/provider.ts'
 import type { RefusalFacts } from '../../oidc/provider/refusal.ts'
 import type { TokenFacts } from '../../oidc/tokens/token-facts.ts'
-import type { DoctorContext } from '../check.ts'
 import { type Finding, SkipCheck } from '../finding.ts'
 import type { ProbeAnswer } from '../http-probe.ts'
 
@@ -63,12 +62,17 @@ export interface RefreshFailure {
 /** A login, or what kept it from coming to pass. */
 export type LoginOutcome = { readonly report: LoginReport } | { readonly finding: Finding }
 
+/** Where a login is found. */
+interface HasLogin {
+  readonly login: () => Promise<LoginOutcome>
+}
+
 /**
  * What the login brought, for the checks after the first.
  *
  * @throws SkipCheck when it did not come to pass
  */
-export async function loginReport({ login }: Pick<DoctorContext, 'login'>): Promise<LoginReport> {
+export async function loginReport({ login }: HasLogin): Promise<LoginReport> {
   const outcome = await login()
   if ('finding' in outcome) throw new SkipCheck('The login did not come to pass.')
   return outcome.report
@@ -79,7 +83,7 @@ export async function loginReport({ login }: Pick<DoctorContext, 'login'>): Prom
  *
  * @throws SkipCheck when it is not a JWT that can be read
  */
-export async function readableToken(context: Pick<DoctorContext, 'login'>): Promise<LoginReport> {
+export async function readableToken(context: HasLogin): Promise<LoginReport> {
   const report = await loginReport(context)
   if (report.accessToken.kind !== 'jwt') throw new SkipCheck('The access token cannot be read.')
   return report

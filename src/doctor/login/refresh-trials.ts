@@ -1,4 +1,4 @@
-import type { RouteAudience } from '../../config/routes/route.ts'
+import type { RouteAudience } from '../../config/audience.ts'
 import type { CompletedLogin, Provider, RefreshOutcome } from '../../oidc/provider/provider.ts'
 import { readTokenFacts } from '../../oidc/tokens/token-facts.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'

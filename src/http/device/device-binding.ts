@@ -1,19 +1,13 @@
 import { type BoundValues, createBoundValues } from '../../session/device/bound-values.ts'
 import { createDeviceChallenges, type DeviceChallenges } from '../../session/device/challenges.ts'
-import { createDeviceRule, type DeviceOptions, toleranceMs } from '../../session/device/device-rule.ts'
+import { createDeviceRule, toleranceMs } from '../../session/device/device-rule.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { listedSessionId } from '../../session/record/keys.ts'
 import type { Cookies } from '../cookies/cookies.ts'
 import type { GatewayPaths } from '../server/paths.ts'
 import type { GatewayServices } from '../server/services.ts'
 import { createDeviceGuard, type DeviceGuard } from './device-guard.ts'
-
-/** What the settings say to the binding; the configuration fits. */
-export interface DeviceBindingOptions extends DeviceOptions {
-  readonly baseUrl: URL
-  /** Everything that is proxied: what the browser shall prove its device for. */
-  readonly routes: readonly { readonly prefix: string }[]
-}
+import type { DeviceBindingOptions } from './device-options.ts'
 
 /** The parts of device binding (DESIGN-2 section 9) of one frontend. */
 export interface DeviceBinding {

@@ -41,3 +41,11 @@ function hasControl(untrusted: string): boolean {
   }
   return false
 }
+
+/** What a login is asked for. */
+export interface AskedLogin {
+  readonly returnTo: string
+  readonly parameters: Readonly<Record<string, string>>
+  /** A sealed demand, as a link brings it. */
+  readonly stepUp?: string | undefined
+}

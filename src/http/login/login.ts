@@ -6,16 +6,8 @@ import { startTransaction } from '../cookies/transaction-cookies.ts'
 import { expectLoginNavigation } from '../guards/navigation-guard.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { invalid, maxHeadBytes, queryOf, readQuery } from '../server/query.ts'
-import { pickLoginParameters } from './login-parameters.ts'
+import { type AskedLogin, pickLoginParameters } from './login-parameters.ts'
 import { initiatedLogin, initiationParameters } from './provider-initiated.ts'
-
-/** What a login is asked for. */
-export interface AskedLogin {
-  readonly returnTo: string
-  readonly parameters: Readonly<Record<string, string>>
-  /** A sealed demand, as a link brings it. */
-  readonly stepUp?: string | undefined
-}
 
 /**
  * `GET /login`: begins a login, whether or not there is a session, and stores nothing (DESIGN section 3.1). With `iss`, as a form too: a login

@@ -1,7 +1,8 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { invalid } from '../server/query.ts'
-import type { AskedLogin } from './login.ts'
+import type { AskedLogin } from './login-parameters.ts'
+
 import { pickLoginParameters } from './login-parameters.ts'
 
 /** Parameters of a login that the provider begins (OpenID Connect Core section 4). */

@@ -8,7 +8,8 @@ import type { SessionStore } from '../../session/store/contract.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { SecurityHeaderOptions } from '../answers/security-headers.ts'
 import type { CookieOptions } from '../cookies/cookies.ts'
-import type { DeviceBindingOptions } from '../device/device-binding.ts'
+import type { DeviceBindingOptions } from '../device/device-options.ts'
+
 import type { Limits } from '../limits/limits.ts'
 
 /** What the endpoints work with. */

@@ -1,9 +1,9 @@
 import type { DpopKey } from '../../signing/dpop-key.ts'
 import type { PublishedKey } from '../../signing/signing-keys.ts'
-import type { ApiGrantOutcome } from '../tokens/api-grant.ts'
-import type { ExchangeRequest } from '../tokens/exchange.ts'
+import type { ApiGrantOutcome, ExchangeRequest } from '../tokens/grants.ts'
 import type { AccessToken, ApiAudience, Identity, TokenBinding } from '../tokens/token-set.ts'
-import type { BearerFacts, BearerRule } from '../verification/bearer-token.ts'
+import type { BearerFacts, BearerRule } from '../verification/bearer-facts.ts'
+
 import type { Claims } from '../verification/claims.ts'
 import type { RefusalFacts } from './refusal.ts'
 

@@ -5,24 +5,9 @@ import { classifyFailure } from '../provider/provider-error.ts'
 import { withNonce } from '../provider/proving.ts'
 import { expectedBy, possessionOf } from './binding.ts'
 import { beginTokenExchange } from './code-grant.ts'
+import type { ApiGrantOutcome } from './grants.ts'
 import { readApiToken, type UntrustedTokenResponse } from './token-response.ts'
-import type { AccessToken, ApiAudience, TokenBinding } from './token-set.ts'
-
-/** Result of a grant that gets a token for an API without touching the session's own tokens. Nothing is thrown for what a provider may answer. */
-export type ApiGrantOutcome =
-  | { readonly kind: 'granted'; readonly token: AccessToken }
-  /** Not for this user. */
-  | { readonly kind: 'refused'; readonly error: string }
-  /** The provider wants the user at its own pages first; `claims` asks a login for what is missing. */
-  | { readonly kind: 'interaction'; readonly error: string; readonly claims: string | undefined }
-  /** The token that was handed in may be over; another one may do. */
-  | { readonly kind: 'subject'; readonly error: string }
-  /** Our client or configuration was refused. */
-  | { readonly kind: 'rejected'; readonly error: string }
-  /** Network, timeout, 429, 5xx. */
-  | { readonly kind: 'unavailable'; readonly error: string; readonly retryAfterSeconds: number | undefined }
-  /** The answer failed a check. */
-  | { readonly kind: 'unusable'; readonly error: string }
+import type { ApiAudience, TokenBinding } from './token-set.ts'
 
 /** One request to the token endpoint. */
 export interface ApiGrant {

@@ -1,6 +1,7 @@
 import type { ProviderContext } from '../provider/context.ts'
-import { type ApiGrantOutcome, grantForApi } from './api-grant.ts'
+import { grantForApi } from './api-grant.ts'
 import { apiParameters } from './exchange.ts'
+import type { ApiGrantOutcome } from './grants.ts'
 import type { ApiAudience } from './token-set.ts'
 
 /** A token of the gateway itself for an API (RFC 6749 section 4.4). */

@@ -1,22 +1,9 @@
 import { audienceParameters } from '../login/login.ts'
 import type { ProviderContext } from '../provider/context.ts'
-import { type ApiGrantOutcome, grantForApi } from './api-grant.ts'
+import { grantForApi } from './api-grant.ts'
+import type { ApiGrantOutcome, ExchangeRequest } from './grants.ts'
 import type { UntrustedTokenResponse } from './token-response.ts'
-import type { ApiAudience, TokenBinding } from './token-set.ts'
-
-/** Input of {@link exchangeToken}. */
-export interface ExchangeRequest {
-  /** The access token of whoever calls. */
-  readonly subjectToken: string
-  /** What the caller's tokens are bound to; absent: nothing of ours. */
-  readonly binding?: TokenBinding | undefined
-  /** The API that the new token is for. */
-  readonly api: ApiAudience
-  readonly exchange: {
-    readonly profile: 'rfc8693' | 'on-behalf-of'
-    readonly requestedTokenType: string | undefined
-  }
-}
+import type { ApiAudience } from './token-set.ts'
 
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 const jwtType = 'urn:ietf:params:oauth:token-type:jwt'

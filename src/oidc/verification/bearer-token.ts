@@ -2,34 +2,12 @@ import type { JWSHeaderParameters, JWTPayload } from 'jose'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { isBearerToken } from './access-token-check.ts'
-import type { Claims } from './claims.ts'
+import type { BearerFacts, BearerRule } from './bearer-facts.ts'
 import { tokenKind } from './key-set.ts'
 
 /** A caller's access token has failed a check. The message names the check, never a value. */
 export class BearerTokenError extends Error {
   override readonly name = 'BearerTokenError'
-}
-
-/** What a caller's token must be for. */
-export interface BearerRule {
-  /** The API's identifiers at the provider. */
-  readonly accepted: readonly string[]
-  /** Our own address of the route (RFC 9728): such a token is for us, and goes no further. */
-  readonly resource: string
-}
-
-/** A caller's token, verified. */
-export interface BearerFacts {
-  readonly issuer: string
-  /** `sub`, or the client's id where the client calls in its own name. */
-  readonly subject: string
-  readonly claims: Claims
-  /** Epoch milliseconds. */
-  readonly expiresAtMs: number
-  /** The token names us and not the API. */
-  readonly isForUs: boolean
-  /** Thumbprint of the key whose possession the caller has to prove (RFC 9449 section 6); `undefined`: none. */
-  readonly thumbprint: string | undefined
 }
 
 /** RFC 9068 section 2.1, and the types that providers write who know nothing of it. */

@@ -5,10 +5,11 @@ import type { SessionStore } from '../store/contract.ts'
 import { type RecordChange, writeChange } from './change.ts'
 import { notSettled, takesTooLong } from './errors.ts'
 import { type GrantDependencies, serveWant } from './grant.ts'
+import type { PutAside } from './granted.ts'
 import { createLease, type Lease } from './lease.ts'
 import { waitForLease } from './lease-wait.ts'
 import { createLimiter } from './limiter.ts'
-import type { PutAside } from './outcome.ts'
+
 import { createWant, createWantedChange, type Want, type WantedChange, type Wish, wantKey } from './want.ts'
 
 /** Refresh grants that one process has under way at the same time: a storm of expiries must not become one at the provider. */

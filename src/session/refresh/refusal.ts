@@ -1,6 +1,7 @@
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import { takesTooLong } from './errors.ts'
-import type { Granted, Of, OutcomeDependencies } from './outcome.ts'
+import type { Granted, Of, OutcomeDependencies } from './granted.ts'
+
 import { configurationPausesMs, setbackKey } from './setbacks.ts'
 
 /** The provider wants the user, not another refresh token: a login that satisfies it is the remedy. */

@@ -2,38 +2,7 @@ import { GatewayError } from '../../../errors/gateway-error.ts'
 import type { Metrics } from '../../../telemetry/metrics.ts'
 import type { RedisHealth } from './connection/health.ts'
 import type { Deadlines } from './deadlines.ts'
-
-/** The operations of the store, as metrics and logs name them. */
-export const storeOperations = [
-  'read',
-  'exist',
-  'read_facts',
-  'scan',
-  'create',
-  'replace',
-  'touch',
-  'delete',
-  'take',
-  'take_read',
-  'device_mark',
-  'device_lives',
-  'lease_acquire',
-  'lease_renew',
-  'lease_release',
-  'index_add',
-  'index_remove',
-  'index_read',
-  'redeem_state',
-  'tombstone_write',
-  'tombstone_read',
-  'token_read',
-  'token_write',
-  'count',
-  'ping',
-] as const
-
-/** One of {@link storeOperations}. */
-export type StoreOperation = (typeof storeOperations)[number]
+import type { StoreOperation } from './operations.ts'
 
 /** Carries out one operation of the store: measured, and with every failure turned into `session_store_unavailable`. */
 export type RunOperation = <Result>(

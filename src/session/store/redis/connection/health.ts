@@ -1,7 +1,7 @@
 import type { Logger } from '../../../../telemetry/telemetry.ts'
-import type { StoreOperation } from '../commands.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { type RedisFault, toRedisFault } from '../fault.ts'
+import type { StoreOperation } from '../operations.ts'
 import type { RedisClient } from './connection.ts'
 
 /** How soon a recovery is noticed without any traffic. */
