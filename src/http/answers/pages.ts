@@ -24,12 +24,13 @@ export interface RepostForm {
 export const repostScript = 'document.forms[0].submit()'
 
 /**
- * Asks for an address once more, from our own origin. Not twice in a row: where even that looks like a visit from elsewhere, a person
- * decides.
+ * Asks for an address once more, from our own origin. A login lies between two such pages; where they follow one another for another
+ * reason, a person decides after the third.
  */
 export const againScript =
-  "const key='coatcheck-again',[at,to]=(sessionStorage.getItem(key)??'0 ').split(' '),now=Date.now();" +
-  "if(to!==location.href||now-at>5000){sessionStorage.setItem(key,now+' '+location.href);document.links[0].click()}"
+  "const key='coatcheck-again',[count,since,to]=(sessionStorage.getItem(key)??'0 0 ').split(' '),now=Date.now()," +
+  'isSame=to===location.href&&now-since<1e4,next=isSame?+count+1:1;' +
+  "sessionStorage.setItem(key,[next,isSame?since:now,location.href].join(' '));if(next<4)document.links[0].click()"
 
 /** Renders our own pages, or the operator's in their place. Languages are chosen by the `Accept-Language` of the request. */
 export interface Pages {
