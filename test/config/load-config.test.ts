@@ -160,6 +160,13 @@ describe('the rules across settings', () => {
     ['both SPA_DIR and SPA_URL', { SPA_DIR: '/spa', SPA_URL: 'http://localhost:5173' }, 'SPA_URL'],
     ['a SPA_DIR without index.html', { SPA_DIR: '/elsewhere' }, 'SPA_DIR'],
     ['an admin port that is the public one', { ADMIN_PORT: '3000' }, 'ADMIN_PORT'],
+    ['questions asked at the public port', { FORWARD_AUTH_PORT: '3000' }, 'FORWARD_AUTH_PORT'],
+    ['at that of the admin', { FORWARD_AUTH_PORT: '3002', ADMIN_PORT: '3002' }, 'FORWARD_AUTH_PORT'],
+    [
+      'questions from anywhere without TRUST_PROXY',
+      { FORWARD_AUTH_PORT: '3001', FORWARD_AUTH_HOST: '0.0.0.0' },
+      'FORWARD_AUTH_HOST',
+    ],
     ['two ways to Redis', { REDIS_URL: 'redis://r', REDIS_CLUSTER_NODES: 'a,b' }, 'REDIS_URL'],
     ['SESSION_STORE=redis without one', { SESSION_STORE: 'redis' }, 'SESSION_STORE'],
     ['several workers without Redis', { WORKERS: '2' }, 'WORKERS'],
