@@ -63,7 +63,10 @@ export function admitAnonymous(
   target: string,
   code: 'session_missing' | 'session_expired',
 ): Admission | Promise<Admission> {
-  if (rules.auth !== 'optional') throw services.limits.countMiss(request) ?? new GatewayError(code)
+  if (rules.auth !== 'optional') {
+    const why = services.cookies.explainMissing(request.headers.cookie)
+    throw services.limits.countMiss(request) ?? new GatewayError(code, why)
+  }
   return rules.isPlain ? admission(target) : judgement.admitAnonymous(target)
 }
 

@@ -74,5 +74,6 @@ function nobody(
   const limited = services.limits.countMiss(request)
   if (limited !== undefined) return limited
   const isOurPage = takesSessions && originRefusal(request, services.csrf, isWebSocket) === undefined
-  return isOurPage ? sessionMissing(rules, services.loginUrl) : bearerMissing(rules)
+  if (!isOurPage) return bearerMissing(rules)
+  return sessionMissing(rules, services.loginUrl, services.cookies.explainMissing(request.headers.cookie))
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors/gateway-error.ts'
+import { GatewayError, type GatewayErrorOptions } from '../errors/gateway-error.ts'
 import type { StepUpDemand } from '../http/login/step-up.ts'
 import type { AccessRules } from './rules.ts'
 
@@ -50,9 +50,14 @@ export function proofRefusal(rules: Described, reason: string): GatewayError {
   })
 }
 
-/** Nobody is signed in; a page may sign in here, anybody else at the provider. */
-export function sessionMissing(rules: Described, loginUrl: string): GatewayError {
+/**
+ * Nobody is signed in; a page may sign in here, anybody else at the provider.
+ *
+ * @param why what is known of the reason
+ */
+export function sessionMissing(rules: Described, loginUrl: string, why: GatewayErrorOptions): GatewayError {
   return new GatewayError('session_missing', {
+    ...why,
     headers: { 'www-authenticate': bearerChallenge(rules) },
     extensions: { loginUrl },
   })

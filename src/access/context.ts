@@ -22,7 +22,7 @@ export interface AccessServices {
   readonly sessions: Pick<Sessions, 'find' | 'touch' | 'userRef'>
   readonly accessTokens: Pick<AccessTokens, 'get' | 'cure'>
   readonly provider: Pick<Provider, 'verifyBearer' | 'readVerifiedClaims'>
-  readonly cookies: Pick<Cookies, 'readSession' | 'isGatewayCookie'>
+  readonly cookies: Pick<Cookies, 'readSession' | 'explainMissing' | 'isGatewayCookie'>
   /** The gateway's CSRF rule (DESIGN section 2.4). */
   readonly csrf: CsrfPolicy
   /** `undefined` where sessions are not bound to devices. */

@@ -5,7 +5,12 @@ import type { GatewayPaths } from '../server/paths.ts'
 
 /** The answer of `GET /session` (DESIGN section 2.1). */
 export type SessionAnswer =
-  | { readonly authenticated: false; readonly loginUrl: string }
+  | {
+      readonly authenticated: false
+      readonly loginUrl: string
+      /** What is known of the reason, for a person. */
+      readonly detail?: string
+    }
   | ({
       readonly authenticated: true
       readonly user: Readonly<Record<string, unknown>>

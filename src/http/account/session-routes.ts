@@ -22,8 +22,20 @@ function answerFor(
 ): SessionAnswer {
   const { options, paths, device, now } = context
   const answer = describeSession(session, options.userClaims, paths, limits, now())
-  if (!answer.authenticated || session === undefined || device === undefined) return answer
+  if (!answer.authenticated) return { ...answer, ...explained(context, request) }
+  if (session === undefined || device === undefined) return answer
   return { ...answer, ...describeDevice(context, device, session, request.headers.cookie) }
+}
+
+/** Without an error there is no line about one: what keeps a user from ever being signed in is said here. */
+function explained(
+  { cookies, telemetry }: HttpContext,
+  request: FastifyRequest,
+): { readonly detail?: string } {
+  const { detail, context } = cookies.explainMissing(request.headers.cookie)
+  if (detail === undefined) return {}
+  telemetry.log.warn({ requestId: request.id, code: 'session_missing', ...context }, 'session_missing')
+  return { detail }
 }
 
 /** `GET /session`: who is signed in and for how long. Never counts as activity, so that polling keeps nothing alive. */

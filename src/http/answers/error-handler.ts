@@ -86,6 +86,7 @@ export function reportError(telemetry: Telemetry, error: GatewayError, requestId
   telemetry.metrics.problem(error.code)
   if (error.code === 'internal_error') telemetry.log.error({ ...facts, err: error.cause }, error.code)
   else if (status >= firstServerStatus) telemetry.log.warn(facts, error.code)
+  else if ('duplicateCookie' in error.context) telemetry.log.warn(facts, error.code)
   else if (error.code === 'csrf_rejected') {
     const { reason } = error.context
     const why = typeof reason === 'string' ? { reason } : {}

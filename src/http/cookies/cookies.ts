@@ -3,6 +3,8 @@ import {
   gatewayCookieNames,
   type transactionKinds,
 } from '../../config/cookie-names.ts'
+import type { GatewayErrorOptions } from '../../errors/gateway-error.ts'
+import { explainDuplicate } from './duplicates.ts'
 
 /** What the settings say about cookies. */
 export interface CookieOptions {
@@ -38,6 +40,8 @@ export interface Cookies {
   clearSession(): string
   /** The well-formed session id of a `Cookie` header; `undefined` when absent, malformed or there twice. */
   readSession(untrustedHeader: string | undefined): string | undefined
+  /** What to say where {@link readSession} found nothing: see {@link explainDuplicate}. */
+  explainMissing(untrustedHeader: string | undefined): GatewayErrorOptions
   /** The cookie that is bound to the device (DESIGN-2 section 9): its name, and its attributes as a browser is told them. */
   readonly device: { readonly name: string; readonly attributes: string }
   setDevice(value: string, maxAgeSeconds: number): string
@@ -88,6 +92,7 @@ export function createCookies(
     setSession: (id) => `${sessionName}=${id}; ${session}${lifetime}`,
     clearSession: () => `${sessionName}=; ${session}; ${cleared}`,
     readSession: (untrustedHeader) => readSessionId(untrustedHeader, sessionName),
+    explainMissing: (untrustedHeader) => explainDuplicate(untrustedHeader, sessionName),
     device: { name: deviceName, attributes: session },
     setDevice: (value, maxAgeSeconds) => `${deviceName}=${value}; ${session}; Max-Age=${maxAgeSeconds}`,
     clearDevice: () => `${deviceName}=; ${session}; ${cleared}`,

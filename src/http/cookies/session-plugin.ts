@@ -79,5 +79,6 @@ export function requireSession(request: FastifyRequest, context: HttpContext): O
   const session = openSessionOf(request.session)
   if (session !== undefined) return session
   const id = context.cookies.readSession(request.headers.cookie)
-  throw new GatewayError(id === undefined ? 'session_missing' : 'session_expired')
+  if (id !== undefined) throw new GatewayError('session_expired')
+  throw new GatewayError('session_missing', context.cookies.explainMissing(request.headers.cookie))
 }

@@ -59,7 +59,10 @@ function keepingBinding(handler: Handler): Handler {
 async function openSession(context: HttpContext, request: FastifyRequest): Promise<OpenSession> {
   const { cookies, limits, sessions } = context
   const id = cookies.readSession(request.headers.cookie)
-  if (id === undefined) throw limits.countMiss(request) ?? new GatewayError('session_missing')
+  if (id === undefined) {
+    const why = cookies.explainMissing(request.headers.cookie)
+    throw limits.countMiss(request) ?? new GatewayError('session_missing', why)
+  }
   limits.admitLookup(request, id)
   const session = await sessions.open(id)
   if (session === undefined) throw limits.countMiss(request) ?? new GatewayError('session_expired')

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { errorCodes } from '../../../src/errors/codes.ts'
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
 import { problemRules } from '../../../src/errors/problem.ts'
@@ -50,6 +50,19 @@ describe('an error', () => {
       request(headers as never),
     )
     expect(answer.headers['content-type']).toContain(type)
+  })
+
+  it.each(['/session', '/sessions'])('has a line that names a second cookie of our name: %s', async (url) => {
+    const warn = vi.spyOn(gateway.context.telemetry.log, 'warn')
+    const cookie = '__Host-Http-coatcheck=a; __Host-Http-coatcheck=b'
+    await gateway.app.inject({ url, headers: { ...fetchHeaders, cookie: '__Host-Http-coatcheck=a' } })
+    expect(warn).not.toHaveBeenCalled()
+    await gateway.app.inject({ url, headers: { ...fetchHeaders, cookie } })
+    const facts = {
+      duplicateCookie: '__Host-Http-coatcheck',
+      likelyOrigin: expect.stringContaining('another port'),
+    }
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.objectContaining(facts), 'session_missing')
   })
 
   it('keeps what the upstream asked for in a step-up', () => {
