@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Demo, startDemo } from '../../demo/demo.ts'
 import { type Firefox, type FirefoxTab, isFirefoxLeftOut, launchFirefox } from '../support/firefox.ts'
+import { startRoutedGateway } from '../support/routed-gateway.ts'
 
 const title = isFirefoxLeftOut ? 'in Firefox (left out: it is not installed)' : 'in Firefox'
 /** Starting it takes its time on a busy machine, milliseconds. */
@@ -94,6 +95,28 @@ describe.skipIf(isFirefoxLeftOut)(title, () => {
       await other.until("document.body.textContent.includes('Your session has ended')")
       await other.until('globalThis.source.readyState === 2')
       expect((await session(other)).authenticated).toBe(false)
+    },
+    patienceMs,
+  )
+
+  it(
+    'Back after a sign-out shows nothing of what the page showed, though the page does not know of us',
+    async () => {
+      const gateway = await startRoutedGateway()
+      try {
+        const tab = await firefox.openTab()
+        await tab.goto(`${gateway.origin}/orders`)
+        await tab.evaluate("void document.body.append('secret data')")
+        await tab.evaluate(
+          "(() => { const form = document.createElement('form'); form.method = 'post'; form.action = '/logout'; document.body.append(form); form.submit() })()",
+        )
+        await tab.until("location.pathname !== '/orders' && document.readyState === 'complete'")
+        await tab.evaluate('void history.back()')
+        await tab.until("location.pathname === '/orders' && document.readyState === 'complete'")
+        expect(await tab.evaluate('document.body.textContent')).not.toContain('secret data')
+      } finally {
+        await gateway.stop()
+      }
     },
     patienceMs,
   )

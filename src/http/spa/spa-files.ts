@@ -23,12 +23,15 @@ export interface SpaFilesOptions {
   readonly spaCsp: string | undefined
   /** Folders whose files may be kept for ever when their names hold a hash; `undefined`: those that bundlers use. */
   readonly spaImmutable: readonly string[] | undefined
+  /** Whether browsers may keep a page as it was when it was left, with all that it shows, and restore it on Back. */
+  readonly spaBackForwardCache: boolean
   /** Lower-case paths that never answer with the app: proxied prefixes and our own endpoints. */
   readonly reservedPaths: readonly string[]
 }
 
 const startPage = 'index.html'
 const revalidated = 'no-cache'
+const neverKept = 'no-cache, no-store'
 const keptForEver = 'public, max-age=31536000, immutable'
 
 /** Endings of files that pages load. One that is missing must fail: the start page in its place would be run as a script. */
@@ -70,11 +73,12 @@ async function judgeFile(known: KnownFiles, path: string, found: Stats): Promise
   found.mtime = new Date(await known.fingerprint(path, found))
 }
 
-function headersOf(path: string, { spaDir, spaCsp, spaImmutable }: SpaFilesOptions): HeaderFields {
+function headersOf(path: string, options: SpaFilesOptions): HeaderFields {
+  const { spaDir, spaCsp, spaImmutable, spaBackForwardCache } = options
   const file = relative(spaDir, path).replaceAll(sep, '/')
   if (documentEnding.test(file)) {
     return {
-      'cache-control': revalidated,
+      'cache-control': spaBackForwardCache ? revalidated : neverKept,
       'content-security-policy': spaCsp ?? defaultSpaCsp,
       'referrer-policy': htmlReferrerPolicy,
     }

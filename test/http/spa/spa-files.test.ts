@@ -48,7 +48,7 @@ describe('the built app', () => {
     async (url) => {
       const answer = await get(url, navigationHeaders)
       expect([answer.statusCode, answer.body]).toEqual([200, files['index.html']])
-      expect(answer.headers['cache-control']).toBe('no-cache')
+      expect(answer.headers['cache-control']).toBe('no-cache, no-store')
       expect(answer.headers['referrer-policy']).toBe('same-origin')
       expect(answer.headers['x-content-type-options']).toBe('nosniff')
       expect(answer.headers['content-security-policy']).toBe(
@@ -135,7 +135,7 @@ describe('the built app', () => {
     expect(headers).toMatchObject({
       'content-encoding': 'gzip',
       'content-type': 'text/html; charset=utf-8',
-      'cache-control': 'no-cache',
+      'cache-control': 'no-cache, no-store',
       'content-security-policy': "object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
     })
   })
@@ -304,6 +304,13 @@ describe('the built app', () => {
     const answer = await own.app.inject({ url: '/orders', headers: navigationHeaders })
     await own.app.close()
     expect(answer.headers['content-security-policy']).toBe("default-src 'self'")
+  })
+
+  it('may be restored by browsers where the operator says so', async () => {
+    const own = await buildGateway({ spaDir: folder, spaBackForwardCache: true })
+    const answer = await own.app.inject({ url: '/orders', headers: navigationHeaders })
+    await own.app.close()
+    expect(answer.headers['cache-control']).toBe('no-cache')
   })
 
   it('moves aside for endpoints under AUTH_PREFIX only', async () => {

@@ -43,6 +43,7 @@ export interface TestGatewayOptions extends Partial<HttpOptions> {
   readonly spaDir?: string
   readonly spaCsp?: string
   readonly spaImmutable?: readonly string[]
+  readonly spaBackForwardCache?: boolean
   readonly limits?: Limits
 }
 
@@ -146,8 +147,8 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     ...createServerOptions({ trustProxy: [] }, log),
     frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes: undefined }),
   })
-  const { spaDir = '', spaCsp, spaImmutable } = options
-  const spa = { ...context.returnToRules, spaDir, spaCsp, spaImmutable }
+  const { spaDir = '', spaCsp, spaImmutable, spaBackForwardCache = false } = options
+  const spa = { ...context.returnToRules, spaDir, spaCsp, spaImmutable, spaBackForwardCache }
   installSecurityHeaders(app, context.transportHeaders)
   installRequestCheck(app)
   installLoopbackRedirect(app, context.options.baseUrl)

@@ -1,5 +1,5 @@
 import { filePath, folderPath, pathPrefixOrNone, upstreamUrl } from '../kinds/address.ts'
-import { cookieWord, hsts, listOrNone, oneOf, text } from '../kinds/values.ts'
+import { cookieWord, hsts, listOrNone, oneOf, onOff, text } from '../kinds/values.ts'
 import { optional, withDefault } from '../setting.ts'
 
 /** What browsers see besides the API. */
@@ -29,6 +29,10 @@ export const browserSettings = {
     SPA_IMMUTABLE: optional(listOrNone(folderPath), {
       doc: 'Folders of `SPA_DIR`, separated by commas, whose files browsers may keep for a year when their names also hold a hash of the content; `.` is `SPA_DIR` itself without its subfolders, `none` is nothing. Without it those that Vite, webpack, Angular, Next.js, SvelteKit, Nuxt and Astro use.',
       example: 'assets, lib/chunks',
+    }),
+    SPA_BACK_FORWARD_CACHE: withDefault(onOff, 'off', {
+      doc: "Whether browsers may keep the app's pages of `SPA_DIR` as they were when they were left, and restore them on Back. `off` sends `no-store` with them: otherwise Firefox and WebKit show the former user's data after a sign-out and Back, unless the app looks again on `pageshow`, as `coatcheck/client` does.",
+      example: 'on',
     }),
     HSTS: withDefault(hsts, 'auto', {
       doc: 'The `Strict-Transport-Security` of all answers when `BASE_URL` is https; `off` sends none. `auto` is `max-age=31536000` (a year), and none on loopback: there it would keep browsers from http on every port of `localhost`.',
