@@ -14,6 +14,9 @@ export type ReadFile = (path: string) => string | undefined
 /** The page whose tables map threats and requirements to tests. */
 const page = 'docs/security.md'
 
+/** A test or a group of tests that never runs; what depends on the machine (`skipIf`) does where the suite is run in full. */
+const neverRuns = /\.(?:skip|todo)(?:\.each)?\(/
+
 /** A link to a test file, or a claim in typographic quotes, which belongs to the last link before it. */
 const mentionPattern = /\]\(([^)\s]+\.test\.ts)\)|“([^”]+)”/g
 
@@ -47,6 +50,7 @@ function wrongIn(row: string, folder: string, read: ReadFile): readonly string[]
       claims += 1
       if (source !== undefined && !includesTitle(source, claim))
         reasons.push(`${file} does not claim “${claim}”`)
+      else if (source !== undefined && neverRuns.test(source)) reasons.push(`${file} leaves tests out`)
     }
   }
   return claims === 0 ? [...reasons, 'no test is named'] : reasons

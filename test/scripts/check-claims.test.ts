@@ -33,6 +33,20 @@ describe('the check of claims', () => {
     ])
   })
 
+  it.each([
+    "it.skip('never does it', () => {})",
+    "describe.skip('x', () => { it('never does it', () => {}) })",
+    "it.todo('never does it')",
+  ])('is not satisfied by a test that is left out: %s', (source) => {
+    const table = '| Threat | Test |\n|---|---|\n| x | [a](../test/a.test.ts) “never does it” |'
+    expect(findWrongClaims(table, 'docs/security.md', () => source)).toHaveLength(1)
+    expect(
+      findWrongClaims(table, 'docs/security.md', () =>
+        source.replace(/\.(?:skip|todo)/, '.skipIf(isLeftOut)'),
+      ),
+    ).toEqual([])
+  })
+
   it('leaves other tables and prose alone', () => {
     const other = '| Key | Holds |\n|---|---|\n| a | b |\n\nSee [a](../test/a.test.ts) “whatever”.'
     expect(findWrongClaims(other, 'docs/security.md', () => undefined)).toEqual([])

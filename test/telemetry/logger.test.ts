@@ -23,10 +23,16 @@ describe('the logger', () => {
     'Authorization',
     'cookie',
     'set-cookie',
+    'access_token',
+    'idToken',
     'refresh_token',
     'refreshToken',
+    'logout_token',
     'clientSecret',
+    'session_secret',
     'codeVerifier',
+    'state',
+    'nonce',
   ])('never writes the value of %s: on the line, deep inside, in lists', (name) => {
     const secret = { [name]: 's3cret' }
     const [line] = logLines((log) =>

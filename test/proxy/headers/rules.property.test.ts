@@ -203,6 +203,7 @@ describe('a location', () => {
         '//',
         'evil.test',
         'api.test',
+        'files.test',
         '@',
         '%2e',
         '?',
@@ -216,6 +217,12 @@ describe('a location', () => {
       { maxLength: 10 },
     )
     .map((parts) => parts.join(''))
+
+  it('leads to an allowed host, never down to plain http', () => {
+    expect(map('https://files.test/a', '/v1/a')).toBe('https://files.test/a')
+    expect(map('//files.test/a', '/v1/a')).toBeUndefined()
+    expect(map('http://files.test/a', '/v1/a')).toBeUndefined()
+  })
 
   it('leads under our prefix, to us, or to an allowed host, whatever it says', () => {
     fc.assert(

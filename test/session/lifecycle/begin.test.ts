@@ -97,6 +97,12 @@ describe('beginning a session', () => {
     await expectNoSession()
   })
 
+  it('ends at once when a logout of the user came in the same millisecond: nobody can tell which was first', async () => {
+    await node.sessions.endByLogoutToken(logoutToken({ sub: 'ada' }))
+    expect(await begin(clock.now())).toEqual({ kind: 'ended_meanwhile' })
+    await expectNoSession()
+  })
+
   it('lives when the logout of the user came before the redemption', async () => {
     await node.sessions.endByLogoutToken(logoutToken({ sub: 'ada' }))
     clock.advance(1)
