@@ -203,6 +203,21 @@ describe('a client secret', () => {
     expect(findingOf(open, 'client-authentication').status).toBe('pass')
   })
 
+  it('that is taken by Basic only is found to be right, and a wrong one to be wrong', async () => {
+    const { provider } = clinic
+    provider.faults.token = (answer, form) => {
+      const { rawHeaders = [] } = provider.requests.findLast(({ path }) => path === '/token') ?? {}
+      const basic = rawHeaders.find((value) => value.startsWith('Basic '))?.slice('Basic '.length) ?? ''
+      const shown = decodeURIComponent(Buffer.from(basic, 'base64').toString())
+      if (shown !== `${provider.clientId}:${provider.clientSecret}`)
+        return { status: 401, body: { error: 'invalid_client' } }
+      return isIssued(answer, form) ? undefined : { status: 400, body: { error: 'invalid_grant' } }
+    }
+    expect(without(await clinic.examine())).toEqual([])
+    const wrong = await clinic.examine({ CLIENT_SECRET: 'not-the-secret' })
+    expect(without(wrong)).toEqual(['fail client-secret'])
+  })
+
   it('cannot be judged where the code is looked at before the client', async () => {
     clinic.provider.faults.token = (answer, form) =>
       isIssued(answer, form) ? undefined : { status: 400, body: { error: 'invalid_grant' } }

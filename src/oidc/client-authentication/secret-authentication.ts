@@ -46,7 +46,7 @@ export function createSecretAuthentication(
   async function attemptOther(fetch: CustomFetch, url: string, init: FetchInit, refused: Response) {
     const method = other(methodOf(init))
     const response = await fetch(url, reauthenticated(init, clientId, appliers[method]))
-    if (!response.ok) return refused
+    if (!(await isAnswer(response))) return refused
     accepted = method
     log.info({ method }, 'the provider takes the client secret this way')
     return response
@@ -91,6 +91,18 @@ async function isClientRefused(response: Response): Promise<boolean> {
   if (response.status !== 400) return false
   const text = await response.clone().text()
   return /"error"\s*:\s*"invalid_client"/.test(text)
+}
+
+const errorOfGrant = /"error"\s*:\s*"(?:invalid_grant|invalid_scope|invalid_target)"/
+
+/**
+ * Whether a provider that has refused the first way has taken the second: with tokens, or with an error that it says only of a grant, once it
+ * knows the client. Any other error leaves open which of the two was wrong.
+ */
+async function isAnswer(response: Response): Promise<boolean> {
+  if (response.ok) return true
+  if (response.status !== 400 && response.status !== 403) return false
+  return errorOfGrant.test(await response.clone().text())
 }
 
 function reauthenticated(init: FetchInit, clientId: string, apply: ClientAuth): FetchInit {

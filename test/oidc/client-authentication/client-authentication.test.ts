@@ -102,6 +102,31 @@ describe('a client secret', () => {
     expect(requests).toEqual([inBody, inHeader, inHeader])
   })
 
+  it.each([
+    [400, 'invalid_grant'],
+    [403, 'invalid_grant'],
+    [400, 'invalid_target'],
+  ])(
+    'has gone the right way when the second way ends in %i %s, which then is the answer',
+    async (status, error) => {
+      answer = ({ basic }) => (basic === null ? refused(401, 'invalid_client') : refused(status, error))
+      const authentication = open()
+      expect(await (await ask(authentication)).json()).toEqual({ error })
+      await ask(authentication)
+      expect(requests).toEqual([inBody, inHeader, inHeader])
+    },
+  )
+
+  it.each([
+    [400, 'invalid_request'],
+    [400, 'unauthorized_client'],
+    [503, 'invalid_grant'],
+    [429, 'invalid_grant'],
+  ])('is not known to have gone the right way by %i %s', async (status, error) => {
+    answer = ({ basic }) => (basic === null ? refused(401, 'invalid_client') : refused(status, error))
+    expect(await (await ask(open())).json()).toEqual({ error: 'invalid_client' })
+  })
+
   it('that is wrong is answered with the first refusal', async () => {
     answer = ({ basic }) => refused(401, basic === null ? 'invalid_client' : 'other')
     expect(await (await ask(open())).json()).toEqual({ error: 'invalid_client' })
