@@ -1,3 +1,4 @@
+import { textOf } from '../basics/text.ts'
 import { type ExpectedProof, ProofError, verifyDpopProof } from '../signing/dpop-verifier.ts'
 import { sha256 } from '../signing/thumbprints.ts'
 import type { BearerCaller } from './bearer-callers.ts'
@@ -71,7 +72,7 @@ export function expectPossession(
     thumbprint,
     nowMs: now(),
   }
-  const proof = verify(rules, typeof dpop === 'string' ? dpop : undefined, expected)
+  const proof = verify(rules, textOf(dpop), expected)
   if (spends && !usedProofs.take(thumbprint, proof.jti, proof.usableUntilMs))
     throw proofRefusal(rules, 'the proof was used before')
 }

@@ -1,3 +1,4 @@
+import { textOf } from '../basics/text.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { StepUps } from '../http/login/step-up.ts'
 import type { Provider } from '../oidc/provider/provider.ts'
@@ -112,10 +113,6 @@ function scopeOf({ require }: AccessRules): string | undefined {
     .filter(({ claim }) => claim === 'scope')
     .flatMap(({ values }) => values)
   return scopes.length === 0 ? undefined : scopes.join(' ')
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
 }
 
 function numberOf(value: unknown): number | undefined {

@@ -1,3 +1,4 @@
+import { textOf } from '../basics/text.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { StepUps } from '../http/login/step-up.ts'
 import type { SessionView } from '../session/record/session.ts'
@@ -12,7 +13,6 @@ export function withWayToLogin(
 ): unknown {
   if (!(error instanceof GatewayError) || error.code !== 'step_up_required') return error
   if (error.extensions.loginUrl !== undefined) return error
-  const { claims } = error.context
-  const demand = { claims: typeof claims === 'string' ? claims : undefined }
+  const demand = { claims: textOf(error.context.claims) }
   return stepUps.required(session, demand, { isSealed: true, context: error.context })
 }

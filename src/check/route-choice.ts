@@ -1,3 +1,4 @@
+import { isBeneath } from '../basics/path-prefix.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import { isReservedPath } from '../http/guards/return-to.ts'
 
@@ -26,20 +27,13 @@ export function createRouteChoice<Route extends Prefixed>(
   return (untrustedTarget) => {
     const queryAt = untrustedTarget.indexOf('?')
     const path = queryAt === -1 ? untrustedTarget : untrustedTarget.slice(0, queryAt)
-    const place = places.find(({ prefix }) => isBeneath(path, prefix))
+    const place = path === '' ? undefined : places.find(({ prefix }) => isBeneath(path, prefix))
     if (place === undefined || ownPaths.some((own) => isBeneath(path, own)))
       throw new GatewayError('not_found', { status: 403 })
     if (place.others.length > 0 && isReservedPath(path, place.others))
       throw new GatewayError('request_target_rejected')
     return place.route
   }
-}
-
-const slash = 0x2f
-
-function isBeneath(path: string, prefix: string): boolean {
-  if (!path.startsWith(prefix)) return false
-  return path.charCodeAt(prefix.length) === slash || (path.length === prefix.length && prefix !== '')
 }
 
 /** Lower-case prefixes that nobody may see in a path of this route; those above it are in each of its paths. */

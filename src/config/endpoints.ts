@@ -1,3 +1,5 @@
+import { isBeneath } from '../basics/path-prefix.ts'
+
 /** The gateway's own endpoints, before `AUTH_PREFIX` (DESIGN section 2.1). */
 export const gatewayEndpoints = [
   '/login',
@@ -33,10 +35,6 @@ export function ownedPaths(authPrefix: string): readonly string[] {
   return [...gatewayEndpoints.map((path) => `${authPrefix}${path}`), ...healthEndpoints]
 }
 
-function isWithin(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(`${prefix}/`)
-}
-
 /**
  * What is wrong with a route's prefix in view of the gateway's endpoints and the routes before it. Compared without regard to case: a
  * prefix that only case tells apart from another invites mistakes.
@@ -53,7 +51,7 @@ export function prefixProblem(
     return 'is the prefix of an earlier route too'
   }
   const owned = ownedPaths(authPrefix.toLowerCase())
-  const clash = owned.find((path) => isWithin(path, candidate) || isWithin(candidate, path))
+  const clash = owned.find((path) => isBeneath(path, candidate) || isBeneath(candidate, path))
   return clash === undefined
     ? undefined
     : `overlaps the gateway's own ${clash}; choose another, or set AUTH_PREFIX`

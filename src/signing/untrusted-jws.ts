@@ -1,3 +1,5 @@
+import { parseObject } from '../basics/plain-object.ts'
+
 /** A compact JWS of somebody else, taken apart. Nothing in it is believed before its signature was verified. */
 export interface UntrustedJws {
   readonly header: Readonly<Record<string, unknown>>
@@ -21,7 +23,7 @@ const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 export function splitJws(untrusted: string, longest: number): UntrustedJws | JwsFault {
   if (untrusted.length > longest || !compact.test(untrusted)) return 'form'
   const [headerText = '', payloadText = '', signatureText = ''] = untrusted.split('.')
-  const [header, payload] = [parseObject(headerText), parseObject(payloadText)]
+  const [header, payload] = [parseObject(decode(headerText)), parseObject(decode(payloadText))]
   const signature = Buffer.from(signatureText, 'base64url')
   if (header === undefined || payload === undefined) return 'form'
   if (header.crit !== undefined || header.b64 !== undefined) return 'crit'
@@ -29,11 +31,6 @@ export function splitJws(untrusted: string, longest: number): UntrustedJws | Jws
   return { header, payload, input: `${headerText}.${payloadText}`, signature }
 }
 
-function parseObject(encoded: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString())
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? { ...parsed } : undefined
-  } catch {
-    return undefined
-  }
+function decode(encoded: string): string {
+  return Buffer.from(encoded, 'base64url').toString()
 }

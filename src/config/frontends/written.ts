@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { isPlainObject } from '../../basics/plain-object.ts'
 import type { Environment } from '../environment.ts'
 import { filePath } from '../settings/kinds/address.ts'
 import { hasFileForm } from '../settings/setting.ts'
@@ -73,16 +74,12 @@ function textOf(untrusted: unknown, env: Environment): string | undefined {
 /** The frontends of a document, as far as it has them. */
 export function writtenFrontends(untrusted: unknown): readonly WrittenFrontend[] {
   const frontends = member(untrusted, 'frontends')
-  if (!isObject(frontends)) return []
+  if (!isPlainObject(frontends)) return []
   return Object.entries(frontends).flatMap(([name, one]: [string, unknown]) =>
-    isObject(one) ? [{ name, untrusted: one as Readonly<Record<string, unknown>> }] : [],
+    isPlainObject(one) ? [{ name, untrusted: one as Readonly<Record<string, unknown>> }] : [],
   )
 }
 
 function member(value: unknown, name: string): unknown {
-  return isObject(value) ? Reflect.get(value, name) : undefined
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isPlainObject(value) ? Reflect.get(value, name) : undefined
 }

@@ -1,3 +1,4 @@
+import { isBeneath } from '../../basics/path-prefix.ts'
 import type { ConfigFault } from '../config-error.ts'
 import { isProxied, type RouteConfig } from './route.ts'
 
@@ -49,7 +50,7 @@ export function accessFaults(
 }
 
 function isWithin(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(`${prefix}/`) || prefix.startsWith(`${path}/`)
+  return isBeneath(path, prefix) || isBeneath(prefix, path)
 }
 
 function fault(name: string, problem: string, example: string): ConfigFault {

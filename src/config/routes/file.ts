@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path'
+import { isPlainObject } from '../../basics/plain-object.ts'
 import type { RouteAudience } from '../audience.ts'
 import type { ConfigFault } from '../config-error.ts'
 import { prefixProblem } from '../endpoints.ts'
@@ -86,14 +87,10 @@ function prefixPlaces(untrusted: unknown, authPrefix: string): readonly Document
 }
 
 function rawPrefixes(untrusted: unknown): readonly (string | undefined)[] {
-  const routes: unknown = isObject(untrusted) ? Reflect.get(untrusted, 'routes') : undefined
+  const routes: unknown = isPlainObject(untrusted) ? Reflect.get(untrusted, 'routes') : undefined
   if (!Array.isArray(routes)) return []
   return routes.map((route: unknown) => {
-    const prefix: unknown = isObject(route) ? Reflect.get(route, 'prefix') : undefined
+    const prefix: unknown = isPlainObject(route) ? Reflect.get(route, 'prefix') : undefined
     return typeof prefix === 'string' && prefix.startsWith('/') && prefix.length > 1 ? prefix : undefined
   })
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }

@@ -1,3 +1,4 @@
+import { parseObject } from '../../basics/plain-object.ts'
 import { createProviderNetwork, type ProviderNetworkOptions } from '../../network/provider-network.ts'
 import { describeTransportError } from '../../oidc/provider/provider-error.ts'
 import { quietTelemetry } from '../quiet-telemetry.ts'
@@ -58,15 +59,6 @@ export async function fetchJson(
     status: response.status,
     document: parseObject(await response.text()),
     headers: response.headers,
-  }
-}
-
-function parseObject(text: string): Metadata | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
-  } catch {
-    return undefined
   }
 }
 

@@ -1,17 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
-import type { SessionLimits } from '../../session/record/session.ts'
+import { type SessionLimits, sessionLimits } from '../../session/record/session.ts'
 import { describeDevice, offerDevice } from '../device/device-offer.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { describeSession, type SessionAnswer } from './session-answer.ts'
-
-function limitsOf({ options }: HttpContext): SessionLimits {
-  return {
-    idleTimeoutMs: options.sessionIdleTimeout * 1_000,
-    maxLifetimeMs: options.sessionMaxLifetime * 1_000,
-  }
-}
 
 /** What both endpoints answer: the session, and how it stands to its device where sessions are bound to devices. */
 function answerFor(
@@ -40,7 +33,7 @@ function explained(
 
 /** `GET /session`: who is signed in and for how long. Never counts as activity, so that polling keeps nothing alive. */
 export function createSessionAnswer(context: HttpContext) {
-  const limits = limitsOf(context)
+  const limits = sessionLimits(context.options)
   const { device } = context
   return async function answerSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = openSessionOf(request.session)
@@ -54,7 +47,7 @@ export function createSessionAnswer(context: HttpContext) {
 
 /** `POST /session/refresh`: counts as activity, refreshes the tokens if that is due, and answers like `GET /session`. */
 export function createSessionRefresh(context: HttpContext) {
-  const limits = limitsOf(context)
+  const limits = sessionLimits(context.options)
   return async function refreshSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = openSessionOf(request.session)
     if (session !== undefined) {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules } from '../../errors/problem.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
@@ -179,6 +180,5 @@ function unquoted(untrusted: string): string {
 }
 
 function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const untrusted = request.headers[name]
-  return typeof untrusted === 'string' ? untrusted : undefined
+  return textOf(request.headers[name])
 }

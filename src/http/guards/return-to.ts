@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { isBeneath } from '../../basics/path-prefix.ts'
 
 /** Longest return address, bytes of its serialised form: it travels in a cookie. */
 export const maxReturnToBytes = 2_048
@@ -27,7 +28,7 @@ export function resolveReturnTo(untrusted: string, rules: ReturnToRules): string
   // The scheme too: a blob: address has the origin of the page that made it.
   if (url?.origin !== rules.baseUrl.origin || url.protocol !== rules.baseUrl.protocol) return undefined
   if (url.username !== '' || url.password !== '') return undefined
-  if (!isWithin(url.pathname, rules.basePath)) return undefined
+  if (!isBeneath(url.pathname, rules.basePath)) return undefined
   if (!isDecodable(url.pathname) || isReservedPath(url.pathname, rules.reservedPaths)) return undefined
   const returnTo = `${url.pathname.startsWith('//') ? '/.' : ''}${url.pathname}${url.search}${url.hash}`
   return Buffer.byteLength(returnTo) > maxReturnToBytes ? `${rules.basePath}/` : returnTo
@@ -50,7 +51,7 @@ export function isReservedPath(untrustedPath: string, reservedPaths: readonly st
   let path = untrustedPath
   for (let round = 0; round <= maxDecodings; round++) {
     const seen = readings(path)
-    if (reservedPaths.some((reserved) => seen.some((reading) => isWithin(reading, reserved)))) return true
+    if (reservedPaths.some((reserved) => seen.some((reading) => isBeneath(reading, reserved)))) return true
     const decoded = decodeBytes(path)
     if (decoded === path) return false
     if (hasControlOrBackslash(decoded)) return true
@@ -96,8 +97,4 @@ function resolveSegments(path: string): string {
     else if (segment !== '' && segment !== '.') resolved.push(segment)
   }
   return `/${resolved.join('/')}`
-}
-
-function isWithin(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(`${prefix}/`)
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { textOf } from '../../basics/text.ts'
 import { healthEndpoints } from '../../config/endpoints.ts'
 import { noMetrics } from '../../telemetry/metrics.ts'
 import { createRequestLine, type RequestOutcome } from '../../telemetry/request-line.ts'
@@ -128,8 +129,8 @@ function beginSpan(tracing: Tracing, { id, method, headers, raw }: WatchedReques
     requestId: id,
     method,
     path: pathOf(raw.url ?? ''),
-    untrustedTraceparent: typeof traceparent === 'string' ? traceparent : undefined,
-    untrustedTracestate: typeof tracestate === 'string' ? tracestate : undefined,
+    untrustedTraceparent: textOf(traceparent),
+    untrustedTracestate: textOf(tracestate),
   })
 }
 

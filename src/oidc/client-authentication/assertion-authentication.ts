@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose'
 import type { ClientAuth } from 'openid-client'
+import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { watchFile } from '../../signing/watched-file.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
@@ -40,8 +41,7 @@ function readAssertion(text: string): PlatformAssertion | undefined {
 
 function subjectOf(text: string): string | undefined {
   try {
-    const { sub } = decodeJwt(text)
-    return typeof sub === 'string' ? sub : undefined
+    return textOf(decodeJwt(text).sub)
   } catch {
     throw new Error('holds no JWT')
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { JWTPayload } from 'jose'
+import { isPlainObject } from '../../basics/plain-object.ts'
 import type { LoginDemand, LoginTransaction } from '../provider/provider.ts'
-import { isPlainObject } from './plain-object.ts'
 
 /** Names a demand in a session's record: equal words have equal keys. */
 export function demandKey({ acrValues, maxAge, claims }: LoginDemand): string {

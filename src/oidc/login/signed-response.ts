@@ -1,4 +1,5 @@
 import { decodeJwt } from 'jose'
+import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { loginFailure } from '../provider/provider-error.ts'
@@ -19,8 +20,7 @@ export async function unverifiedState(
 ): Promise<string | undefined> {
   try {
     const jwt = await openEncrypted(responseOf(untrustedQuery), client.clientKeys.decryption())
-    const { state } = decodeJwt(jwt)
-    return typeof state === 'string' ? state : undefined
+    return textOf(decodeJwt(jwt).state)
   } catch {
     return undefined
   }

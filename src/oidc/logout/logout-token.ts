@@ -1,4 +1,5 @@
 import { decodeJwt, type JWTPayload } from 'jose'
+import { isPlainObject } from '../../basics/plain-object.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import type { ProviderOptions } from '../provider/options.ts'
@@ -120,12 +121,8 @@ function wrongSignature(error: unknown): LogoutTokenError {
 
 function expectEvent({ events }: JWTPayload): void {
   const event: unknown =
-    isObject(events) && Object.hasOwn(events, eventName) ? Reflect.get(events, eventName) : undefined
-  if (!isObject(event)) throw new LogoutTokenError('events lacks the logout event', 'events')
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    isPlainObject(events) && Object.hasOwn(events, eventName) ? Reflect.get(events, eventName) : undefined
+  if (!isPlainObject(event)) throw new LogoutTokenError('events lacks the logout event', 'events')
 }
 
 function expectTime(issuedAt: unknown, nowSeconds: number): number {

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { tokenRevocation } from 'openid-client'
+import { within } from '../../basics/within.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf, isAuth0 } from '../provider/endpoints.ts'
 import { providerHints } from '../provider/hints.ts'
@@ -79,24 +80,13 @@ export async function revoke(
     return false
   if (endpointOf(configuration.serverMetadata(), 'revocation_endpoint', options.issuerUrl) === undefined)
     return false
-  const done = client
+  const revoked = client
     .endpointConfiguration('revocation')
     .then((endpoint) => tokenRevocation(endpoint, refreshToken, { token_type_hint: 'refresh_token' }))
-    .then(
-      () => true,
-      () => false,
-    )
-  const isDone = await within(done, revocationTimeoutMs)
+  const isDone = await within(revoked, revocationTimeoutMs, () => new Error('too late')).then(
+    () => true,
+    () => false,
+  )
   if (!isDone) telemetry.log.warn('a refresh token could not be revoked at the identity provider')
-  return isDone
-}
-
-async function within(done: Promise<boolean>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, false)
-  })
-  const isDone = await Promise.race([done, late])
-  clearTimeout(timer)
   return isDone
 }

@@ -1,4 +1,6 @@
 import { ResponseBodyError } from 'openid-client'
+import { isPlainObject } from '../../basics/plain-object.ts'
+import { textOf } from '../../basics/text.ts'
 
 /** What a refusal of the token endpoint says about the user's next step, besides its error code. */
 export interface ErrorDetails {
@@ -19,7 +21,7 @@ export function errorDetails(error: unknown): ErrorDetails {
   return {
     error: error.error,
     status: error.status,
-    suberror: typeof suberror === 'string' ? suberror : undefined,
+    suberror: textOf(suberror),
     claims: readClaimsRequest(claims),
   }
 }
@@ -33,8 +35,7 @@ export function readClaimsRequest(untrusted: unknown): string | undefined {
   if (text.length > longestClaimsRequest) return undefined
   try {
     const value: unknown = JSON.parse(text)
-    const isRequest = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isRequest ? JSON.stringify(value) : undefined
+    return isPlainObject(value) ? JSON.stringify(value) : undefined
   } catch {
     return undefined
   }

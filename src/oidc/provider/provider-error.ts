@@ -4,6 +4,7 @@ import {
   ResponseBodyError,
   WWWAuthenticateChallengeError,
 } from 'openid-client'
+import { isPlainObject } from '../../basics/plain-object.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { failureCode } from '../../network/failure-code.ts'
 import { CheckError, factsIn, providerWords, type RefusalFacts } from './refusal.ts'
@@ -158,13 +159,9 @@ function retryAfterOf(response: Response): number | undefined {
 export function announcedIssuer(error: unknown): string | undefined {
   if (!(error instanceof ClientError) || error.code !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED')
     return undefined
-  const metadata: unknown = isObject(error.cause) ? Reflect.get(error.cause, 'body') : undefined
-  const issuer: unknown = isObject(metadata) ? Reflect.get(metadata, 'issuer') : undefined
+  const metadata: unknown = isPlainObject(error.cause) ? Reflect.get(error.cause, 'body') : undefined
+  const issuer: unknown = isPlainObject(metadata) ? Reflect.get(metadata, 'issuer') : undefined
   return typeof issuer === 'string' ? URL.parse(issuer)?.href.slice(0, longestIssuer) : undefined
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }
 
 const longestIssuer = 256

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeJwt, type JWTPayload } from 'jose'
 import { refreshTokenGrant } from 'openid-client'
+import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { audienceParameters } from '../login/login.ts'
 import type { ProviderContext } from '../provider/context.ts'
@@ -44,8 +45,7 @@ function rulesOf({ idToken }: RefreshRequest): IdTokenRules {
 /** It was verified when it came. */
 function nonceOf(idToken: string | undefined): string | undefined {
   try {
-    const nonce: unknown = idToken === undefined ? undefined : decodeJwt(idToken).nonce
-    return typeof nonce === 'string' ? nonce : undefined
+    return idToken === undefined ? undefined : textOf(decodeJwt(idToken).nonce)
   } catch {
     return undefined
   }

@@ -1,3 +1,4 @@
+import { parseObject } from '../../basics/plain-object.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { DpopKey } from '../../signing/dpop-key.ts'
 import { sha256 } from '../../signing/thumbprints.ts'
@@ -91,15 +92,6 @@ async function readAnswer({ keys, options }: ProviderContext, response: Response
 function expectParty(name: 'iss' | 'aud', received: unknown, expected: string): void {
   if (received === undefined || [received].flat().includes(expected)) return
   throw new CheckError(`userinfo.${name}`, { expected, received }, 'USERINFO_REFUSED')
-}
-
-function parseObject(text: string): Claims | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function unavailable(reason: string): GatewayError {

@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
-import { isPlainObject } from '../login/plain-object.ts'
+import { isPlainObject } from '../../basics/plain-object.ts'
 import type { ProviderHints } from '../provider/hints.ts'
 import type { AccessTokenFault } from '../provider/provider.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'

@@ -8,6 +8,7 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose'
+import { isPlainObject } from '../../basics/plain-object.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { OidcClient } from '../provider/client.ts'
 import type { ProviderOptions } from '../provider/options.ts'
@@ -137,13 +138,9 @@ export async function loadKeys(client: OidcClient): Promise<KeySet> {
 
 /** Members that are no keys are passed over, as are keys of kinds that nobody here knows (RFC 7517 section 5). */
 function readKeySet(untrusted: unknown): KeySet {
-  const keys: unknown = isObject(untrusted) ? Reflect.get(untrusted, 'keys') : undefined
+  const keys: unknown = isPlainObject(untrusted) ? Reflect.get(untrusted, 'keys') : undefined
   if (!Array.isArray(keys)) throw unavailable('no key set')
-  return createLocalJWKSet({ keys: keys.filter((key): key is JWK => isObject(key)) })
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return createLocalJWKSet({ keys: keys.filter((key): key is JWK => isPlainObject(key)) })
 }
 
 /** Says that the keys cannot be had, and why. */

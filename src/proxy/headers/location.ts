@@ -1,3 +1,5 @@
+import { isBeneath } from '../../basics/path-prefix.ts'
+
 /** What decides where an upstream may send the browser. */
 export interface LocationRules {
   readonly upstreamOrigin: string
@@ -52,7 +54,7 @@ function withinPrefix(
   { pathname, search, hash }: URL,
   { upstreamPath, prefix }: LocationRules,
 ): string | undefined {
-  if (!isWithin(pathname, upstreamPath)) return undefined
+  if (!isBeneath(pathname, upstreamPath)) return undefined
   const path = prefix + pathname.slice(upstreamPath.length) + search + hash
   // Without a prefix two slashes at the start would name a host.
   return path.startsWith('//') ? `/.${path}` : path
@@ -65,10 +67,7 @@ function withinPrefix(
 function onOurOrigin(url: URL, rules: LocationRules): string | undefined {
   const { upstreamPath, prefix, baseOrigin } = rules
   const { pathname, search, hash } = url
-  const isMeantForApi = upstreamPath !== '' && !isWithin(pathname, prefix) && isWithin(pathname, upstreamPath)
+  const isMeantForApi =
+    upstreamPath !== '' && !isBeneath(pathname, prefix) && isBeneath(pathname, upstreamPath)
   return isMeantForApi ? withinPrefix(url, rules) : baseOrigin + pathname + search + hash
-}
-
-function isWithin(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(`${prefix}/`)
 }

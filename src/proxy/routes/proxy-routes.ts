@@ -6,7 +6,7 @@ import { answeredMethods } from '../../access/rules.ts'
 import { isProxied, type RouteConfig } from '../../config/routes/route.ts'
 import { ownerOf } from '../../http/lifetime/life.ts'
 import { type AddressKey, createAddressKey } from '../../http/limits/limited-request.ts'
-import type { SessionLimits } from '../../session/record/session.ts'
+import { sessionLimits } from '../../session/record/session.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
@@ -44,7 +44,7 @@ export function registerProxyScope(
   const openCalls = createOpenCalls({
     sessions: services.sessions,
     metrics: services.telemetry.metrics,
-    limits: limitsOf(options),
+    limits: sessionLimits(options),
     deviceToleranceMs: services.device?.toleranceMs ?? 0,
     now: services.now,
   })
@@ -64,10 +64,6 @@ export function registerProxyScope(
 /** A header that one route writes is believed by its API alone, but no browser may write it for any. */
 function namesOf(routes: readonly RouteConfig[]): ReadonlySet<string> {
   return new Set(routes.flatMap(({ access }) => access.identityHeaders.map(([name]) => canonicalName(name))))
-}
-
-function limitsOf({ sessionIdleTimeout, sessionMaxLifetime }: ProxyOptions): SessionLimits {
-  return { idleTimeoutMs: sessionIdleTimeout * 1_000, maxLifetimeMs: sessionMaxLifetime * 1_000 }
 }
 
 /** Fastify routes only methods it was told of; the others are answered 405 then instead of 404. Comes before any route. */
@@ -98,7 +94,7 @@ function registerRoute(
     proofs: services.proofs,
     openCalls,
     sessions: services.sessions,
-    limits: limitsOf(options),
+    limits: sessionLimits(options),
     now: services.now,
     metrics: services.telemetry.metrics,
     maxWebsocketsPerSession: options.maxWebsocketsPerSession,

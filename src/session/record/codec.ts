@@ -1,3 +1,4 @@
+import { isPlainObject } from '../../basics/plain-object.ts'
 import type { AccessToken, Identity, TokenBinding, TokenSet } from '../../oidc/tokens/token-set.ts'
 import { packText, readTail, type TailReader } from './packed-text.ts'
 import type { DeviceState, SessionFacts, SessionRecord } from './session.ts'
@@ -84,26 +85,22 @@ function toExtras({ device, demand }: Members): Pick<SessionRecord, 'device' | '
 }
 
 function toDevice(value: unknown): DeviceState | undefined {
-  if (!isMembers(value)) return undefined
+  if (!isPlainObject(value)) return undefined
   const { offeredAtMs, publicJwk, isEnforced } = value
-  if (!isTime(offeredAtMs) || typeof isEnforced !== 'boolean' || !isOptional(publicJwk, isMembers))
+  if (!isTime(offeredAtMs) || typeof isEnforced !== 'boolean' || !isOptional(publicJwk, isPlainObject))
     return undefined
   return { offeredAtMs, isEnforced, ...(publicJwk === undefined ? {} : { publicJwk }) }
 }
 
 function toBinding(value: unknown): TokenBinding | undefined {
-  if (!isMembers(value)) return undefined
+  if (!isPlainObject(value)) return undefined
   const { kind, privateJwk, certificateThumbprint } = value
-  if (kind === 'dpop' && isMembers(privateJwk)) return { kind, privateJwk }
+  if (kind === 'dpop' && isPlainObject(privateJwk)) return { kind, privateJwk }
   if (kind === 'mtls' && isText(certificateThumbprint)) return { kind, certificateThumbprint }
   return undefined
 }
 
 type Members = Readonly<Record<string, unknown>>
-
-function isMembers(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 function parseJson(text: string): unknown {
   try {
@@ -115,7 +112,7 @@ function parseJson(text: string): unknown {
 
 function parseMembers(text: string): Members | undefined {
   const value = parseJson(text)
-  return isMembers(value) ? value : undefined
+  return isPlainObject(value) ? value : undefined
 }
 
 function isTime(value: unknown): value is number {
@@ -133,7 +130,7 @@ function isText(value: unknown): value is string {
 function toIdentity({ iss, sub, sid, iat, auth, acr, claims }: Members): Identity | undefined {
   if (!isText(iss) || !isText(sub) || !isOptional(sid, isText)) return undefined
   if (!isTime(iat) || !isOptional(auth, isTime) || !isOptional(acr, isText)) return undefined
-  if (!isMembers(claims)) return undefined
+  if (!isPlainObject(claims)) return undefined
   return {
     issuer: iss,
     subject: sub,
@@ -167,9 +164,9 @@ function toAccessEntry(
   const [key, packed, obtainedAtMs, expiresAtMs, extras = {}]: readonly unknown[] = entry
   const value = reader.text(packed)
   if (!isText(key) || value === undefined || !isTime(obtainedAtMs) || !isTime(expiresAtMs)) return undefined
-  if (!isMembers(extras)) return undefined
+  if (!isPlainObject(extras)) return undefined
   const { claims, boundTo } = extras
-  if (!isOptional(claims, isMembers) || !isOptional(boundTo, isText)) return undefined
+  if (!isOptional(claims, isPlainObject) || !isOptional(boundTo, isText)) return undefined
   const token = { value, obtainedAtMs, expiresAtMs }
   return [
     key,

@@ -15,6 +15,7 @@ import {
   type SessionLimits,
   type SessionRecord,
   type SessionView,
+  sessionLimits,
   ttlMs,
 } from './session.ts'
 import { viewOf } from './view.ts'
@@ -95,10 +96,7 @@ export function createSessionRecords(
   dependencies: SessionRecordsDependencies,
 ): SessionRecords {
   const { store, sealer, telemetry, now } = dependencies
-  const limits: SessionLimits = {
-    idleTimeoutMs: options.sessionIdleTimeout * 1_000,
-    maxLifetimeMs: options.sessionMaxLifetime * 1_000,
-  }
+  const limits = sessionLimits(options)
   const seal = createRecordSeal({ sealer, issuer: options.issuerUrl, clientId: options.clientId })
   const references = createReferences(sealer)
   const indexes = createSessionIndexes({ store, keys: createIndexKeys(sealer, store.keys), now })

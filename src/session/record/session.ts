@@ -67,6 +67,20 @@ export interface SessionLimits {
   readonly maxLifetimeMs: number
 }
 
+/** The limits as the settings name them, seconds. */
+export interface SessionLimitSettings {
+  readonly sessionIdleTimeout: number
+  readonly sessionMaxLifetime: number
+}
+
+/** The limits that the settings ask for. */
+export function sessionLimits(settings: SessionLimitSettings): SessionLimits {
+  return {
+    idleTimeoutMs: settings.sessionIdleTimeout * 1_000,
+    maxLifetimeMs: settings.sessionMaxLifetime * 1_000,
+  }
+}
+
 /** How often activity is written at most: one touch per twentieth of the idle timeout, at least a second apart. */
 export function touchIntervalMs(limits: SessionLimits): number {
   return Math.max(1_000, Math.floor(limits.idleTimeoutMs / 20))

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { within } from '../../../src/basics/within.ts'
 import { createLease } from '../../../src/session/refresh/lease.ts'
 import { createLimiter } from '../../../src/session/refresh/limiter.ts'
 import { createMemoryStore } from '../../../src/session/store/memory/store.ts'
-import { within } from '../../../src/session/within.ts'
 import { type ControlledStore, controlStore, unavailable } from '../support/controlled-store.ts'
 
 const lifeMs = 9_000

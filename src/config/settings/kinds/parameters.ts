@@ -1,3 +1,4 @@
+import { isPlainObject } from '../../../basics/plain-object.ts'
 import { type Parser, ValueFault } from '../setting.ts'
 
 /**
@@ -84,7 +85,7 @@ function parseObject(untrusted: string): object | undefined {
 }
 
 function toObject(value: unknown): object | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+  return isPlainObject(value) ? value : undefined
 }
 
 /** Static parameters, written like a query string. */

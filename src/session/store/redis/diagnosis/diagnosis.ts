@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
+import { textOf } from '../../../../basics/text.ts'
 import { connectRedis, type RedisAddress, type RedisClient } from '../connection/connection.ts'
 import { type RedisFault, toRedisFault } from '../fault.ts'
 import { type DeniedCommand, findDeniedCommands } from './rights.ts'
@@ -104,7 +105,7 @@ async function askServer(server: Redis): Promise<RedisServerFacts> {
 async function askSavePoints(server: Redis): Promise<string | undefined> {
   const reply: unknown = await server.config('GET', 'save').catch(() => undefined)
   const [, value]: readonly unknown[] = Array.isArray(reply) ? reply : []
-  return typeof value === 'string' ? value : undefined
+  return textOf(value)
 }
 
 async function measureClock(server: Redis | undefined, now: () => number): Promise<number | undefined> {
