@@ -49,6 +49,19 @@ describe('a refresh whose ID token cannot be verified for lack of keys', () => {
   })
 })
 
+describe('a refresh for an API with a scope of its own', () => {
+  it('asks for that scope, and for none where the route names none', async () => {
+    const audience = { key: 'orders', value: scripted.audience, parameter: 'audience', accepted: [] } as const
+    const { refreshToken = '', identity } = login
+    for (const scope of ['read:orders', undefined]) {
+      await provider.refresh({ refreshToken, identity, audience: { ...audience, scope } })
+      expect(scripted.requests.findLast(({ path }) => path === '/token')?.form.get('scope')).toBe(
+        scope ?? null,
+      )
+    }
+  })
+})
+
 describe('a refresh whose ID token fails a check', () => {
   it.each([
     ['another audience', { aud: 'other' }],
