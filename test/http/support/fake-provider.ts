@@ -11,6 +11,8 @@ export interface FakeProvider {
   readonly begun: LoginTransaction[]
   readonly parameters: Readonly<Record<string, string>>[]
   ready: boolean
+  /** Thrown by the push of a login. */
+  pushFailure: GatewayError | undefined
   /** Thrown by the check of the authorization response. */
   refusal: GatewayError | undefined
   /** Thrown by the token request. */
@@ -43,6 +45,7 @@ export function createFakeProvider(now: () => number): FakeProvider {
     begun: [],
     parameters: [],
     ready: true,
+    pushFailure: undefined,
     refusal: undefined,
     tokenFailure: undefined,
     hasEndSession: true,
@@ -57,6 +60,7 @@ export function createFakeProvider(now: () => number): FakeProvider {
     beginLogin: async ({ returnTo, parameters, endsSession }) => {
       fake.calls.push('beginLogin')
       if (!fake.ready) throw new GatewayError('provider_unavailable')
+      if (fake.pushFailure !== undefined) throw fake.pushFailure
       const state = `state${counter++}`
         .padEnd(43, 'x')
         .replace(/^state(\d+)/, (_all, n) => `${n}state`.padEnd(8, '_'))
