@@ -4,7 +4,6 @@ import type { RouteAudience } from './audience.ts'
 import { describeAudience } from './audience.ts'
 import { ConfigError, type ConfigFault } from './config-error.ts'
 import { cookieWordOf } from './cookie-names.ts'
-import { prefixProblem } from './endpoints.ts'
 import {
   type ConfigFiles,
   type Environment,
@@ -17,10 +16,10 @@ import { deepFreeze } from './freeze.ts'
 import { isQuoted } from './lookalikes.ts'
 import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
 import { accessFaults } from './routes/access-faults.ts'
-import { toAccess } from './routes/build-access.ts'
 import { accessClaimsOf, identityClaimsOf, readsIdentity } from './routes/claims-read.ts'
-import { defaultRoute, type RouteDefaults } from './routes/default-route.ts'
-import { type RoutesFileResult, readRoutesFile } from './routes/file.ts'
+import { loadRoutes } from './routes/configured-routes.ts'
+import type { RouteDefaults } from './routes/default-route.ts'
+import type { RoutesFileResult } from './routes/file.ts'
 import type { RouteConfig } from './routes/route.ts'
 import { pathOf } from './settings/kinds/address.ts'
 import { configRules } from './settings/rules.ts'
@@ -244,30 +243,4 @@ function listed(folder: string, { listFolder }: ConfigFiles): boolean {
 
 function loadPages({ pagesDir }: SettingValues, files: ConfigFiles): PagesFolderResult {
   return pagesDir === undefined ? { pages: undefined, faults: [] } : readPagesFolder(pagesDir, files)
-}
-
-function loadRoutes(
-  values: SettingValues,
-  audience: RouteAudience,
-  files: ConfigFiles,
-): { readonly routes: readonly RouteConfig[]; readonly faults: readonly ConfigFault[] } {
-  if (values.routesFile !== undefined) return readRoutesFile(values.routesFile, values, audience, files)
-  if (values.apiUrl === undefined) return { routes: [], faults: [] }
-  const problem = prefixProblem(values.apiPrefix, values.authPrefix, [])
-  const faults = problem === undefined ? [] : [settingFault('API_PREFIX', settings.API_PREFIX, problem)]
-  return { routes: [singleRoute(values, values.apiUrl, audience)], faults }
-}
-
-/** The one API of `API_URL`, with the settings that say in its place what a routes file says for a route. */
-function singleRoute(values: SettingValues, upstream: URL, audience: RouteAudience): RouteConfig {
-  const { apiToken: token, apiCallers: callers, apiRequire: require } = values
-  const access = toAccess({ token, callers, require }, audience)
-  const base = defaultRoute(values, audience)
-  return {
-    ...base,
-    prefix: values.apiPrefix,
-    upstream,
-    audience: token === 'user' ? audience : undefined,
-    access,
-  }
 }
