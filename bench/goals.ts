@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import type { ScenarioSamples } from './compare.ts'
 import type { Sample } from './measure.ts'
 import { pairedRatio } from './report.ts'
-import { usual } from './scenarios.ts'
+import { question, usual } from './scenarios.ts'
 import { median } from './statistics.ts'
 import { table } from './table.ts'
 
@@ -39,6 +39,14 @@ const goals: readonly Goal[] = [
     gateway: off,
     of: 'cpuUsPerRequest',
     bound: { atMost: 1.5 },
+  },
+  {
+    ...notSlower,
+    what: 'forward-auth: CPU of a question, to a request that bare carries',
+    scenario: question.name,
+    gateway: 'Coatcheck, /check',
+    of: 'cpuUsPerRequest',
+    bound: { atMost: 0.55 },
   },
   ...['POST 10 KB, 1,000 sessions', 'GET 100 KB, 1,000 sessions'].map((scenario) => ({
     ...notSlower,

@@ -55,13 +55,14 @@ export async function measure(
   scenario: Scenario,
   options: MeasureOptions,
 ): Promise<Sample> {
-  const { origin, pid } = gateway
+  const { pid } = gateway
   const { redis, connections, seconds } = options
   const files = await writeRequests(gateway, scenario, options.folder)
   await leadIn(gateway, scenario)
   const commandsBefore = await readCommandCounts(redis)
   const cpuBeforeMs = cpuMs(pid)
-  const result = await runLoad({ ...scenario, ...files, origin, connections, seconds })
+  const asked = requestOf(gateway, scenario)
+  const result = await runLoad({ ...scenario, ...asked, ...files, connections, seconds })
   const usedMs = cpuMs(pid) - cpuBeforeMs
   const commands = totalBetween(commandsBefore, await readCommandCounts(redis))
   if (!isAsOwed(result, gateway, scenario)) {
@@ -80,10 +81,27 @@ export async function measure(
   }
 }
 
+/** Where a scenario's request goes: to the gateway, or to where another proxy asks it. */
+function requestOf({ origin, checks }: Gateway, { path }: Scenario) {
+  return checks === undefined ? { origin, path } : { origin: checks, path: '/check' }
+}
+
+function headersOf(gateway: Gateway, scenario: Scenario): Headers {
+  const headers = browserHeaders(gateway.origin, scenario)
+  if (gateway.checks === undefined) return headers
+  return [
+    ...headers,
+    ['X-Forwarded-Method', scenario.method],
+    ['X-Forwarded-Uri', scenario.path],
+    ['X-Forwarded-Host', new URL(gateway.origin).host],
+    ['X-Forwarded-Proto', 'http'],
+  ]
+}
+
 async function writeRequests(gateway: Gateway, scenario: Scenario, folder: string) {
   const headersFile = join(folder, 'headers')
   const cookiesFile = join(folder, 'cookies')
-  const headers = browserHeaders(gateway.origin, scenario)
+  const headers = headersOf(gateway, scenario)
   await writeFile(headersFile, headers.map((header) => `${header.join(': ')}\n`).join(''))
   await writeFile(cookiesFile, cookieLines(gateway, scenario))
   return { headersFile, cookiesFile }
@@ -105,11 +123,12 @@ const leadInConnections = 16
  * out, and a second of load would pay for all of it at once. What remembering really costs is measured by the steady load.
  */
 async function leadIn(gateway: Gateway, scenario: Scenario): Promise<void> {
-  const pool = new Pool(gateway.origin, { connections: leadInConnections })
-  const headers = browserHeaders(gateway.origin, scenario).flat()
+  const { origin, path } = requestOf(gateway, scenario)
+  const pool = new Pool(origin, { connections: leadInConnections })
+  const headers = headersOf(gateway, scenario).flat()
   const ask = async (cookie: string): Promise<void> => {
     const sent = [...headers, 'cookie', cookie]
-    const { body } = await pool.request({ path: scenario.path, method: 'GET', headers: sent })
+    const { body } = await pool.request({ path, method: 'GET', headers: sent })
     await body.dump()
   }
   const cookies = gateway.cookies.length > 0 ? gateway.cookies : Array<string>(1_000).fill('unknown=x')
@@ -130,9 +149,10 @@ function isAsOwed(result: LoadResult, gateway: Gateway, scenario: Scenario): boo
 
 /** One answer in words, so that a failed run says why. */
 async function sampleAnswer(gateway: Gateway, scenario: Scenario): Promise<string> {
-  const { method, path } = scenario
-  const headers = [...browserHeaders(gateway.origin, scenario), ['cookie', gateway.cookies[0] ?? '']]
+  const { method } = scenario
+  const { origin, path } = requestOf(gateway, scenario)
+  const headers = [...headersOf(gateway, scenario), ['cookie', gateway.cookies[0] ?? '']]
   const init = { method, headers: Object.fromEntries(headers), signal: AbortSignal.timeout(5_000) }
-  const response = await fetch(gateway.origin + path, init)
+  const response = await fetch(origin + path, init)
   return `${response.status} ${(await response.text()).slice(0, 500)}`
 }

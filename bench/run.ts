@@ -14,18 +14,18 @@ import { compare, type ScenarioSamples } from './compare.ts'
 import { compareStreams, type StreamKind } from './compare-streams.ts'
 import { renderGoals, writeGoals } from './goals.ts'
 import type { Gateway } from './peers/gateway.ts'
-import { peers, type Starters, variants, withoutSockets } from './peers/starters.ts'
+import { askers, peers, type Starters, variants, withoutSockets } from './peers/starters.ts'
 import { cores, pin } from './processes.ts'
 import { type RunFacts, renderPage, renderScenario, type Section } from './report.ts'
 import { runScale } from './scale/run.ts'
-import { scenarios, usual } from './scenarios.ts'
+import { question, scenarios, usual } from './scenarios.ts'
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '1' },
     connections: { type: 'string', default: '50' },
-    parts: { type: 'string', default: 'requests,streams,steady,costs,scale' },
+    parts: { type: 'string', default: 'requests,streams,steady,costs,check,scale' },
     /** Only the scenarios whose names contain this. */
     only: { type: 'string', default: '' },
     /** Only these gateways, by the keys of `peers`, separated by commas. */
@@ -96,6 +96,12 @@ async function costsPart(arena: Arena): Promise<readonly Section[]> {
   return [{ title: `What can be turned on: ${usual.name}`, body: renderScenario(samples) }]
 }
 
+async function checkPart(arena: Arena): Promise<readonly Section[]> {
+  const gateways = await enter(arena, askers, Object.keys(askers))
+  results.set(question.name, await compare(question, gateways, measureOptions(arena)))
+  return [{ title: question.name, body: renderScenario(results.get(question.name) ?? new Map()) }]
+}
+
 async function inArena(parts: readonly string[]): Promise<readonly Section[]> {
   const arena = await openArena(profileFolder === undefined ? {} : { profileFolder })
   atEnd = () => arena.close()
@@ -111,6 +117,7 @@ async function inArena(parts: readonly string[]): Promise<readonly Section[]> {
       ...(parts.includes('streams') ? await streamsPart(named) : []),
       ...(parts.includes('steady') ? await steadyPart(arena, steady) : []),
       ...(parts.includes('costs') ? await costsPart(arena) : []),
+      ...(parts.includes('check') ? await checkPart(arena) : []),
     ]
   } finally {
     await arena.close()

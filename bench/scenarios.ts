@@ -41,6 +41,9 @@ export const scenarios: readonly Scenario[] = [
   { ...get, name: 'Refused: from a foreign site', site: 'cross-site' },
 ]
 
+/** The question whether that may pass, which is answered with the token in the head. */
+export const question: Scenario = { ...usual, name: 'Forward-auth: a question, to a request that is carried' }
+
 /** Whether this gateway owes a refusal to this scenario; one without sessions lets everybody pass. */
 export function isRefusalOwed(
   { sessions, site }: Scenario,

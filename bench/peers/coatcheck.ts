@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { type DemoProvider, startDemoProvider } from '../../src/dev/provider/provider.ts'
+import { freePort } from '../../test/support/ports.ts'
 import { writeReadySessions } from '../../test/support/ready-sessions.ts'
 import { cores, start } from '../processes.ts'
 import { lifetimeSeconds, makeSessions } from '../world.ts'
@@ -17,6 +18,18 @@ type Settings = Readonly<Record<string, string>>
 /** Coatcheck as its users start it, with some settings of its own, and sessions as logins would have left them. */
 export function coatcheckWith(name: string, settings: Settings): StartGateway {
   return (world, port) => startCoatcheck(world, port, name, settings)
+}
+
+/** The same, asked by another proxy whether a request may pass. */
+export function coatcheckAsked(name: string, settings: Settings): StartGateway {
+  return async (world, port) => {
+    const checkPort = await freePort()
+    const gateway = await startCoatcheck(world, port, name, {
+      ...settings,
+      FORWARD_AUTH_PORT: `${checkPort}`,
+    })
+    return { ...gateway, checks: `http://127.0.0.1:${checkPort}` }
+  }
 }
 
 async function startCoatcheck(

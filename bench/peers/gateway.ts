@@ -22,6 +22,8 @@ export interface Gateway {
   readonly origin: string
   /** Cookie header of each session; empty when the gateway has none, and so lets everybody pass. */
   readonly cookies: readonly string[]
+  /** Origin of the listener where it is only asked about requests that somebody else carries: that is measured then. */
+  readonly checks?: string
   /** Whether it refuses requests from foreign sites. */
   readonly checksOrigin: boolean
   stop(): Promise<void>

@@ -1,4 +1,4 @@
-import { coatcheckWith } from './coatcheck.ts'
+import { coatcheckAsked, coatcheckWith } from './coatcheck.ts'
 import type { StartGateway } from './gateway.ts'
 import { hasNginx, startBare, startExpress, startNaive, startNginx } from './others.ts'
 
@@ -28,4 +28,11 @@ export function variants(upstreamUrl: string, adminPort: number): Starters {
     traces: coatcheckWith('traces', { OTEL_EXPORTER_OTLP_ENDPOINT: upstreamUrl }),
     workers: coatcheckWith('two processes on the same core', { WORKERS: '2' }),
   }
+}
+
+/** Forward-auth; bare carries the request itself, which the answer to a question is held against. */
+export const askers: Starters = {
+  bare: startBare,
+  check: coatcheckAsked('Coatcheck, /check', {}),
+  checkLogs: coatcheckAsked('Coatcheck, /check, a log line for each', { LOG_LEVEL: 'info' }),
 }

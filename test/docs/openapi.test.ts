@@ -302,7 +302,8 @@ const scenarios: Readonly<Record<string, Scenario | Readonly<Record<string, Scen
 }
 
 /** Other listeners and the proxied routes have tests of their own. */
-const isElsewhere = (path: string): boolean => path === '/metrics' || path === '/api/{path}'
+const isElsewhere = (path: string): boolean =>
+  path === '/metrics' || path === '/api/{path}' || path.startsWith('/check')
 const own = documented().filter(({ path }) => !isElsewhere(path))
 const keyOf = ({ method, path, status }: Documented): string => `${method} ${path} ${status}`
 
