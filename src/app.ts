@@ -30,6 +30,10 @@ import { createOutcomeWatch, installRequestLog, routeLabels } from './http/serve
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
 import { installSecurityHeaders } from './http/server/transport-headers.ts'
 import { installSpa } from './http/spa/install-spa.ts'
+import {
+  type ClientCertificates,
+  createClientCertificates,
+} from './oidc/client-authentication/client-certificate.ts'
 import { createProvider } from './oidc/provider/create-provider.ts'
 import type { Provider } from './oidc/provider/provider.ts'
 import { knowAllMethods, type ProxyHandle, registerProxyScope } from './proxy/routes/proxy-routes.ts'
@@ -176,8 +180,8 @@ async function furnish(
   services: Services,
   shedder: Pick<Shedder, 'share'>,
 ): Promise<{ readonly proxy: ProxyHandle; readonly check: Check }> {
-  const { context, nonces, telemetry } = services
-  const deciding = createAccessServices(config, { ...context, nonces }, services.accessTokens)
+  const { context, nonces, certificates, telemetry } = services
+  const deciding = createAccessServices(config, { ...context, nonces, certificates }, services.accessTokens)
   installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installSpa(app, config, context)
@@ -216,6 +220,7 @@ interface Services {
   readonly accessTokens: AccessTokens
   readonly store: SessionStore
   readonly nonces: NonceMemory
+  readonly certificates: ClientCertificates | undefined
   readonly telemetry: Telemetry
 }
 
@@ -226,11 +231,12 @@ function createServices(config: Config, given: GivenParts, telemetry: Telemetry)
   const store = given.store ?? createStore(config, telemetry, now)
   const { cacheRoom, cookieNames, nonces = createNonceMemory() } = given
   const sealer = createSealer(config.sessionSecret, config.frontend)
+  const certificates = createClientCertificates(config, telemetry.log)
   const provider =
     given.provider ??
     createProvider(
       { ...config, userClaims: config.identityClaims },
-      { telemetry, now, nonces, userRef: createReferences(sealer).user },
+      { telemetry, now, nonces, certificates, userRef: createReferences(sealer).user },
     )
   const records = createSessionRecords(config, {
     store,
@@ -247,5 +253,12 @@ function createServices(config: Config, given: GivenParts, telemetry: Telemetry)
   const names = cookieNames ?? gatewayCookieNames([config.cookieWord])
   const made = { sessions, accessTokens, provider, store, limits, telemetry, sealer, now }
   const services = { ...made, cookieNames: names }
-  return { context: createHttpContext(config, services), accessTokens, store, nonces, telemetry }
+  return {
+    context: createHttpContext(config, services),
+    accessTokens,
+    store,
+    nonces,
+    certificates,
+    telemetry,
+  }
 }

@@ -3,6 +3,7 @@ import type { DeviceGuard } from '../http/device/device-guard.ts'
 import type { CsrfPolicy } from '../http/guards/csrf-guard.ts'
 import type { AddressLimits } from '../http/limits/address-limits.ts'
 import type { StepUps } from '../http/login/step-up.ts'
+import type { ClientCertificates } from '../oidc/client-authentication/client-certificate.ts'
 import type { Provider } from '../oidc/provider/provider.ts'
 import type { AccessToken } from '../oidc/tokens/token-set.ts'
 import type { AccessTokens, Sessions } from '../session/lifecycle/sessions.ts'
@@ -37,6 +38,8 @@ export interface AccessServices {
   readonly usedProofs: UsedProofs
   /** Our own proofs, for APIs. */
   readonly proofs: UpstreamProofs
+  /** The client's certificates, to which tokens may be bound; `undefined` without one. */
+  readonly certificates: ClientCertificates | undefined
   readonly now: () => number
 }
 

@@ -1,4 +1,5 @@
 import type { HttpContext } from '../http/server/http-context.ts'
+import type { ClientCertificates } from '../oidc/client-authentication/client-certificate.ts'
 import type { Sealer } from '../sealing/sealer.ts'
 import type { AccessTokens } from '../session/lifecycle/sessions.ts'
 import { createSetbacks } from '../session/refresh/setbacks.ts'
@@ -9,6 +10,7 @@ import { createUsedProofs } from './proofs.ts'
 import { type ClientTokensDependencies, createClientTokens } from './tokens/client-tokens.ts'
 import { createExchangedTokens, type ExchangedTokensDependencies } from './tokens/exchanged-tokens.ts'
 import { createMintedTokens } from './tokens/minted-tokens.ts'
+import { withLivingCertificates } from './upstream-certificates.ts'
 import { createUpstreamProofs } from './upstream-proofs.ts'
 
 /** What the settings say; the configuration fits. */
@@ -23,7 +25,7 @@ export interface AccessPartsOptions {
 /** What the routes' decisions share. */
 export type AccessParts = Pick<
   AccessServices,
-  'clientTokens' | 'exchangedTokens' | 'mintedTokens' | 'usedProofs' | 'proofs'
+  'clientTokens' | 'exchangedTokens' | 'mintedTokens' | 'usedProofs' | 'proofs' | 'certificates'
 >
 
 /** What they are made of. */
@@ -33,6 +35,7 @@ export interface AccessPartsDependencies {
   readonly sealer: Pick<Sealer, 'hmac'>
   readonly telemetry: Pick<Telemetry, 'log'>
   readonly nonces: NonceMemory
+  readonly certificates: ClientCertificates | undefined
   readonly now: () => number
 }
 
@@ -47,7 +50,7 @@ export function gatewayIssuer({
 /** Makes what the routes' decisions share. */
 export function createAccessParts(
   options: AccessPartsOptions,
-  { provider, sessions, sealer, telemetry, nonces, now }: AccessPartsDependencies,
+  { provider, sessions, sealer, telemetry, nonces, certificates, now }: AccessPartsDependencies,
 ): AccessParts {
   const { log } = telemetry
   const setbacks = createSetbacks(now)
@@ -61,19 +64,20 @@ export function createAccessParts(
         : createMintedTokens({ gatewayKey, issuer: gatewayIssuer(options), clientId, sealer, now }),
     usedProofs: createUsedProofs(now),
     proofs: createUpstreamProofs(nonces, now),
+    certificates,
   }
 }
 
 /** What the decisions of a frontend work with, whoever asks for them: everything that its endpoints share, and more. */
 export function createAccessServices(
   options: AccessPartsOptions,
-  context: HttpContext & Pick<AccessPartsDependencies, 'nonces'>,
+  context: HttpContext & Pick<AccessPartsDependencies, 'nonces' | 'certificates'>,
   accessTokens: AccessTokens,
 ) {
   return {
     ...context,
     ...createAccessParts(options, context),
-    accessTokens,
+    accessTokens: withLivingCertificates(accessTokens, context.certificates),
     csrf: context.csrfPolicy,
     loginUrl: context.paths.login,
     device: context.device?.guard,

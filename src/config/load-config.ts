@@ -16,6 +16,7 @@ import { deepFreeze } from './freeze.ts'
 import { isQuoted } from './lookalikes.ts'
 import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
 import { accessFaults } from './routes/access-faults.ts'
+import { bindingFaults } from './routes/binding-faults.ts'
 import { accessClaimsOf, identityClaimsOf, readsIdentity } from './routes/claims-read.ts'
 import { loadRoutes } from './routes/configured-routes.ts'
 import type { RouteDefaults } from './routes/default-route.ts'
@@ -114,7 +115,12 @@ export function readConfig(
   const audience = describeAudience(values.apiAudience ?? [], values.audienceParameter, undefined)
   const routes = place?.readRoutes?.(values, audience) ?? loadRoutes(values, audience, files)
   const { pages, faults: pageFaults } = loadPages(values, files)
-  faults.push(...routes.faults, ...accessFaults(routes.routes, values), ...pageFaults)
+  faults.push(
+    ...routes.faults,
+    ...accessFaults(routes.routes, values),
+    ...bindingFaults(routes.routes, values),
+    ...pageFaults,
+  )
   if (faultyNames.has('BASE_URL')) return { config: undefined, faults }
   const config = {
     ...beneathBasePath(values, routes.routes),

@@ -36,6 +36,11 @@ export const clientRules: readonly ConfigRule[] = [
       ? `is missing, which CLIENT_AUTHENTICATION=${values.clientAuthentication} needs`
       : undefined,
   ),
+  rule(['CLIENT_CERTIFICATE', 'TOKEN_BINDING'], ({ clientCertificate, tokenBinding }) =>
+    clientCertificate === undefined && tokenBinding === 'mtls'
+      ? 'is missing, which TOKEN_BINDING=mtls needs'
+      : undefined,
+  ),
   rule(['CLIENT_CERTIFICATE', 'CLIENT_CERTIFICATE_KEY'], ({ clientCertificate, clientCertificateKey }) => {
     if ((clientCertificate === undefined) !== (clientCertificateKey === undefined))
       return 'and CLIENT_CERTIFICATE_KEY belong together; set both or neither'

@@ -8,7 +8,7 @@ import { providerHints } from '../provider/hints.ts'
 import type { AccessTokenFault, CompletedLogin, LoginTransaction } from '../provider/provider.ts'
 import { loginFailure } from '../provider/provider-error.ts'
 import { withNonce } from '../provider/proving.ts'
-import { bindingOf, expectedOf, loginKey } from '../tokens/binding.ts'
+import { expectedOf, loginKey, newBinding } from '../tokens/binding.ts'
 import { beginTokenExchange, type TokenExchange } from '../tokens/code-grant.ts'
 import { explained } from '../tokens/explained.ts'
 import { readApiToken, readRefreshToken, revocableToken } from '../tokens/token-response.ts'
@@ -50,7 +50,7 @@ export async function completeLogin(
     const refreshToken = revocableToken(response)
     if (refreshToken !== undefined) void revoke(context, refreshToken, 'unused')
     const failure = loginFailure(
-      await explained(context, error, response, rulesOf(transaction), expectedOf(key)),
+      await explained(context, error, response, rulesOf(transaction), expectedOf(context, key)),
     )
     adviseOperator(context, failure)
     throw failure
@@ -116,8 +116,9 @@ async function redeem(
   const unmet = unmetClaim(transaction.stepUp?.claims, payload)
   if (unmet !== undefined) throw new IdTokenError(unmet)
   const lastDemand = demandOf(transaction)
-  const api = readApiToken(context, response, options.audience, expectedOf(key))
+  const api = readApiToken(context, response, options.audience, expectedOf(context, key))
   if (api.fault !== undefined) throw unusable(context, api.fault)
+  const binding = newBinding(api.accessToken, key, undefined)
   const userinfo =
     options.userinfo === true ? await userinfoOf(context, payload, api.accessToken.value, key) : {}
   const identity = identityOf(payload, options.userClaims, userinfo)
@@ -129,7 +130,7 @@ async function redeem(
     refreshToken,
     accessToken: await withVerifiedClaims(context, api.accessToken, options.audience),
     sessionExpirySeconds: sessionExpiryOf(payload),
-    ...(key === undefined ? {} : { binding: bindingOf(key) }),
+    ...(binding === undefined ? {} : { binding }),
     ...(lastDemand === undefined ? {} : { lastDemand }),
   }
 }

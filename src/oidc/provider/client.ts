@@ -5,7 +5,10 @@ import {
   type ProviderEndpoint,
 } from '../../network/provider-network.ts'
 import { createClientAuthentication } from '../client-authentication/client-authentication.ts'
-import { createClientCertificate } from '../client-authentication/client-certificate.ts'
+import {
+  type ClientCertificates,
+  createClientCertificates,
+} from '../client-authentication/client-certificate.ts'
 import { type ClientKeys, createClientKeys } from '../client-authentication/client-keys.ts'
 import { configurationOf, discoverOnce } from './discovery.ts'
 import { createMetadataWatch } from './metadata-watch.ts'
@@ -45,6 +48,8 @@ export interface OidcClient {
   fetch(endpoint: ProviderEndpoint, call?: EndpointCall): BoundedFetch
   /** The client's own keys. */
   readonly clientKeys: ClientKeys
+  /** The client's own certificates; `undefined` without one. */
+  readonly certificates: ClientCertificates | undefined
   close(): void
 }
 
@@ -57,8 +62,8 @@ export function createOidcClient(
   const { log } = telemetry
   const clientKeys = createClientKeys(options, log)
   const authentication = createClientAuthentication(options, clientKeys, log)
-  const shownCertificate = createClientCertificate(options, log)
-  const network = createProviderNetwork({ ...options, shownCertificate }, telemetry)
+  const certificates = dependencies.certificates ?? createClientCertificates(options, log)
+  const network = createProviderNetwork({ ...options, shownCertificate: certificates?.current }, telemetry)
   const discoveryFetch = network.fetch('discovery')
   const watch = createMetadataWatch(
     () => discoverOnce(options, authentication.apply, discoveryFetch),
@@ -84,6 +89,7 @@ export function createOidcClient(
     status: watch.status,
     fetch,
     clientKeys,
+    certificates,
     close() {
       watch.close()
       network.close()

@@ -2,6 +2,7 @@ import type { ProviderNetworkOptions } from '../../network/provider-network.ts'
 import type { NonceMemory } from '../../signing/nonces.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ClientAuthenticationOptions } from '../client-authentication/client-authentication.ts'
+import type { ClientCertificates } from '../client-authentication/client-certificate.ts'
 import type { TokenBindingKind } from '../tokens/binding.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
 
@@ -46,6 +47,8 @@ export interface ProviderDependencies {
   readonly now: () => number
   /** The nonces of servers, shared by the process; absent: this provider's alone. */
   readonly nonces?: NonceMemory
+  /** The client's certificates, shared with the routes; absent: this provider's own look at them. */
+  readonly certificates?: ClientCertificates | undefined
   /** Pseudonym of a user for the log; without it a subject is not told from another. */
   readonly userRef?: (issuer: string, subject: string) => string
 }

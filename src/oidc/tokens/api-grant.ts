@@ -44,7 +44,12 @@ export async function grantForApi(context: ProviderContext, grant: ApiGrant): Pr
     const response = exchange.answer()
     const problem = grant.check?.(response)
     if (problem !== undefined) return { kind: 'unusable', error: problem }
-    const { accessToken, fault } = readApiToken(context, response, grant.api, expectedBy(grant.binding))
+    const { accessToken, fault } = readApiToken(
+      context,
+      response,
+      grant.api,
+      expectedBy(context, grant.binding),
+    )
     return isUsable(fault?.kind)
       ? { kind: 'granted', token: accessToken }
       : { kind: 'unusable', error: fault?.kind ?? 'unknown' }

@@ -1,6 +1,7 @@
 import { createDpopKey, type DpopKey, openDpopKey } from '../../signing/dpop-key.ts'
+import type { ProviderContext } from '../provider/context.ts'
 import type { Possession } from '../provider/proving.ts'
-import type { TokenBinding } from './token-set.ts'
+import type { AccessToken, TokenBinding } from './token-set.ts'
 
 /** Whether tokens are to be worth something for us alone (DESIGN-2 section 5). */
 export type TokenBindingKind = 'none' | TokenBinding['kind']
@@ -22,7 +23,7 @@ export function dpopKeyOf(binding: TokenBinding | undefined): DpopKey | undefine
 }
 
 /** A key as a session's record keeps it. */
-export function bindingOf(key: DpopKey): TokenBinding {
+function bindingOf(key: DpopKey): TokenBinding {
   const binding: TokenBinding = { kind: 'dpop', privateJwk: { ...key.publicJwk, d: key.secret } }
   opened.set(binding, key)
   return binding
@@ -36,10 +37,14 @@ export function loginKey(secret: string | undefined, kind: TokenBindingKind): Dp
 
 /** What a token response must say that its access token is bound to. */
 export type ExpectedBinding =
-  /** A bearer token (RFC 6750). */
-  | { readonly kind: 'none' }
+  /** A bearer token (RFC 6750); one that is bound to a certificate of ours is taken for such. */
+  | { readonly kind: 'none'; readonly certificates: readonly string[] }
   /** The key of this thumbprint (RFC 9449 section 6). */
   | { readonly kind: 'dpop'; readonly thumbprint: string }
+  /** One of our certificates, by their thumbprints (RFC 8705 section 3.1). */
+  | { readonly kind: 'mtls'; readonly certificates: readonly [string, ...string[]] }
+
+type Binder = Pick<ProviderContext, 'options' | 'client'>
 
 /** What a session's requests to the provider prove to have. */
 export function possessionOf(binding: TokenBinding | undefined): Possession | undefined {
@@ -47,12 +52,42 @@ export function possessionOf(binding: TokenBinding | undefined): Possession | un
   return key === undefined ? undefined : { key }
 }
 
-/** What new tokens of a session have to be bound to, by its record. */
-export function expectedBy(binding: TokenBinding | undefined): ExpectedBinding {
-  return expectedOf(dpopKeyOf(binding))
+/**
+ * What new tokens of a session have to be bound to, by its record. One that is bound to nothing may be bound to our certificate from now on:
+ * a provider binds tokens to whatever certificate it is shown.
+ */
+export function expectedBy(context: Binder, binding: TokenBinding | undefined): ExpectedBinding {
+  const key = dpopKeyOf(binding)
+  if (key !== undefined) return { kind: 'dpop', thumbprint: key.thumbprint }
+  const ours = context.client.certificates?.thumbprints()
+  if (binding?.kind === 'mtls') return { kind: 'mtls', certificates: ours ?? [binding.certificateThumbprint] }
+  return { kind: 'none', certificates: bindsToCertificates(context) ? (ours ?? []) : [] }
 }
 
 /** What the tokens of a login have to be bound to. */
-export function expectedOf(key: DpopKey | undefined): ExpectedBinding {
-  return key === undefined ? { kind: 'none' } : { kind: 'dpop', thumbprint: key.thumbprint }
+export function expectedOf(context: Binder, key: DpopKey | undefined): ExpectedBinding {
+  if (key !== undefined) return { kind: 'dpop', thumbprint: key.thumbprint }
+  const ours = bindsToCertificates(context) ? context.client.certificates?.thumbprints() : undefined
+  return ours === undefined ? { kind: 'none', certificates: [] } : { kind: 'mtls', certificates: ours }
+}
+
+/**
+ * The binding that a session's record says from now on; `undefined` where it says so already, or where nothing is bound.
+ *
+ * @param key of the login; a session keeps its key for ever
+ */
+export function newBinding(
+  { boundTo }: AccessToken,
+  key: DpopKey | undefined,
+  before: TokenBinding | undefined,
+): TokenBinding | undefined {
+  if (key !== undefined) return bindingOf(key)
+  if (boundTo === undefined || before?.kind === 'dpop') return undefined
+  return before?.certificateThumbprint === boundTo
+    ? undefined
+    : { kind: 'mtls', certificateThumbprint: boundTo }
+}
+
+function bindsToCertificates({ options }: Binder): boolean {
+  return options.tokenBinding === 'mtls'
 }

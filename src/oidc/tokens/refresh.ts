@@ -12,7 +12,7 @@ import { withVerifiedClaims } from '../verification/access-token-claims.ts'
 import type { Claims } from '../verification/claims.ts'
 import { type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import { refreshedIdentity, sessionExpiryOf } from '../verification/identity.ts'
-import { dpopKeyOf, expectedBy, possessionOf } from './binding.ts'
+import { dpopKeyOf, expectedBy, newBinding, possessionOf } from './binding.ts'
 import { beginTokenExchange, type TokenExchange } from './code-grant.ts'
 import { explained } from './explained.ts'
 import {
@@ -74,7 +74,13 @@ export async function refresh(context: ProviderContext, request: RefreshRequest)
     return await judge(context, request, answer())
   } catch (error) {
     const response = exchange?.answer() ?? {}
-    const cause = await explained(context, error, response, rulesOf(request), expectedBy(request.binding))
+    const cause = await explained(
+      context,
+      error,
+      response,
+      rulesOf(request),
+      expectedBy(context, request.binding),
+    )
     return failedRefresh(classifyFailure(cause, 'refresh'), response)
   }
 }
@@ -93,11 +99,15 @@ async function judge(
   request: RefreshRequest,
   response: UntrustedTokenResponse,
 ): Promise<RefreshOutcome> {
-  const api = readApiToken(context, response, request.audience, expectedBy(request.binding))
+  const api = readApiToken(context, response, request.audience, expectedBy(context, request.binding))
   const user = await readUser(context, request, response)
   const refreshToken = readRefreshToken(response)
   const accessToken = await withVerifiedClaims(context, api.accessToken, request.audience)
-  return toOutcome({ ...api, accessToken }, user, refreshToken)
+  const binding = newBinding(accessToken, undefined, request.binding)
+  return toOutcome({ ...api, accessToken }, user, {
+    refreshToken,
+    ...(binding === undefined ? {} : { binding }),
+  })
 }
 
 interface RefreshedUser {
@@ -183,10 +193,23 @@ function isUnavailable(error: unknown): boolean {
   return error instanceof GatewayError && error.code === 'provider_unavailable'
 }
 
-function toOutcome(api: ApiToken, user: RefreshedUser, refreshToken: string | undefined): RefreshOutcome {
+interface Renewed {
+  readonly refreshToken: string | undefined
+  readonly binding?: TokenBinding
+}
+
+function toOutcome(api: ApiToken, user: RefreshedUser, { refreshToken, binding }: Renewed): RefreshOutcome {
   const { accessToken, fault } = api
   const { identity, idToken, sessionExpirySeconds } = user
   return fault === undefined
-    ? { kind: 'refreshed', accessToken, refreshToken, idToken, identity, sessionExpirySeconds }
+    ? {
+        kind: 'refreshed',
+        accessToken,
+        refreshToken,
+        idToken,
+        identity,
+        sessionExpirySeconds,
+        ...(binding === undefined ? {} : { binding }),
+      }
     : { kind: 'unusable', fault, refreshToken, idToken, identity, sessionExpirySeconds }
 }

@@ -88,18 +88,25 @@ export function expectUse(
  *
  * @throws TokenResponseError when it is bound to something else, or to nothing
  */
-function expectBinding(
-  { kind, confirmation }: AccessTokenFacts,
-  expected: ExpectedBinding,
-): string | undefined {
-  const { jkt } = confirmation
-  if (expected.kind === 'none') {
-    if (jkt !== undefined) throw new TokenResponseError('cnf', { expected: undefined, received: jkt })
-    return undefined
+function expectBinding(facts: AccessTokenFacts, expected: ExpectedBinding): string | undefined {
+  const { jkt, 'x5t#S256': certificate } = facts.confirmation
+  switch (expected.kind) {
+    case 'dpop':
+      return facts.kind === 'jwt' ? expectThumbprint(jkt, [expected.thumbprint]) : expected.thumbprint
+    case 'mtls':
+      return facts.kind === 'jwt'
+        ? expectThumbprint(certificate, expected.certificates)
+        : expected.certificates[0]
+    case 'none':
+      if (jkt !== undefined) throw new TokenResponseError('cnf', { expected: undefined, received: jkt })
+      return expected.certificates.find((each) => each === certificate)
   }
-  if (kind === 'jwt' && jkt !== expected.thumbprint)
-    throw new TokenResponseError('cnf', { expected: expected.thumbprint, received: jkt })
-  return expected.thumbprint
+}
+
+function expectThumbprint(received: unknown, accepted: readonly string[]): string {
+  const found = accepted.find((each) => each === received)
+  if (found === undefined) throw new TokenResponseError('cnf', { expected: accepted[0], received })
+  return found
 }
 
 /** What the answer says, unless the token itself says less; both are the provider's own clock, so a skew of ours plays no part. */

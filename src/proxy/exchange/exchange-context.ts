@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Admission } from '../../access/admission.ts'
 import type { Access } from '../../access/decide.ts'
+import type { UpstreamCertificates } from '../../access/upstream-certificates.ts'
 import type { UpstreamProofs } from '../../access/upstream-proofs.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { StepUps } from '../../http/login/step-up.ts'
@@ -16,6 +17,8 @@ export interface ExchangeContext {
   readonly stepUps: Pick<StepUps, 'required'>
   readonly refusals: TokenRefusals
   readonly proofs: UpstreamProofs
+  /** `undefined` without certificates to which tokens could be bound. */
+  readonly certificates: UpstreamCertificates | undefined
   readonly openCalls: OpenCalls
   readonly metrics: Pick<Metrics, 'upstream'>
   /** `UPLOAD_MIN_RATE`, bytes a second; 0: any. */

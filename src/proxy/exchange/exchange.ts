@@ -91,7 +91,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
       }
       const sent = upstreamRequest(request, admission, requestHeaders, carried)
       this.#attempt.begins()
-      pool.dispatch(sent, this)
+      pool.dispatch(sent, this, this.#context.certificates?.certificateFor(admission.session, this.#token))
     } catch (error) {
       this.#fail(error)
     }

@@ -9,6 +9,7 @@ import {
 import { type CookieRules, createCookiePolicy } from '../../http/cookies/cookie-policy.ts'
 import type { Cookies } from '../../http/cookies/cookies.ts'
 import { type UpstreamWay, upstreamProxyFor } from '../../network/outbound-proxy.ts'
+import type { TokenBindingKind } from '../../oidc/tokens/binding.ts'
 import { createLocationMapper } from '../headers/location.ts'
 import { createRequestHeaderPolicy, type RequestHeaderPolicy } from '../headers/request-headers.ts'
 import { createResponseHeaderPolicy, type ResponseHeaderPolicy } from '../headers/response-headers.ts'
@@ -17,6 +18,7 @@ import { createUpstreamPool, type UpstreamPool } from '../upstream/upstream-pool
 /** What all routes share. The configuration satisfies it. */
 export interface ProxyOptions extends SecurityHeaderOptions, AccessRuleOptions, UpstreamWay {
   readonly authPrefix: string
+  readonly tokenBinding?: TokenBindingKind
   readonly issuerUrl: string
   /** Seconds. */
   readonly sessionIdleTimeout: number

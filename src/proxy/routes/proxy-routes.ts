@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AccessServices } from '../../access/context.ts'
 import { createAccess } from '../../access/decide.ts'
 import { answeredMethods } from '../../access/rules.ts'
+import { createUpstreamCertificates } from '../../access/upstream-certificates.ts'
 import { isProxied, type RouteConfig } from '../../config/routes/route.ts'
 import { ownerOf } from '../../http/lifetime/life.ts'
 import { type AddressKey, createAddressKey } from '../../http/limits/limited-request.ts'
@@ -92,6 +93,7 @@ function registerRoute(
       now: services.now,
     }),
     proofs: services.proofs,
+    certificates: createUpstreamCertificates(services.certificates, options.tokenBinding === 'mtls'),
     openCalls,
     sessions: services.sessions,
     limits: sessionLimits(options),

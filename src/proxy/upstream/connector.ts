@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { buildConnector } from 'undici'
+import type { CertificatePair } from '../../network/agents.ts'
 import { type Connecting, openTunnel } from '../../network/tunnel.ts'
 import type { Call } from '../exchange/in-flight.ts'
 
@@ -78,6 +79,15 @@ function throughTunnel({ outboundProxy, connectTimeoutMs, tls }: RouteConnection
 }
 
 const bare = (hostname: string): string => hostname.replace(/^\[|\]$/g, '')
+
+/** How a route's upstream is connected with another certificate than the route's own; `undefined`: with that. */
+export function tlsWith(
+  tls: RouteConnection['tls'],
+  certificate: CertificatePair | undefined,
+): RouteConnection['tls'] {
+  if (certificate === undefined) return tls
+  return { caPem: tls?.caPem, certPem: certificate.certPem, keyPem: certificate.keyPem }
+}
 
 /** TLS options for any connection to a route's upstream. */
 export function tlsOptions(tls: RouteConnection['tls']) {

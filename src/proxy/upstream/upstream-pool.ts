@@ -1,6 +1,7 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici'
+import type { CertificatePair } from '../../network/agents.ts'
 import { type Call, InFlightCalls, type NoPlace, type PlaceLimits } from '../exchange/in-flight.ts'
-import { createConnector, type RouteConnection } from './connector.ts'
+import { type Connector, createConnector, type RouteConnection, tlsWith } from './connector.ts'
 import { sweepMs } from './sweep.ts'
 
 /** What the pool of a route's upstream is made of. A route satisfies it. */
@@ -21,7 +22,8 @@ export interface UpstreamPool {
   enter(call: Call): NoPlace | undefined
   /** Gives the place back. */
   leave(call: Call): void
-  dispatch(options: Dispatcher.DispatchOptions, call: DispatchedCall): void
+  /** @param certificate shown to the upstream instead of the route's own */
+  dispatch(options: Dispatcher.DispatchOptions, call: DispatchedCall, certificate?: CertificatePair): void
   /** Gives up the connection that is made for this call, if one is: the call's error follows. */
   stopConnecting(call: Call): void
   /** Whether the connection that ended with this error had carried an answer before, and not one byte of this one. */
@@ -42,6 +44,9 @@ const keepAliveMs = 4_000
 /** The longest that an upstream's own announcement is believed. */
 const keepAliveMaxMs = 25_000
 
+/** Certificates that are shown at once: the one in force, and those to which tokens are still bound. */
+const mostCertificates = 4
+
 /** All headers of an answer together, bytes; more is no answer. */
 const maxAnswerHeaderBytes = 32 * 1024
 
@@ -49,10 +54,13 @@ const maxAnswerHeaderBytes = 32 * 1024
 export function createUpstreamPool(options: UpstreamPoolOptions, now: () => number): UpstreamPool {
   const unanswered = new WeakSet<Error>()
   const calls = new InFlightCalls(options)
-  const connector = createConnector(options, unanswered)
-  const { connect } = connector
+  const createLane = (certificate?: CertificatePair): Lane => {
+    const connector = createConnector({ ...options, tls: tlsWith(options.tls, certificate) }, unanswered)
+    return { connector, pool: createPool(options, connector.connect) }
+  }
   const retiring = new Set<Pool>()
-  let pool = createPool(options, connect)
+  let plain = createLane()
+  let others = new Map<string, Lane>()
   let bornAtMs = now()
   const sweeper = setInterval(() => {
     state.sweep += 1
@@ -62,10 +70,26 @@ export function createUpstreamPool(options: UpstreamPoolOptions, now: () => numb
 
   function renew(): void {
     bornAtMs = now()
-    const old = pool
-    pool = createPool(options, connect)
-    retiring.add(old)
-    void closeWithin(old, retireMs).finally(() => retiring.delete(old))
+    const old = [plain, ...others.values()]
+    plain = renewed(plain)
+    const used = [...others].slice(-mostCertificates)
+    others = new Map(used.map(([name, lane]) => [name, renewed(lane)]))
+    for (const { pool } of old) {
+      retiring.add(pool)
+      void closeWithin(pool, retireMs).finally(() => retiring.delete(pool))
+    }
+  }
+
+  function renewed({ connector }: Lane): Lane {
+    return { connector, pool: createPool(options, connector.connect) }
+  }
+
+  function laneOf(certificate: CertificatePair): Lane {
+    const known = others.get(certificate.certPem)
+    if (known !== undefined) return known
+    const made = createLane(certificate)
+    others.set(certificate.certPem, made)
+    return made
   }
 
   const state: UpstreamPool = {
@@ -73,13 +97,18 @@ export function createUpstreamPool(options: UpstreamPoolOptions, now: () => numb
     calls,
     enter: (call) => calls.enter(call),
     leave: (call) => calls.leave(call),
-    dispatch: (dispatchOptions, call) =>
-      connector.during(call, () => void pool.dispatch(dispatchOptions, call)),
-    stopConnecting: connector.stop,
+    dispatch(dispatchOptions, call, certificate) {
+      const { connector, pool } = certificate === undefined ? plain : laneOf(certificate)
+      connector.during(call, () => void pool.dispatch(dispatchOptions, call))
+    },
+    stopConnecting(call) {
+      for (const { connector } of [plain, ...others.values()]) connector.stop(call)
+    },
     endedUnanswered: (error) => unanswered.has(error),
     async close(graceMs) {
       clearInterval(sweeper)
-      await Promise.all([pool, ...retiring].map((open) => closeWithin(open, graceMs)))
+      const pools = [plain, ...others.values()].map((lane) => lane.pool)
+      await Promise.all([...pools, ...retiring].map((open) => closeWithin(open, graceMs)))
     },
   }
   return state
@@ -98,6 +127,12 @@ function createPool(options: UpstreamPoolOptions, connect: buildConnector.connec
     headersTimeout: 0,
     bodyTimeout: 0,
   })
+}
+
+/** The connections that show the same certificate. */
+interface Lane {
+  readonly connector: Connector
+  readonly pool: Pool
 }
 
 async function closeWithin(pool: Pool, graceMs: number): Promise<void> {

@@ -6,11 +6,12 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
 import { TunnelAgent } from '../../network/tunnel.ts'
+import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { isProved, type PossessionContext, proofOf } from '../exchange/possession.ts'
 import type { ResponseHead } from '../headers/response-headers.ts'
 import { judgeRefusal, type RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
-import { tlsOptions } from '../upstream/connector.ts'
+import { tlsOptions, tlsWith } from '../upstream/connector.ts'
 import { freshHeaders } from '../upstream/upstream-request.ts'
 
 /** A handshake that was let in. */
@@ -30,12 +31,13 @@ export interface Handshake {
  * @throws GatewayError `request_invalid` when the browser's subprotocols are malformed
  */
 export function connectUpstream(
-  context: PossessionContext & { readonly route: ProxyRoute },
+  context: PossessionContext & Pick<ExchangeContext, 'route' | 'certificates'>,
   { request, admission }: Pick<Handshake, 'request' | 'admission'>,
 ): WebSocket {
   const { route } = context
   const { raw } = request
   const proof = proofOf(context, { request, admission }, admission.token)
+  const certificate = context.certificates?.certificateFor(admission.session, admission.token)
   const headers = toRecord(
     route.handshakeHeaders(
       raw.rawHeaders,
@@ -45,7 +47,7 @@ export function connectUpstream(
   )
   try {
     return new WebSocket(route.config.upstream.origin, subprotocols(raw), {
-      ...tlsOptions(route.config.tls),
+      ...tlsOptions(tlsWith(route.config.tls, certificate)),
       headers,
       perMessageDeflate: false,
       ...tunnelOf(route),

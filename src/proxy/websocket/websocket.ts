@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
 import type { Access } from '../../access/decide.ts'
 import { handshakeProblem } from '../../access/handshake.ts'
+import type { UpstreamCertificates } from '../../access/upstream-certificates.ts'
 import type { UpstreamProofs } from '../../access/upstream-proofs.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hasBody } from '../../http/lifetime/body.ts'
@@ -36,6 +37,7 @@ export interface WebSocketContext {
   readonly refusals: RefusalContext['refusals']
   readonly access: Pick<Access, 'stillMeets'>
   readonly proofs: UpstreamProofs
+  readonly certificates: UpstreamCertificates | undefined
   readonly maxWebsocketsPerSession: number
   readonly now: () => number
 }

@@ -11,6 +11,7 @@ import {
   peerCertificate,
   startFapiProvider,
 } from '../../support/fapi-provider.ts'
+import { claimsOf } from '../../support/proof-verifier.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-mtls-'))
 let authority: Certificates
@@ -35,14 +36,19 @@ afterAll(async () => {
 const subjectOf = (pem: string | undefined) =>
   pem === undefined ? '' : execFileSync('openssl', ['x509', '-noout', '-subject'], { input: pem }).toString()
 
-function start(known: readonly string[]): Promise<FapiProvider> {
+function start(known: readonly string[], binds = false): Promise<FapiProvider> {
   const read = (file: string) => readFileSync(file, 'utf8')
   return startFapiProvider({
-    client: { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_subject_dn: 'CN=coatcheck' },
+    client: {
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_subject_dn: 'CN=coatcheck',
+      tls_client_certificate_bound_access_tokens: binds,
+    },
     tls: { cert: read(authority.certificateFile), key: read(authority.keyFile), ca: authority.ca },
     features: {
       mTLS: {
         enabled: true,
+        certificateBoundAccessTokens: binds,
         tlsClientAuth: true,
         selfSignedTlsClientAuth: true,
         getCertificate: peerCertificate,
@@ -84,6 +90,39 @@ describe('mutual TLS to the provider', () => {
       const posts = fapi.requests.filter(({ method }) => method === 'POST')
       expect(posts.map(({ path }) => path)).toEqual(['/request', '/token', '/token', '/token/revocation'])
       expect(posts.every(({ certificate, form }) => certificate && !form.has('client_secret'))).toBe(true)
+    } finally {
+      await provider.close()
+      await fapi.stop()
+    }
+  })
+
+  it('gets tokens that are bound to its certificate, and keeps them so', async () => {
+    const fapi = await start(['coatcheck'], true)
+    const pair = selfSigned('coatcheck')
+    const settings = {
+      providerCa: authority.ca,
+      clientCertificate: pair.certificate,
+      clientCertificateKey: pair.key,
+    }
+    const provider = openFapi(fapi, { ...settings, tokenBinding: 'mtls' })
+    try {
+      const { login } = await signIn(fapi, provider)
+      const { accessToken, identity, refreshToken = '', binding } = login
+      expect(claimsOf(accessToken.value).cnf).toEqual({ 'x5t#S256': accessToken.boundTo })
+      expect(binding).toEqual({ kind: 'mtls', certificateThumbprint: accessToken.boundTo })
+      const audience = {
+        key: 'api',
+        value: undefined,
+        parameter: 'none',
+        accepted: [fapiAudience],
+        scope: undefined,
+      } as const
+      const request = { refreshToken, identity, audience }
+      const again = await provider.refresh({ ...request, binding })
+      expect(again).toMatchObject({ kind: 'refreshed', accessToken: { boundTo: accessToken.boundTo } })
+      expect(again).not.toHaveProperty('binding')
+      // A session from before: the provider binds to what it is shown, so the record says so from now on.
+      expect(await provider.refresh(request)).toMatchObject({ kind: 'refreshed', binding })
     } finally {
       await provider.close()
       await fapi.stop()

@@ -65,8 +65,8 @@ export const clientSettings = {
       doc: "How the provider answers a login: in the callback's address, as a form that the browser posts, or as a JWT that the provider has signed (JARM). An answer in another way is refused.",
       example: 'jwt',
     }),
-    TOKEN_BINDING: withDefault(oneOf('none', 'dpop'), 'none', {
-      doc: 'Whether tokens are worth something for this gateway alone, at the provider and at the API. `dpop`: each session has a key of its own, and every request proves that we have it (RFC 9449). Sessions from before a change go on as they began.',
+    TOKEN_BINDING: withDefault(oneOf('none', 'dpop', 'mtls'), 'none', {
+      doc: 'Whether tokens are worth something for this gateway alone, at the provider and at the API. `dpop`: each session has a key of its own, and every request proves that we have it (RFC 9449). `mtls`: they are bound to `CLIENT_CERTIFICATE`, which the API is shown too (RFC 8705). Sessions from before a change go on as they began.',
       example: 'dpop',
     }),
   },
