@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the system packages that the tests use, those that are missing only: a Redis, browsers and proxies.
+# Installs the system packages that the tests use, those that are missing only: a Redis, browsers, proxies, and a second opinion on signatures.
 set -euo pipefail
 
 missing=()
@@ -15,6 +15,7 @@ want nginx nginx-light
 want openssl openssl
 want haproxy haproxy
 want caddy caddy
+python3 -c 'import cryptography' 2> /dev/null || missing+=(python3-cryptography)
 
 ((${#missing[@]} == 0)) && exit 0
 

@@ -23,6 +23,7 @@ import type { RouteDefaults } from './routes/default-route.ts'
 import type { RoutesFileResult } from './routes/file.ts'
 import type { RouteConfig } from './routes/route.ts'
 import { pathOf } from './settings/kinds/address.ts'
+import { profileDefaults, withProfile } from './settings/profile.ts'
 import { configRules } from './settings/rules.ts'
 import { fieldName, type Setting, type SettingScope, ValueFault } from './settings/setting.ts'
 import { type ProcessSettings, type SettingValues, settingRows, settings } from './settings/settings.ts'
@@ -156,15 +157,23 @@ export function effectiveSettings(
   env: Environment,
   files: ConfigFiles = diskFiles,
 ): readonly EffectiveSetting[] {
+  const defaults = profileDefaults(env)
   return settingRows.flatMap(([name, setting]) => {
-    const found = readSetting(name, setting, env, files)
+    const defaultText = defaults[name] ?? setting.defaultText
+    const found = readSetting(name, { ...setting, defaultText }, env, files)
     if ('problem' in found) return []
     return [{ name, setting, ...found, isValid: 'value' in parseText(name, setting, found.text) }]
   })
 }
 
 /** @param scope only settings of this scope; `undefined`: all */
-function parseSettings(env: Environment, files: ConfigFiles, scope?: SettingScope, known?: ProcessSettings) {
+function parseSettings(
+  given: Environment,
+  files: ConfigFiles,
+  scope?: SettingScope,
+  known?: ProcessSettings,
+) {
+  const env = withProfile(given)
   const values: Record<string, unknown> = { ...known }
   const faults: ConfigFault[] = []
   const faultyNames = new Set<string>()

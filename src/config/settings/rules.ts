@@ -2,6 +2,7 @@ import { healthEndpoints } from '../endpoints.ts'
 import { clientRules } from './client-rules.ts'
 import { isLoopbackHost, pathOf } from './kinds/address.ts'
 import { readRedisUrl } from './kinds/redis-address.ts'
+import { profileRules } from './profile-rules.ts'
 import { type ConfigRule, rule } from './rule.ts'
 import type { SettingValues } from './settings.ts'
 
@@ -97,4 +98,5 @@ export const configRules: readonly ConfigRule[] = [
       : undefined,
   ),
   ...clientRules,
+  ...profileRules,
 ]

@@ -3,6 +3,7 @@ import type { ServerMetadata } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { type ProviderHints, providerHints } from '../provider/hints.ts'
+import type { ProviderOptions } from '../provider/options.ts'
 import type { LoginTransaction } from '../provider/provider.ts'
 import { CheckError, providerWords, type RefusalFacts } from '../provider/refusal.ts'
 import { inWords } from './error-words.ts'
@@ -31,7 +32,7 @@ export function checkAuthorizationResponse(
       context: { check: 'response.state', ...wordsOf(untrusted) },
     })
   }
-  expectIssuer(untrusted.get('iss'), options.issuerUrl, metadata)
+  expectIssuer(untrusted.get('iss'), options, metadata)
   if (untrusted.has('response')) throw refused('response_mode', { expected: 'query', received: 'jwt' })
   const code = untrusted.get('code')
   if (untrusted.has('error') && code !== null) throw refused('code', { expected: 'none beside an error' })
@@ -74,8 +75,12 @@ function isSame(untrustedState: string, state: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right)
 }
 
-function expectIssuer(untrustedIssuer: string | null, issuer: string, metadata: ServerMetadata): void {
-  if (untrustedIssuer === null && metadata.authorization_response_iss_parameter_supported !== true) return
+function expectIssuer(
+  untrustedIssuer: string | null,
+  { issuerUrl: issuer, securityProfile = 'none' }: ProviderOptions,
+  { authorization_response_iss_parameter_supported: isAnnounced }: ServerMetadata,
+): void {
+  if (untrustedIssuer === null && isAnnounced !== true && securityProfile === 'none') return
   if (untrustedIssuer !== issuer) throw refused('iss', { expected: issuer, received: untrustedIssuer })
 }
 

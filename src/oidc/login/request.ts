@@ -8,6 +8,7 @@ import {
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { DpopKey } from '../../signing/dpop-key.ts'
 import { librarySigner } from '../client-authentication/signing-key.ts'
+import { profileAlgorithms } from '../provider/algorithms.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf } from '../provider/endpoints.ts'
 import type { ProviderOptions } from '../provider/options.ts'
@@ -51,14 +52,14 @@ export async function authorizationUrl(
 }
 
 async function signedRequest(
-  { client }: ProviderContext,
+  { client, options }: ProviderContext,
   configuration: Configuration,
   parameters: URLSearchParams,
 ): Promise<URL> {
   const key = client.clientKeys.signing()
   if (key === undefined) throw rejected('no CLIENT_KEY')
   const announced = configuration.serverMetadata().request_object_signing_alg_values_supported
-  const signer = librarySigner(key, announced)
+  const signer = librarySigner(key, announced, profileAlgorithms(options))
   return buildAuthorizationUrlWithJAR(configuration, parameters, signer.key, {
     [modifyAssertion]: signer.modify,
   })

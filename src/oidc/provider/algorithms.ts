@@ -1,5 +1,7 @@
 import type { ServerMetadata } from 'openid-client'
 import { signatureAlgorithms } from '../../config/settings/kinds/algorithm.ts'
+import { fapiAlgorithms, type SigningAlgorithm } from '../../signing/algorithms.ts'
+import type { ProviderOptions } from './options.ts'
 
 const edwards: readonly string[] = ['EdDSA', 'Ed25519']
 
@@ -19,4 +21,11 @@ export function allowedAlgorithms(
   return signatureAlgorithms.filter(
     (name) => isNamed(name) || (edwards.includes(name) && edwards.some(isNamed)),
   )
+}
+
+/** The algorithms with which this client signs, and API tokens are signed; `undefined`: no profile says so. */
+export function profileAlgorithms({
+  securityProfile = 'none',
+}: Pick<ProviderOptions, 'securityProfile'>): readonly SigningAlgorithm[] | undefined {
+  return securityProfile === 'none' ? undefined : fapiAlgorithms
 }

@@ -10,6 +10,7 @@ import {
   createClientCertificates,
 } from '../client-authentication/client-certificate.ts'
 import { type ClientKeys, createClientKeys } from '../client-authentication/client-keys.ts'
+import { profileAlgorithms } from './algorithms.ts'
 import { configurationOf, discoverOnce } from './discovery.ts'
 import { createMetadataWatch } from './metadata-watch.ts'
 import { followingMoves } from './moved-endpoints.ts'
@@ -61,7 +62,7 @@ export function createOidcClient(
   const { telemetry } = dependencies
   const { log } = telemetry
   const clientKeys = createClientKeys(options, log)
-  const authentication = createClientAuthentication(options, clientKeys, log)
+  const authentication = createClientAuthentication(options, clientKeys, log, profileAlgorithms(options))
   const certificates = dependencies.certificates ?? createClientCertificates(options, log)
   const network = createProviderNetwork({ ...options, shownCertificate: certificates?.current }, telemetry)
   const discoveryFetch = network.fetch('discovery')

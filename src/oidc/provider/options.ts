@@ -34,6 +34,8 @@ export interface ProviderOptions extends ClientAuthenticationOptions, ProviderNe
   readonly userinfo?: boolean | undefined
   /** The `claims` request parameter (OpenID Connect Core section 5.5), JSON. */
   readonly claims?: string | undefined
+  /** The profile whose rules hold besides the settings; absent: none. */
+  readonly securityProfile?: 'none' | 'fapi2' | 'fapi2-message-signing'
   /** Whether tokens are to be worth something for us alone; absent: they are bearer tokens. */
   readonly tokenBinding?: TokenBindingKind
   /** With what the provider may sign; `undefined`: with what it announces. */

@@ -1,5 +1,5 @@
 import { signatureAlgorithms } from '../../config/settings/kinds/algorithm.ts'
-import { allowedAlgorithms } from '../provider/algorithms.ts'
+import { allowedAlgorithms, profileAlgorithms } from '../provider/algorithms.ts'
 import type { OidcClient } from '../provider/client.ts'
 import type { ProviderDependencies, ProviderOptions } from '../provider/options.ts'
 import { createFetchBudget, createSharedBudget, type FetchBudget } from './fetch-budget.ts'
@@ -178,7 +178,8 @@ function algorithmsFor(
   metadata: Parameters<typeof allowedAlgorithms>[1],
 ): readonly string[] {
   const isForApis = kind === 'bearer' || kind === 'access_token'
-  return isForApis ? signatureAlgorithms : allowedAlgorithms(options.idTokenAlgorithm, metadata)
+  if (isForApis) return profileAlgorithms(options) ?? signatureAlgorithms
+  return allowedAlgorithms(options.idTokenAlgorithm, metadata)
 }
 
 /** A JWT, and what it has to be. */

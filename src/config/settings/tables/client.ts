@@ -65,6 +65,10 @@ export const clientSettings = {
       doc: "How the provider answers a login: in the callback's address, as a form that the browser posts, or as a JWT that the provider has signed (JARM). An answer in another way is refused.",
       example: 'jwt',
     }),
+    SECURITY_PROFILE: withDefault(oneOf('none', 'fapi2', 'fapi2-message-signing'), 'none', {
+      doc: 'The rules of a whole profile at once. `fapi2`: the FAPI 2.0 Security Profile, with every login pushed, `private_key_jwt` or mutual TLS, tokens that are bound to us, `iss` demanded in every response, and PS256, ES256 and EdDSA alone. `fapi2-message-signing`: signed requests and responses as well. It sets what is left out, and a setting that contradicts it stops the start.',
+      example: 'fapi2',
+    }),
     TOKEN_BINDING: withDefault(oneOf('none', 'dpop', 'mtls'), 'none', {
       doc: 'Whether tokens are worth something for this gateway alone, at the provider and at the API. `dpop`: each session has a key of its own, and every request proves that we have it (RFC 9449). `mtls`: they are bound to `CLIENT_CERTIFICATE`, which the API is shown too (RFC 8705). Sessions from before a change go on as they began.',
       example: 'dpop',
