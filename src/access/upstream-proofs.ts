@@ -23,6 +23,8 @@ export interface ProvedRequest {
   readonly target: string
   /** `undefined` where nobody is signed in: such requests carry bearer tokens. */
   readonly session: SessionView | undefined
+  /** The nonce with which this very request was refused before; absent: the newest that is known. */
+  readonly demandedNonce?: string | undefined
 }
 
 /** Proofs of possession for APIs (RFC 9449 section 7), whoever carries the request there. */
@@ -32,8 +34,8 @@ export interface UpstreamProofs {
    * `Authorization` is `DPoP`. One synchronous signature.
    */
   proofFor(place: ProofPlace, request: ProvedRequest, token: AccessToken): string | undefined
-  /** Takes note of the `DPoP-Nonce` of an answer. */
-  learn(place: ProofPlace, untrustedNonce: string | undefined): void
+  /** Takes note of the `DPoP-Nonce` of an answer; returns whether it is a nonce. @param isDemanded it refused the request */
+  learn(place: ProofPlace, untrustedNonce: string | undefined, isDemanded: boolean): boolean
 }
 
 /**
@@ -65,18 +67,19 @@ export function createUpstreamProofs(nonces: NonceMemory, now: () => number): Up
     return hash
   }
   return {
-    proofFor(place, { method, target, session }, token) {
+    proofFor(place, { method, target, session, demandedNonce }, token) {
       const key = token.boundTo === undefined ? undefined : dpopKeyOf(session?.binding)
       if (key === undefined) return undefined
       const proof = {
         method,
         url: urlOf(place, target),
         accessTokenHash: hashOf(token),
-        nonce: nonces.newest(place.nonceOrigin),
+        nonce: demandedNonce ?? nonces.newest(place.nonceOrigin),
       }
       return createDpopProof(key, proof, now())
     },
-    learn: ({ nonceOrigin }, untrustedNonce) => nonces.learn(nonceOrigin, untrustedNonce),
+    learn: ({ nonceOrigin }, untrustedNonce, isDemanded) =>
+      nonces.learn(nonceOrigin, untrustedNonce, isDemanded),
   }
 }
 

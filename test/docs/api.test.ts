@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDpopKey } from '../../src/signing/dpop-key.ts'
+import { createDpopProof } from '../../src/signing/dpop-proof.ts'
 import { startTestProvider, type TestProvider } from '../../src/testing/testing.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -74,6 +77,55 @@ describe('the Fastify example of docs/api.md', () => {
       401,
       'Bearer error="insufficient_user_authentication", max_age=300',
     ])
+  })
+})
+
+describe('the check of proofs in docs/api.md', () => {
+  const key = createDpopKey()
+  const url = '/v1/orders?page=2'
+  const token = 'a.token.here'
+  const claims = { cnf: { jkt: key.thumbprint } }
+  const proofWith = (changes: object = {}, signer = key): string => {
+    const target = {
+      method: 'GET',
+      url: 'https://api.example.com/v1/orders',
+      accessTokenHash: createHash('sha256').update(token).digest('base64url'),
+      nonce: undefined,
+    }
+    return createDpopProof(signer, { ...target, ...changes }, Date.now())
+  }
+  const requestOf = (dpop: string | undefined, scheme = 'DPoP') => ({
+    method: 'GET',
+    url,
+    headers: { authorization: `${scheme} ${token}`, dpop },
+  })
+  const check = async (request: object, bound: object = claims): Promise<string> => {
+    await expectProof(request, bound)
+    return 'taken'
+  }
+  let expectProof: (request: object, claims: object) => Promise<void>
+  beforeAll(async () => {
+    const [, text = ''] = /```js\n(import \{ createHash \}.*?)```/s.exec(page) ?? []
+    await writeFile(join(folder, 'proofs.mjs'), text)
+    const { proofChecker } = await import(join(folder, 'proofs.mjs'))
+    expectProof = proofChecker({ origin: 'https://api.example.com' })
+  })
+
+  it("takes the gateway's proof once", async () => {
+    const request = requestOf(proofWith())
+    expect(await check(request)).toBe('taken')
+    await expect(check(request)).rejects.toThrow('used before')
+  })
+
+  it('refuses the token without it, with another, and a proof for something else', async () => {
+    await expect(check(requestOf(undefined))).rejects.toThrow()
+    await expect(check(requestOf(proofWith(), 'Bearer'))).rejects.toThrow('scheme')
+    await expect(check(requestOf(proofWith(), 'Bearer'), {})).rejects.toThrow('bound tokens only')
+    await expect(check(requestOf(`${proofWith()}, ${proofWith()}`))).rejects.toThrow()
+    await expect(check(requestOf(proofWith({}, createDpopKey())))).rejects.toThrow('another key')
+    await expect(check(requestOf(proofWith({ method: 'PUT' })))).rejects.toThrow('htm')
+    await expect(check(requestOf(proofWith({ url: 'https://api.example.com/v1' })))).rejects.toThrow('htu')
+    await expect(check(requestOf(proofWith({ accessTokenHash: 'x' })))).rejects.toThrow('ath')
   })
 })
 

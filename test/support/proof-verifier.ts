@@ -65,10 +65,16 @@ export function claimsOf(jwt = ''): Record<string, unknown> {
   return part(jwt.split('.')[1] ?? '') as Record<string, unknown>
 }
 
-/** Nonces that change every so often; the one before is still taken. */
+/**
+ * Nonces that change every so often; the one before is still taken. A process that is late changes them late: how long one is good for is
+ * a matter of the server's own time.
+ */
 export function changingNonces(periodMs: number, secret = 'n'): () => readonly string[] {
+  let turn = 0
+  setInterval(() => {
+    turn += 1
+  }, periodMs).unref()
   return () => {
-    const turn = Math.floor(Date.now() / periodMs)
     return [turn, turn - 1].map((each) =>
       createHash('sha256').update(`${secret} ${each}`).digest('base64url'),
     )

@@ -51,4 +51,4 @@ for line in sys.stdin:
     try:
         print(verify(json.loads(line)), flush=True)
     except (ValueError, KeyError, InvalidSignature) as error:
-        print(f"refused: {error or type(error).__name__}", flush=True)
+        print(f"refused: {str(error) or type(error).__name__}", flush=True)

@@ -35,7 +35,7 @@ export function proving(
       now(),
     )
     const response = await fetch(untrustedUrl, { ...init, headers: { ...init.headers, dpop } })
-    nonces.learn(url.origin, response.headers.get('dpop-nonce'))
+    nonces.learn(url.origin, response.headers.get('dpop-nonce'), !response.ok)
     return response
   }
 }

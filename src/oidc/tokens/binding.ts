@@ -23,7 +23,7 @@ export function dpopKeyOf(binding: TokenBinding | undefined): DpopKey | undefine
 }
 
 /** A key as a session's record keeps it. */
-function bindingOf(key: DpopKey): TokenBinding {
+export function bindingOf(key: DpopKey): TokenBinding {
   const binding: TokenBinding = { kind: 'dpop', privateJwk: { ...key.publicJwk, d: key.secret } }
   opened.set(binding, key)
   return binding

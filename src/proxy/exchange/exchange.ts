@@ -42,6 +42,9 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   #wasCured = false
   /** The API has asked for its newest nonce in the proof; it may once. */
   #wasAskedForNonce = false
+  #demandedNonce: string | undefined
+  /** What is left of that answer concerns nobody; at its end the request is sent again, on the same connection. */
+  #isDraining = false
   /** The body as it comes, or whole when it is sent again. */
   #body: Upload | Buffer | undefined
   /** What became of an answer that is held: of one whose upstream has gone only the head is left. */
@@ -86,7 +89,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
       const { request, admission } = this.#asked
       const carried = {
         token: this.#token,
-        proof: proofOf(this.#context, this.#asked, this.#token),
+        proof: proofOf(this.#context, this.#asked, this.#token, this.#demandedNonce),
         body: this.#body,
       }
       const sent = upstreamRequest(request, admission, requestHeaders, carried)
@@ -105,14 +108,15 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     if (status < 200 || this.#phase === 'settled') return true
     this.#silence.ends()
     const answer: Answer = { status, rawHeaders, resume, statusText }
-    if (this.#isProved()) learnNonce(this.#context, rawHeaders)
-    if (status === 401 && this.#token !== undefined && this.#isTakenOver(answer, this.#token)) return false
+    if (this.#isProved()) this.#demandedNonce = learnNonce(this.#context, status, rawHeaders)
+    if (status === 401 && this.#token !== undefined && this.#isTakenOver(answer, this.#token))
+      return this.#isDraining
     this.#begin(answer)
     return true
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.#phase === 'settled') return true
+    if (this.#phase === 'settled' || this.#isDraining) return true
     const goesOn = this.#answer.write(chunk, this.#whenDrained)
     this.#silence.ends(!goesOn)
     return goesOn
@@ -121,6 +125,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   /** Trailer fields are not passed on: they would escape the header policy (RFC 9110 section 6.5.1 allows to drop them). */
   onComplete(): void {
     this.#attempt.ended()
+    if (this.#isDraining) void this.#proveAgain()
     if (this.#phase === 'held') this.#held = 'complete'
     if (!isAnswering(this.#phase)) return
     this.#settle('ok')
@@ -129,7 +134,8 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
 
   onError(error: Error): void {
     if (!this.#attempt.ended() || this.#phase === 'settled') return
-    if (this.#phase === 'held') this.#held = 'broken'
+    if (this.#isDraining) void this.#proveAgain()
+    else if (this.#phase === 'held') this.#held = 'broken'
     else if (this.#mayRepeat() && this.#context.route.pool.endedUnanswered(error)) {
       this.#wasRetried = true
       this.#send()
@@ -212,7 +218,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
       return true
     }
     if (judgement === 'nonce' && this.#isProved()) {
-      void this.#proveAgain()
+      this.#askedForNonce()
       return true
     }
     if (judgement !== 'curable' || this.#wasCured) return false
@@ -233,13 +239,23 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     }
   }
 
-  /** With the nonce that has just come: the API has done nothing yet, whatever the method. */
-  async #proveAgain(): Promise<void> {
-    this.#attempt.replace()
+  #askedForNonce(): void {
     const isSecond = this.#wasAskedForNonce
     this.#wasAskedForNonce = true
-    const body = isSecond ? undefined : await this.#upload?.collected()
-    if (isSecond || (this.#upload !== undefined && body === undefined)) {
+    if (isSecond) this.#fail(nonceWanted(this.#context))
+    else if (this.#upload?.isEnded !== false) this.#isDraining = true
+    else {
+      // The API takes no more of the body, so its connection is lost.
+      this.#attempt.replace()
+      void this.#proveAgain()
+    }
+  }
+
+  /** With the nonce that has just come: the API has done nothing yet, whatever the method. */
+  async #proveAgain(): Promise<void> {
+    this.#isDraining = false
+    const body = await this.#upload?.collected()
+    if (this.#upload !== undefined && body === undefined) {
       this.#fail(nonceWanted(this.#context))
       return
     }

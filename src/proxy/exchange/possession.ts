@@ -20,25 +20,31 @@ export function proofOf(
   { route, proofs }: PossessionContext,
   { request, admission }: Pick<ExchangeRequest, 'request' | 'admission'>,
   token: AccessToken | undefined,
+  demandedNonce: string | undefined,
 ): string | undefined {
   if (token?.boundTo === undefined) return undefined
   const { target, session } = admission
-  return proofs.proofFor(route.proof, { method: request.method, target, session }, token)
+  return proofs.proofFor(route.proof, { method: request.method, target, session, demandedNonce }, token)
 }
 
+const unauthorized = 401
 const nonceHeader = 'dpop-nonce'
 
-/** Takes note of the nonce in the head of an answer, if there is one. */
+/** Takes note of the nonce in the head of an answer. Returns it when the answer is a refusal; `undefined` when there is none. */
 export function learnNonce(
   { route, proofs }: PossessionContext,
+  status: number,
   rawHeaders: readonly (Buffer | string)[],
-): void {
+): string | undefined {
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]
     if (name?.length !== nonceHeader.length || textOf(name).toLowerCase() !== nonceHeader) continue
-    proofs.learn(route.proof, textOf(rawHeaders[at + 1]))
-    return
+    const nonce = textOf(rawHeaders[at + 1])
+    const isDemanded = status === unauthorized
+    const isNonce = proofs.learn(route.proof, nonce, isDemanded)
+    return isDemanded && isNonce ? nonce : undefined
   }
+  return undefined
 }
 
 function textOf(value: Buffer | string | undefined): string {

@@ -33,10 +33,11 @@ export interface Handshake {
 export function connectUpstream(
   context: PossessionContext & Pick<ExchangeContext, 'route' | 'certificates'>,
   { request, admission }: Pick<Handshake, 'request' | 'admission'>,
+  demandedNonce: string | undefined,
 ): WebSocket {
   const { route } = context
   const { raw } = request
-  const proof = proofOf(context, { request, admission }, admission.token)
+  const proof = proofOf(context, { request, admission }, admission.token, demandedNonce)
   const certificate = context.certificates?.certificateFor(admission.session, admission.token)
   const headers = toRecord(
     route.handshakeHeaders(

@@ -85,6 +85,7 @@ class WebSocketBridge implements Call, LifeHolder {
   #isAnswered = false
   #isDone = false
   #wasAskedForNonce = false
+  #demandedNonce: string | undefined
   #nextTouchAtMs = 0
   #presence: Presence | undefined
 
@@ -116,7 +117,7 @@ class WebSocketBridge implements Call, LifeHolder {
   #connect(): void {
     const { route } = this.#context
     const { connectTimeoutMs, firstByteTimeoutMs } = route.config
-    const upstream = connectUpstream(this.#context, this.#handshake)
+    const upstream = connectUpstream(this.#context, this.#handshake, this.#demandedNonce)
     this.#upstream = upstream
     this.#handshakeTimer ??= setTimeout(
       () => this.#refuse(new GatewayError('upstream_timeout')),
@@ -130,7 +131,8 @@ class WebSocketBridge implements Call, LifeHolder {
   }
 
   #learn(answer: IncomingMessage): void {
-    if (isProved(this.session)) learnNonce(this.#context, answer.rawHeaders)
+    if (!isProved(this.session)) return
+    this.#demandedNonce = learnNonce(this.#context, answer.statusCode ?? 0, answer.rawHeaders)
   }
 
   #refused(upstream: WebSocket, answer: IncomingMessage): void {

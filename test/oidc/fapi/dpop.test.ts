@@ -96,7 +96,7 @@ describe('a provider that binds tokens to keys and wants its nonce in every proo
 
   it('is signed in at whatever nonce was known before', async () => {
     const nonces = createNonceMemory()
-    nonces.learn(demanding.issuer, 'of-yesterday')
+    nonces.learn(demanding.issuer, 'of-yesterday', false)
     const { login } = await signIn(demanding, open(demanding, {}, nonces))
     expect(login.binding?.kind).toBe('dpop')
   })
