@@ -49,7 +49,9 @@ async function startCoatcheck(
     const { issuer } = provider
     const { redisUrl } = world
     const lifetimeMs = lifetimeSeconds * 1_000
-    await writeReadySessions(world.sessions, { redisUrl, secret, issuer, clientId, audience, lifetimeMs })
+    const isBound = settings.TOKEN_BINDING === 'dpop'
+    const deployment = { redisUrl, secret, issuer, clientId, audience, lifetimeMs, isBound }
+    await writeReadySessions(world.sessions, deployment)
     const secrets = { CLIENT_SECRET: clientSecret, SESSION_SECRET: secret }
     const places = { PORT: `${port}`, BASE_URL: origin, ISSUER_URL: issuer }
     return await startWith(

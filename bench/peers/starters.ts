@@ -26,6 +26,7 @@ export function variants(upstreamUrl: string, adminPort: number): Starters {
     metrics: coatcheckWith('metrics', { ADMIN_PORT: `${adminPort}` }),
     logs: coatcheckWith('a log line for each request (the default)', { LOG_LEVEL: 'info' }),
     traces: coatcheckWith('traces', { OTEL_EXPORTER_OTLP_ENDPOINT: upstreamUrl }),
+    dpop: coatcheckWith('tokens bound to the session’s key (DPoP)', { TOKEN_BINDING: 'dpop' }),
     workers: coatcheckWith('two processes on the same core', { WORKERS: '2' }),
   }
 }

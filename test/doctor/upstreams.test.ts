@@ -56,6 +56,21 @@ describe('an API', () => {
     ])
   })
 
+  it.each([
+    ['DPoP algs="ES256"', 'none', 'fail', 'bearer tokens are sent'],
+    ['DPoP algs="ES256"', 'dpop', 'pass', 'answers 401'],
+    ['Bearer, DPoP algs="ES256"', 'none', 'pass', 'answers 401'],
+    ['Bearer realm="x"', 'dpop', 'warn', 'are bound to a key'],
+    ['Bearer realm="x"', 'none', 'pass', 'answers 401'],
+    ['', 'dpop', 'pass', 'answers 401'],
+  ])('that asks for %s while TOKEN_BINDING=%s: %s', async (challenge, binding, expected, words) => {
+    const headers = challenge === '' ? {} : { 'www-authenticate': challenge }
+    const env = { API_URL: await answering(401, headers), TOKEN_BINDING: binding }
+    expect(await findingsOf(upstreamsCheck, env)).toEqual([
+      expect.objectContaining({ status: expected, summary: expect.stringContaining(words) }),
+    ])
+  })
+
   it('is sent no token, no cookie and no secret', async () => {
     const seen: string[] = []
     const url = await startApi((request, response) => {

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bindingOf } from '../../src/oidc/tokens/binding.ts'
 import { createSealer } from '../../src/sealing/sealer.ts'
 import { hashSessionId, newWriteId } from '../../src/session/record/keys.ts'
 import { createRecordSeal, type RecordSeal } from '../../src/session/record/record.ts'
 import type { SessionRecord } from '../../src/session/record/session.ts'
 import type { SessionRow, SessionStore } from '../../src/session/store/contract.ts'
 import { createRedisStore } from '../../src/session/store/redis/store.ts'
+import { createDpopKey } from '../../src/signing/dpop-key.ts'
 import { silentLogger } from '../../src/telemetry/logger.ts'
 import { noMetrics } from '../../src/telemetry/metrics.ts'
 
@@ -27,6 +29,8 @@ export interface ReadySessionsOptions {
   readonly lifetimeMs: number
   /** How long the access token lasts; as long as the session unless told otherwise. */
   readonly accessTokenMs?: number
+  /** Whether each session's token is bound to a key of its own (RFC 9449). */
+  readonly isBound?: boolean
   /** The clock; the system's unless told otherwise. */
   readonly nowMs?: number
 }
@@ -106,7 +110,7 @@ async function createSurely(
 
 function toRecord(
   { id, accessToken, idToken, refreshToken }: ReadySession,
-  { issuer, audience, lifetimeMs, accessTokenMs = lifetimeMs }: ReadySessionsOptions,
+  { issuer, audience, lifetimeMs, accessTokenMs = lifetimeMs, isBound = false }: ReadySessionsOptions,
   nowMs: number,
 ): SessionRecord {
   const identity = {
@@ -118,7 +122,14 @@ function toRecord(
     acr: undefined,
     claims: {},
   }
-  const token = { value: accessToken, obtainedAtMs: nowMs, expiresAtMs: nowMs + accessTokenMs }
-  const tokens = { idToken, refreshToken, access: { [audience]: token } }
+  const key = isBound ? createDpopKey() : undefined
+  const token = {
+    value: accessToken,
+    obtainedAtMs: nowMs,
+    expiresAtMs: nowMs + accessTokenMs,
+    ...(key === undefined ? {} : { boundTo: key.thumbprint }),
+  }
+  const binding = key === undefined ? {} : { binding: bindingOf(key) }
+  const tokens = { idToken, refreshToken, access: { [audience]: token }, ...binding }
   return { createdAtMs: nowMs, endsAtMs: nowMs + lifetimeMs, browserFamily: 'Firefox', identity, tokens }
 }
