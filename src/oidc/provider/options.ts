@@ -3,8 +3,7 @@ import type { NonceMemory } from '../../signing/nonces.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ClientAuthenticationOptions } from '../client-authentication/client-authentication.ts'
 import type { ClientCertificates } from '../client-authentication/client-certificate.ts'
-import type { TokenBindingKind } from '../tokens/binding.ts'
-import type { ApiAudience } from '../tokens/token-set.ts'
+import type { ApiAudience, TokenBindingKind } from '../tokens/token-set.ts'
 
 /** What the settings say about the provider. */
 export interface ProviderOptions extends ClientAuthenticationOptions, ProviderNetworkOptions {

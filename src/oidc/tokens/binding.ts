@@ -1,10 +1,7 @@
 import { createDpopKey, type DpopKey, openDpopKey } from '../../signing/dpop-key.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import type { Possession } from '../provider/proving.ts'
-import type { AccessToken, TokenBinding } from './token-set.ts'
-
-/** Whether tokens are to be worth something for us alone (DESIGN-2 section 5). */
-export type TokenBindingKind = 'none' | TokenBinding['kind']
+import type { AccessToken, TokenBinding, TokenBindingKind } from './token-set.ts'
 
 const opened = new WeakMap<TokenBinding, DpopKey>()
 

@@ -33,6 +33,9 @@ export type TokenBinding =
   /** The client certificate of this SHA-256 thumbprint (RFC 8705). */
   | { readonly kind: 'mtls'; readonly certificateThumbprint: string }
 
+/** Whether tokens are to be worth something for us alone (DESIGN-2 section 5). */
+export type TokenBindingKind = 'none' | TokenBinding['kind']
+
 /** Who signed in: the pinned facts of the ID token. Claims that a refreshed ID token lacks are kept. */
 export interface Identity {
   readonly issuer: string

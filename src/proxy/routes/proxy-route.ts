@@ -9,7 +9,7 @@ import {
 import { type CookieRules, createCookiePolicy } from '../../http/cookies/cookie-policy.ts'
 import type { Cookies } from '../../http/cookies/cookies.ts'
 import { type UpstreamWay, upstreamProxyFor } from '../../network/outbound-proxy.ts'
-import type { TokenBindingKind } from '../../oidc/tokens/binding.ts'
+import type { TokenBindingKind } from '../../oidc/tokens/token-set.ts'
 import { createLocationMapper } from '../headers/location.ts'
 import { createRequestHeaderPolicy, type RequestHeaderPolicy } from '../headers/request-headers.ts'
 import { createResponseHeaderPolicy, type ResponseHeaderPolicy } from '../headers/response-headers.ts'

@@ -199,7 +199,15 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     loginUrl: '/login',
     ...createAccessParts(
       { gatewayKey: undefined, baseUrl, basePath: '', clientId: 'client' },
-      { provider, sessions, sealer, telemetry: { log: app.log }, nonces: createNonceMemory(), certificates: undefined, now: Date.now },
+      {
+        provider,
+        sessions,
+        sealer,
+        telemetry: { log: app.log },
+        nonces: createNonceMemory(),
+        certificates: undefined,
+        now: Date.now,
+      },
     ),
     csrf: { origin: baseUrl.origin, headerRequired: false },
     device: undefined,
