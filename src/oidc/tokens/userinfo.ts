@@ -7,6 +7,7 @@ import { endpointOf } from '../provider/endpoints.ts'
 import { classifyFailure } from '../provider/provider-error.ts'
 import { CheckError, plainValue } from '../provider/refusal.ts'
 import type { Claims } from '../verification/claims.ts'
+import { openIfEncrypted } from '../verification/decryption.ts'
 
 /** Whose claims are asked for, and with what. */
 export interface UserinfoRequest {
@@ -75,15 +76,28 @@ function expectAnswer(response: Response): Response {
   return response
 }
 
-async function readAnswer({ keys, options }: ProviderContext, response: Response): Promise<Claims> {
+async function readAnswer(context: ProviderContext, response: Response): Promise<Claims> {
   const text = await response.text()
-  if (/^application\/jwt\b/i.test(response.headers.get('content-type') ?? '')) {
-    const { payload } = await keys.verify(text.trim(), { kind: 'userinfo' }, [])
-    expectParty('iss', payload.iss, options.issuerUrl)
-    expectParty('aud', payload.aud, options.clientId)
-    return payload
-  }
-  const parsed = parseObject(text)
+  return /^application\/jwt\b/i.test(response.headers.get('content-type') ?? '')
+    ? readJwt(context, text.trim())
+    : readClaims(text)
+}
+
+/** What is encrypted to us may be signed inside, or not at all (Core section 5.3.2): then it says as much as one that came in the clear. */
+async function readJwt({ client, keys, options }: ProviderContext, untrustedJwt: string): Promise<Claims> {
+  const opened = await openIfEncrypted(untrustedJwt, client.clientKeys.decryption()).catch(() => {
+    throw rejected('userinfo_cannot_be_opened')
+  })
+  const claims = opened?.startsWith('{')
+    ? readClaims(opened)
+    : (await keys.verify(opened ?? untrustedJwt, { kind: 'userinfo' }, [])).payload
+  expectParty('iss', claims.iss, options.issuerUrl)
+  expectParty('aud', claims.aud, options.clientId)
+  return claims
+}
+
+function readClaims(untrustedText: string): Claims {
+  const parsed = parseObject(untrustedText)
   if (parsed === undefined) throw rejected('userinfo_malformed')
   return parsed
 }

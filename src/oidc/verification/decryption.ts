@@ -30,7 +30,20 @@ const partsOfJws = 3
  * @throws errors of jose when it opens with none of the keys, or holds no signed JWT
  */
 export async function openEncrypted(untrustedJwt: string, keys: readonly PrivateKey[]): Promise<string> {
-  if (keys.length === 0 || countParts(untrustedJwt) !== partsOfJwe) return untrustedJwt
+  const opened = await openIfEncrypted(untrustedJwt, keys)
+  return opened === undefined ? untrustedJwt : signedJwt(opened)
+}
+
+/**
+ * What the provider has encrypted to us, whatever it is; `undefined` for what is not encrypted, and when there is no key.
+ *
+ * @throws errors of jose when it opens with none of the keys
+ */
+export async function openIfEncrypted(
+  untrustedJwt: string,
+  keys: readonly PrivateKey[],
+): Promise<string | undefined> {
+  if (keys.length === 0 || countParts(untrustedJwt) !== partsOfJwe) return undefined
   const { kid } = decodeProtectedHeader(untrustedJwt)
   const named = keys.filter(({ keyId }) => keyId === kid)
   for (const { privateKey } of named.length > 0 ? named : keys) {
@@ -38,7 +51,7 @@ export async function openEncrypted(untrustedJwt: string, keys: readonly Private
       keyManagementAlgorithms,
       contentEncryptionAlgorithms,
     }).catch(() => undefined)
-    if (opened !== undefined) return signedJwt(Buffer.from(opened.plaintext).toString())
+    if (opened !== undefined) return Buffer.from(opened.plaintext).toString()
   }
   throw new errors.JWEDecryptionFailed()
 }

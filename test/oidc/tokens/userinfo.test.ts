@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { CompactEncrypt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import {
   expectRefusedLogin,
@@ -10,8 +12,12 @@ import type { ScriptedAnswer } from '../../support/scripted-provider.ts'
 let world: FaultWorld
 const names = 'sub,name,email,/realm_access/roles,/a~1b/0'
 
+const ours = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const others = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
 beforeAll(async () => {
-  world = await startFaultWorld({ USERINFO: 'on', USER_CLAIMS: names })
+  const key = ours.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  world = await startFaultWorld({ USERINFO: 'on', USER_CLAIMS: names, CLIENT_ENCRYPTION_KEY: key })
 })
 afterAll(() => world.stop())
 afterEach(() => world.heal())
@@ -96,6 +102,39 @@ describe('userinfo', () => {
     for (const token of wrong) {
       says(token, 200, jwt)
       expectRefusedLogin(await world.logIn(), 'login_refused')
+    }
+  })
+
+  it('that is encrypted is opened, and what is signed inside is verified', async () => {
+    const jwt = { 'content-type': 'application/jwt' }
+    const { sign } = world.provider
+    const encrypt = (text: string, key = ours.publicKey): Promise<string> =>
+      new CompactEncrypt(Buffer.from(text))
+        .setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM' })
+        .encrypt(key)
+    const right = [
+      await sign({ sub: 'alice', email: 'sealed@x.test' }),
+      '{"sub":"alice","email":"sealed@x.test"}',
+    ]
+    for (const inside of right) {
+      says(await encrypt(inside), 200, jwt)
+      expect(await user(await world.signIn())).toMatchObject({ email: 'sealed@x.test' })
+    }
+    const wrong = [
+      await sign({ sub: 'alice', aud: 'other' }),
+      await world.provider.signWithPublicKey({ sub: 'alice' }),
+      '{"sub":"mallory"}',
+      '{"sub":"alice","aud":"other"}',
+    ]
+    for (const inside of wrong) {
+      says(await encrypt(inside), 200, jwt)
+      expectRefusedLogin(await world.logIn(), 'login_refused')
+    }
+    for (const answer of [await encrypt('[]'), await encrypt(right[0] ?? '', others.publicKey)]) {
+      says(answer, 200, jwt)
+      const refused = await world.logIn()
+      expect(refused.status).toBeGreaterThanOrEqual(400)
+      expect(sessionCookieOf(refused)).toBeUndefined()
     }
   })
 })
