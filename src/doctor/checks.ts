@@ -28,6 +28,7 @@ import { discoveryRevocationCheck } from './checks/discovery-revocation.ts'
 import { idTokenClaimsCheck } from './checks/id-token-claims.ts'
 import { idTokenSessionCheck } from './checks/id-token-session.ts'
 import { loginCheck } from './checks/login.ts'
+import { proxyForgedHeadersCheck } from './checks/proxy-forged-headers.ts'
 import { proxyHeadersCheck } from './checks/proxy-headers.ts'
 import { proxyLargeHeadersCheck } from './checks/proxy-large-headers.ts'
 import { proxyTrustCheck } from './checks/proxy-trust.ts'
@@ -74,6 +75,7 @@ export const checks: readonly Check[] = [
   proxyHeadersCheck,
   proxyLargeHeadersCheck,
   proxyTrustCheck,
+  proxyForgedHeadersCheck,
 ]
 
 /** What one real login shows (`--login`). */
