@@ -25,6 +25,8 @@ export interface ScriptedFaults {
   discoveryAnswer?: () => ScriptedAnswer | undefined
   revocation?: () => ScriptedAnswer | undefined
   userinfo?: () => ScriptedAnswer | undefined
+  /** Instead of a reference; that endpoint is announced where `discovery` adds it. */
+  push?: () => ScriptedAnswer | undefined
   keys?: (keys: readonly JWK[]) => ScriptedAnswer | undefined
   token?: (answer: Members, form: URLSearchParams) => ScriptedAnswer | undefined
   /** Changes the claims and the protected header before signing; `accessToken` is what the answer carries. */
@@ -147,6 +149,8 @@ export async function startScriptedProvider(
   const requests: ScriptedRequest[] = []
   const issued: string[] = []
   const nonces = new Map<string, string | null>()
+  /** Pushed requests by their references. */
+  const references = new Map<string, URLSearchParams>()
   firstKey ??= newSigningKey('key-1')
   let key = await firstKey
   const publicKeys = [key.jwk]
@@ -223,8 +227,15 @@ export async function startScriptedProvider(
     return faults.discovery?.(document) ?? document
   }
 
+  function pushed(form: URLSearchParams): ScriptedAnswer {
+    const reference = `urn:ietf:params:oauth:request_uri:${randomId()}`
+    references.set(reference, form)
+    return faults.push?.() ?? { status: 201, body: { request_uri: reference, expires_in: 60 } }
+  }
+
   function approve(authorizationUrl: URL): string {
-    const asked = authorizationUrl.searchParams
+    const plain = authorizationUrl.searchParams
+    const asked = references.get(plain.get('request_uri') ?? '') ?? plain
     const code = randomId()
     nonces.set(code, asked.get('nonce'))
     return new URLSearchParams({ code, state: asked.get('state') ?? '' }).toString()
@@ -253,6 +264,8 @@ export async function startScriptedProvider(
         return faults.revocation?.() ?? {}
       case '/userinfo':
         return faults.userinfo?.() ?? { body: { sub: 'alice' } }
+      case '/par':
+        return pushed(form)
       case '/authorize':
         return {
           status: 303,
