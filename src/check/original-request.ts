@@ -37,7 +37,7 @@ function field(name: string, nginxValue: string, form: RegExp): Field {
   return { name, key: name.toLowerCase(), form, nginxValue }
 }
 
-/** A token (RFC 9110 section 5.6.2): a list is none. */
+/** Node joins lines of one name by a comma and a blank, and none of these forms has a blank: so each is there once. A token (RFC 9110 section 5.6.2). */
 const methodForm = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** Anything without blanks: which targets are fit, the routes' own rule says. */
 const targetForm = /^\S+$/
@@ -78,7 +78,7 @@ export function readOriginal(lines: HeaderLines, kind: OriginalHeaders): Origina
 
 function only(lines: HeaderLines, { name, key, form, nginxValue }: Field): string {
   const value = lines.headers[key]
-  if (typeof value === 'string' && form.test(value) && !isRepeated(lines, key, value)) return value
+  if (typeof value === 'string' && form.test(value)) return value
   throw new GatewayError('request_invalid', {
     detail: `The proxy must send ${name}, once.`,
     context: {
@@ -87,11 +87,6 @@ function only(lines: HeaderLines, { name, key, form, nginxValue }: Field): strin
       lacks: `nginx: proxy_set_header ${name} ${nginxValue};`,
     },
   })
-}
-
-/** Node joins lines of one name by commas; few values hold one of their own. */
-function isRepeated(lines: HeaderLines, key: string, value: string): boolean {
-  return value.includes(',') && countLines(lines, key) > 1
 }
 
 function faultOf(lines: HeaderLines, key: string): Fault {
