@@ -36,6 +36,7 @@ import {
 } from './oidc/client-authentication/client-certificate.ts'
 import { createProvider } from './oidc/provider/create-provider.ts'
 import type { Provider } from './oidc/provider/provider.ts'
+import { createProcessNames, type ProcessNames, type ReservedNames } from './proxy/headers/reserved-names.ts'
 import { knowAllMethods, type ProxyHandle, registerProxyScope } from './proxy/routes/proxy-routes.ts'
 import { createSealer } from './sealing/sealer.ts'
 import type { CacheRoom } from './session/lifecycle/cache.ts'
@@ -79,6 +80,8 @@ export interface SharedParts {
   readonly store: SessionStore
   readonly cacheRoom: CacheRoom
   readonly cookieNames: GatewayCookieNames
+  /** Headers that routes of any frontend write. */
+  readonly headerNames: ProcessNames
   readonly shedder: Pick<Shedder, 'share'>
 }
 
@@ -180,7 +183,7 @@ async function furnish(
   services: Services,
   shedder: Pick<Shedder, 'share'>,
 ): Promise<{ readonly proxy: ProxyHandle; readonly check: Check }> {
-  const { context, nonces, certificates, telemetry } = services
+  const { context, nonces, certificates, headerNames, telemetry } = services
   const deciding = createAccessServices(config, { ...context, nonces, certificates }, services.accessTokens)
   installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
@@ -195,7 +198,7 @@ async function furnish(
   registerDeviceScope(app, context)
   registerPublicDocuments(app, accessDocuments(config))
   return {
-    proxy: registerProxyScope(app, config, deciding),
+    proxy: registerProxyScope(app, config, { ...deciding, reservedNames: headerNames }),
     check: createCheck(config, { ...deciding, shedder }),
   }
 }
@@ -221,15 +224,17 @@ interface Services {
   readonly store: SessionStore
   readonly nonces: NonceMemory
   readonly certificates: ClientCertificates | undefined
+  readonly headerNames: ReservedNames
   readonly telemetry: Telemetry
 }
 
-type GivenParts = Partial<Dependencies> & Partial<Pick<SharedParts, 'cacheRoom' | 'cookieNames' | 'nonces'>>
+type GivenParts = Partial<Dependencies> &
+  Partial<Pick<SharedParts, 'cacheRoom' | 'cookieNames' | 'headerNames' | 'nonces'>>
 
 function createServices(config: Config, given: GivenParts, telemetry: Telemetry): Services {
   const now = given.now ?? Date.now
   const store = given.store ?? createStore(config, telemetry, now)
-  const { cacheRoom, cookieNames, nonces = createNonceMemory() } = given
+  const { cacheRoom, cookieNames, headerNames = createProcessNames(), nonces = createNonceMemory() } = given
   const sealer = createSealer(config.sessionSecret, config.frontend)
   const certificates = createClientCertificates(config, telemetry.log)
   const provider =
@@ -259,6 +264,7 @@ function createServices(config: Config, given: GivenParts, telemetry: Telemetry)
     store,
     nonces,
     certificates,
+    headerNames,
     telemetry,
   }
 }

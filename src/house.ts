@@ -15,6 +15,7 @@ import { type OwnedListener, ownLives } from './http/lifetime/listener.ts'
 import { watchEventLoop } from './http/limits/overload.ts'
 import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
+import { createProcessNames } from './proxy/headers/reserved-names.ts'
 import { createCacheRoom } from './session/lifecycle/cache.ts'
 import { createStore } from './session/store/create-store.ts'
 import { createNonceMemory } from './signing/nonces.ts'
@@ -97,6 +98,7 @@ function createShared(process: ProcessSettings, telemetry: Telemetry, app: Fasti
     store: createStore({ ...process, sessionMaxLifetime: 0 }, telemetry, Date.now),
     cacheRoom: createCacheRoom(process.sessionCache ? process.sessionCacheSize : 0),
     cookieNames: gatewayCookieNames([]),
+    headerNames: createProcessNames(),
     shedder,
     nonces: createNonceMemory(),
   }

@@ -112,6 +112,7 @@ export class Rooms {
   /** Takes these frontends in the place of those that are there. */
   async take(frontends: readonly FrontendConfig[]): Promise<void> {
     const before = this.#rooms
+    this.#shared.headerNames.replace(frontends.flatMap(({ config }) => config.routes))
     const rooms = frontends.map((frontend) => {
       const room = before.get(frontend.name)
       this.#shared.cookieNames.add(frontend.config.cookieWord)

@@ -13,6 +13,12 @@ async function start(...options: Parameters<typeof startHouse>): Promise<TestHou
   return world
 }
 
+/** A frontend whose own API hears the subject in this header. */
+const writing = (house: TestHouse, name: 'shop' | 'till', header: string) => ({
+  API_URL: undefined,
+  routes: [{ prefix: '/api', upstream: house.upstreams[name].origin, identityHeaders: { [header]: 'sub' } }],
+})
+
 const call = (house: TestHouse, name: 'shop' | 'desk' | 'till', cookie: string) =>
   house.ask(name, '/api/x', { headers: { cookie, ...ownFetch } })
 
@@ -74,6 +80,32 @@ describe('frontends that are read again', () => {
     await house.ask('shop', '/api/x', { headers: { cookie, ...ownFetch } })
     const arrived = house.upstreams.shop.requests.at(-1)
     expect(arrived && valuesOf(arrived, 'cookie')).toEqual(['theme=dark'])
+  })
+
+  it('take the headers that any route of the process writes from the browsers of all, from the moment the file says so', async () => {
+    const house = await start()
+    await house.reload({ shop: writing(house, 'shop', 'X-Shop'), till: writing(house, 'till', 'X-Till') })
+    const [desk, till] = [await house.signIn('desk'), await house.signIn('till')]
+    const forged = { 'X-Shop': 'a', x_shop: 'b', 'X-Till': 'c', 'x-desk_team': 'd', 'X-Free': 'e' }
+    const arrived = async (name: 'desk' | 'till', cookie: string) => {
+      await house.ask(name, '/api/x', { headers: { cookie, ...ownFetch, ...forged } })
+      const request = house.upstreams[name].requests.at(-1)
+      return request?.headers.filter(([each]) => /^x.(?:shop|till|desk|free)/i.test(each)) ?? []
+    }
+    expect(await arrived('desk', desk)).toEqual([
+      ['x-desk_team', 'd'],
+      ['X-Free', 'e'],
+    ])
+    // Its own it still gets, from the verified identity.
+    expect(await arrived('till', till)).toContainEqual(['X-Till', 'alice'])
+    // Desk itself is untouched: it must learn of the name that came, and of the one that is gone.
+    await house.reload({ shop: writing(house, 'shop', 'X-Desk-Team') })
+    expect(await arrived('desk', desk)).toEqual([
+      ['X-Shop', 'a'],
+      ['x_shop', 'b'],
+      ['X-Till', 'c'],
+      ['X-Free', 'e'],
+    ])
   })
 
   it('cut off who has not finished within SHUTDOWN_GRACE', async () => {

@@ -3,6 +3,7 @@ import { isTraceparent, newTraceparent } from '../../telemetry/trace-context.ts'
 import type { TraceHeaders } from '../../telemetry/tracing.ts'
 import { createDropTest, droppedFromRequests, namesOf } from './dropped-names.ts'
 import { canonicalName, connectionListed, createNameTable } from './header-names.ts'
+import type { ReservedNames } from './reserved-names.ts'
 
 /** What a route says about the headers of its requests. */
 export interface RequestHeaderRules {
@@ -16,8 +17,8 @@ export interface RequestHeaderRules {
   readonly baseUrl: URL
   /** Lower-case names that the transport writes itself, such as those of a WebSocket handshake. */
   readonly writtenByTransport?: readonly string[]
-  /** Canonical names that are the gateway's to write, on some route of the process: nobody else's pass, on any route. */
-  readonly reservedNames?: ReadonlySet<string> | undefined
+  /** Names that are the gateway's to write, on some route of the process: nobody else's pass, on any route. */
+  readonly reservedNames: ReservedNames
 }
 
 /** What is written fresh into each request. */
@@ -68,9 +69,16 @@ class RequestDraft {
 
 /** Builds a route's request policy: one pass over the raw list, every name decided by a table. */
 export function createRequestHeaderPolicy(rules: RequestHeaderRules): RequestHeaderPolicy {
-  const actionOf = createNameTable(createClassifier(rules), usualNames)
+  const { reservedNames } = rules
+  const createTable = () => createNameTable(createClassifier(rules), usualNames)
+  let actionOf = createTable()
+  let { edition } = reservedNames
   const fixed = fixedHeaders(rules)
   return (untrustedRawHeaders, untrustedConnection, fresh) => {
+    if (edition !== reservedNames.edition) {
+      edition = reservedNames.edition
+      actionOf = createTable()
+    }
     const listed = connectionListed(untrustedConnection)
     const draft = new RequestDraft()
     for (let at = 0; at + 1 < untrustedRawHeaders.length; at += 2) {
@@ -101,7 +109,7 @@ function createClassifier(rules: RequestHeaderRules): (lowerCaseName: string) =>
     const name = canonicalName(lowerCaseName)
     // `content_length`: a second length in the eyes of servers that merge the two spellings.
     if (name === 'content-length' && lowerCaseName !== name) return 'drop'
-    if (rules.reservedNames?.has(name) === true) return 'drop'
+    if (rules.reservedNames.has(name)) return 'drop'
     if (Object.hasOwn(special, name)) return special[name] ?? 'drop'
     return isDropped(name) ? 'drop' : 'pass'
   }

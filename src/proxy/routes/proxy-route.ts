@@ -12,6 +12,7 @@ import { type UpstreamWay, upstreamProxyFor } from '../../network/outbound-proxy
 import type { TokenBindingKind } from '../../oidc/tokens/token-set.ts'
 import { createLocationMapper } from '../headers/location.ts'
 import { createRequestHeaderPolicy, type RequestHeaderPolicy } from '../headers/request-headers.ts'
+import type { ReservedNames } from '../headers/reserved-names.ts'
 import { createResponseHeaderPolicy, type ResponseHeaderPolicy } from '../headers/response-headers.ts'
 import { createUpstreamPool, type UpstreamPool } from '../upstream/upstream-pool.ts'
 
@@ -25,8 +26,6 @@ export interface ProxyOptions extends SecurityHeaderOptions, AccessRuleOptions, 
   /** Seconds. */
   readonly sessionMaxLifetime: number
   readonly maxWebsocketsPerSession: number
-  /** Canonical header names that the gateway writes on some route of the process; browsers' own never go upstream, on any route. */
-  readonly reservedHeaderNames?: ReadonlySet<string>
   /** Bytes a second. */
   readonly uploadMinRate: number
   readonly trustProxy: readonly string[]
@@ -35,6 +34,8 @@ export interface ProxyOptions extends SecurityHeaderOptions, AccessRuleOptions, 
 /** What a route is derived with. */
 export interface RouteServices {
   readonly cookies: Pick<Cookies, 'isGatewayCookie'>
+  /** Names of headers that some route of the process writes. */
+  readonly reservedNames: ReservedNames
   readonly now: () => number
 }
 
@@ -62,12 +63,11 @@ export interface SpecialRules {
 export function createProxyRoute(
   config: ProxiedRoute,
   options: ProxyOptions,
-  { cookies: ownCookies, now }: RouteServices,
+  { cookies: ownCookies, reservedNames, now }: RouteServices,
   special: SpecialRules = { cookies: config, documentHeaders: {}, isApp: false },
 ): ProxyRoute {
   const access = createAccessRules(config, special.isApp, options)
   const cookies = createCookiePolicy(special.cookies, ownCookies)
-  const reservedNames = options.reservedHeaderNames
   const outboundProxy = upstreamProxyFor(config.upstream, options)
   const requestRules = { ...config, cookies, baseUrl: options.baseUrl, reservedNames }
   return {

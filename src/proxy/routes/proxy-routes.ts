@@ -14,7 +14,7 @@ import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { createGuard } from '../exchange/guard.ts'
 import { createOpenCalls, type OpenCalls, type OpenCallsDependencies } from '../exchange/open-calls.ts'
 import { createTokenRefusals } from '../exchange/token-refusals.ts'
-import { canonicalName } from '../headers/header-names.ts'
+import { type ReservedNames, reservedNamesOf } from '../headers/reserved-names.ts'
 import { bridgeWebSocket, type WebSocketContext } from '../websocket/websocket.ts'
 import { createProxyRoute, type ProxyOptions, type ProxyRoute, type RouteServices } from './proxy-route.ts'
 import { createSpaDevRoute, type SpaDevOptions } from './spa-dev.ts'
@@ -24,6 +24,8 @@ export interface ProxyServices extends AccessServices {
   readonly sessions: AccessServices['sessions'] & OpenCallsDependencies['sessions']
   readonly cookies: AccessServices['cookies'] & RouteServices['cookies']
   readonly telemetry: Telemetry
+  /** Names of headers that routes of the process's other frontends write. */
+  readonly reservedNames: ReservedNames
   readonly now: () => number
 }
 
@@ -49,10 +51,10 @@ export function registerProxyScope(
     deviceToleranceMs: services.device?.toleranceMs ?? 0,
     now: services.now,
   })
-  const reservedHeaderNames = options.reservedHeaderNames ?? namesOf(options.routes)
-  const shared = { ...options, reservedHeaderNames }
-  const routes = options.routes.filter(isProxied).map((config) => createProxyRoute(config, shared, services))
-  if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, shared, services))
+  const reservedNames = reservedNamesOf(options.routes, services.reservedNames)
+  const shared = { ...services, reservedNames }
+  const routes = options.routes.filter(isProxied).map((config) => createProxyRoute(config, options, shared))
+  if (options.spaUrl !== undefined) routes.push(createSpaDevRoute(options.spaUrl, options, shared))
   for (const route of routes) {
     openCalls.addRoute(route.pool.calls)
     registerRoute(app, route, openCalls, options, services)
@@ -60,11 +62,6 @@ export function registerProxyScope(
   app.addHook('preClose', () => openCalls.drain())
   app.addHook('onClose', async () => openCalls.close())
   return { drain: () => openCalls.drain() }
-}
-
-/** A header that one route writes is believed by its API alone, but no browser may write it for any. */
-function namesOf(routes: readonly RouteConfig[]): ReadonlySet<string> {
-  return new Set(routes.flatMap(({ access }) => access.identityHeaders.map(([name]) => canonicalName(name))))
 }
 
 /** Fastify routes only methods it was told of; the others are answered 405 then instead of 404. Comes before any route. */

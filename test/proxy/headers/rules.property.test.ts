@@ -7,6 +7,7 @@ import { splitChallenges, withoutPrompts } from '../../../src/proxy/headers/chal
 import { createLocationMapper } from '../../../src/proxy/headers/location.ts'
 import { splitQuotedList } from '../../../src/proxy/headers/quoted-list.ts'
 import { createRequestHeaderPolicy } from '../../../src/proxy/headers/request-headers.ts'
+import { createProcessNames } from '../../../src/proxy/headers/reserved-names.ts'
 import { createResponseHeaderPolicy } from '../../../src/proxy/headers/response-headers.ts'
 import { leaves, readings } from '../../access/path-readings.ts'
 
@@ -112,6 +113,7 @@ const requestPolicy = createRequestHeaderPolicy({
   forwardOrigin: false,
   prefix: '/api',
   baseUrl: new URL('https://app.test'),
+  reservedNames: createProcessNames(),
 })
 const fresh = { authorization: 'Bearer ours', forwardedFor: '192.0.2.1', requestId: 'id' }
 const forgeable = [

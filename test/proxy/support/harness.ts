@@ -16,6 +16,7 @@ import { installRequestCheck } from '../../../src/http/server/request-form.ts'
 import { createListenerServer, createServerOptions } from '../../../src/http/server/server-options.ts'
 import type { UpstreamWay } from '../../../src/network/outbound-proxy.ts'
 import type { AccessToken } from '../../../src/oidc/tokens/token-set.ts'
+import { createProcessNames } from '../../../src/proxy/headers/reserved-names.ts'
 import {
   knowAllMethods,
   type ProxyServices,
@@ -211,6 +212,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     ),
     csrf: { origin: baseUrl.origin, headerRequired: false },
     device: undefined,
+    reservedNames: createProcessNames(),
     limits: noLimits,
     telemetry: {
       log,
