@@ -71,7 +71,7 @@ export function renderAuditPage(): string {
     '',
     'One line of the log each, with `"audit": "<name>"`, written whatever `LOG_LEVEL` says unless it is `silent`. Refusals have the level `warn`,',
     'all others `info`. Names and fields are a stable schema: none is renamed or reused with another meaning, new ones may be added. A field',
-    'that is not known is left out.',
+    'that is not known is left out; `frontend` is there where several share the process.',
     '',
     '```json',
     exampleLine,

@@ -2,19 +2,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Navigation } from '../support/browser-client.ts'
 import { expectPage } from '../support/expect-problem.ts'
 import { alice, apiAudience, providerPaths } from '../support/oidc-provider.ts'
+import { placements } from '../support/placement.ts'
 import { startWorld, type World } from '../support/world.ts'
 
-const isCallback = (url: URL): boolean => url.pathname === '/callback'
+const isCallback = (url: URL): boolean => url.pathname.endsWith('/callback')
 
-describe('a login', () => {
+describe.each(placements)('a login, %s', (placement) => {
   let world: World
 
   beforeAll(async () => {
-    world = await startWorld()
+    world = await startWorld({ placement })
   })
   afterAll(() => world.stop())
 
-  async function untilCallback(browser = world.browser(), path = '/login?returnTo=/welcome') {
+  async function untilCallback(browser = world.browser(), path = `/login?returnTo=${world.at('/welcome')}`) {
     const tab = browser.tab()
     const { pending, url } = await tab.open(path, { stopBefore: isCallback })
     if (pending === undefined) throw new Error('the login never came to the callback')
@@ -25,10 +26,10 @@ describe('a login', () => {
     const browser = world.browser()
     const started = []
     for (const name of ['one', 'two', 'three']) {
-      started.push(await untilCallback(browser, `/login?returnTo=/${name}`))
+      started.push(await untilCallback(browser, `/login?returnTo=${world.at(`/${name}`)}`))
     }
     const landings = await Promise.all(started.map(({ tab, pending }) => tab.resume(pending)))
-    expect(landings.map(({ url }) => url.pathname)).toEqual(['/one', '/two', '/three'])
+    expect(landings.map(({ url }) => url.pathname)).toEqual(['/one', '/two', '/three'].map(world.at))
     expect((await browser.tab().fetch('/api/orders')).status).toBe(200)
     expect(browser.cookies.list(world.baseUrl).filter(({ key }) => key.includes('-login-'))).toEqual([])
   })

@@ -3,23 +3,30 @@ import { expectProblem } from '../support/expect-problem.ts'
 import { alice, apiAudience, bob, claimsOf, providerPaths } from '../support/oidc-provider.ts'
 import { startWorld, type World } from '../support/world.ts'
 
-describe.each(['https', 'http'] as const)('the main job, BASE_URL with %s', (scheme) => {
+describe.each([
+  ['https', 'alone'],
+  ['http', 'alone'],
+  ['https', 'the second of three frontends, beneath a path'],
+] as const)('the main job, BASE_URL with %s, %s', (scheme, placement) => {
   let world: World
 
   beforeAll(async () => {
-    world = await startWorld({ scheme })
+    world = await startWorld({ scheme, placement })
   })
   afterAll(() => world.stop())
 
   test('the authorization request carries the audience, PKCE, state and nonce', async () => {
-    const { hops } = await world.browser().tab().open('/login?returnTo=/welcome')
+    const { hops } = await world
+      .browser()
+      .tab()
+      .open(`/login?returnTo=${world.at('/welcome')}`)
     const request = new URL(hops[0]?.headers.location ?? '')
     expect(hops[0]?.status).toBe(303)
     expect(request.pathname).toBe(providerPaths.authorize)
     expect(Object.fromEntries(request.searchParams)).toMatchObject({
       response_type: 'code',
       audience: apiAudience,
-      redirect_uri: `${world.baseUrl.origin}/callback`,
+      redirect_uri: `${world.baseUrl.origin}${world.at('/callback')}`,
       code_challenge_method: 'S256',
       code_challenge: expect.stringMatching(/^[\w-]{43}$/),
       state: expect.stringMatching(/^[\w-]{22,}$/),
@@ -102,17 +109,20 @@ describe.each(['https', 'http'] as const)('the main job, BASE_URL with %s', (sch
       user: { sub: alice.id, name: alice.name, email: alice.email },
       expiresIn: expect.closeTo(36_000, -2),
       idleExpiresIn: expect.closeTo(1_800, -2),
-      loginUrl: '/login',
-      logoutUrl: '/logout',
+      loginUrl: world.at('/login'),
+      logoutUrl: world.at('/logout'),
     })
   })
 
   test('a browser without a session is told so, and where to sign in', async () => {
     const tab = world.browser().tab()
-    expect((await tab.fetch('/session')).json()).toEqual({ authenticated: false, loginUrl: '/login' })
+    expect((await tab.fetch('/session')).json()).toEqual({
+      authenticated: false,
+      loginUrl: world.at('/login'),
+    })
     const refused = await tab.fetch('/api/orders')
     expectProblem(refused, 401, 'session_missing')
-    expect(refused.json()).toMatchObject({ loginUrl: '/login' })
+    expect(refused.json()).toMatchObject({ loginUrl: world.at('/login') })
     expect(refused.headers['www-authenticate']).toBeDefined()
   })
 
@@ -135,8 +145,8 @@ describe.each(['https', 'http'] as const)('the main job, BASE_URL with %s', (sch
     const tab = await world.signIn(browser)
     const { refreshToken } = world.provider.lastTokens()
     const cookie = world.sessionCookie(browser)
-    const landing = await tab.submit('/logout?returnTo=/goodbye', {})
-    expect(landing.url.href).toBe(`${world.baseUrl.origin}/goodbye`)
+    const landing = await tab.submit(`/logout?returnTo=${world.at('/goodbye')}`, {})
+    expect(landing.url.href).toBe(`${world.baseUrl.origin}${world.at('/goodbye')}`)
     const endSession = landing.hops.find(({ url }) => url.pathname === providerPaths.logout)
     expect(Object.keys(Object.fromEntries(endSession?.url.searchParams ?? []))).toEqual(
       expect.arrayContaining(['id_token_hint', 'client_id', 'post_logout_redirect_uri', 'state']),

@@ -3,15 +3,16 @@ import type { Browser } from '../support/browser-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectProblem } from '../support/expect-problem.ts'
 import { providerPaths } from '../support/oidc-provider.ts'
+import { placements } from '../support/placement.ts'
 import { startWorld, type World } from '../support/world.ts'
 
-describe('a refresh on two gateways', () => {
+describe.each(placements)('a refresh on two gateways, %s', (placement) => {
   let world: World
   let grantsBefore: number
   let expired: Browser[]
 
   beforeAll(async () => {
-    world = await startWorld({ gateways: 2 })
+    world = await startWorld({ gateways: 2, placement })
     expired = [...(await world.signInExpired(9))]
   })
   beforeEach(() => {

@@ -1,8 +1,8 @@
 import { auditEvents } from '../../src/telemetry/audit-events.ts'
 import type { GatewayProcess } from './gateway-process.ts'
 
-/** What every log line has. */
-const lineFields = ['level', 'time', 'audit', 'msg']
+/** What every log line has; `frontend` where several share the process. */
+const lineFields = ['level', 'time', 'audit', 'msg', 'frontend']
 
 /** Audit lines of a log that are not as the documented table says. */
 export function strangeAuditLines(gateway: Pick<GatewayProcess, 'log'>): readonly string[] {

@@ -5,7 +5,7 @@ import { fetchSite, sameSiteContext } from './same-site.ts'
 
 /** What a browser double is made with. */
 export interface BrowserOptions {
-  /** Base of relative addresses: the origin of the application. */
+  /** `BASE_URL` of the application: base of relative addresses, and what paths are beneath. */
   readonly baseUrl: URL
   /**
    * Where an origin is really served; `undefined`: at its own address. It lets several gateways answer for one origin, and a plain
@@ -124,6 +124,14 @@ export function createBrowser(options: BrowserOptions): Browser {
     return navigate(next, how)
   }
 
+  /** A path is one of the application: it is beneath `BASE_URL`, said or not. */
+  const resolve = (address: string, page: URL | undefined): URL => {
+    const basePath = options.baseUrl.pathname.replace(/\/$/, '')
+    const isPath = /^\/(?![/\\])/.test(address) && (page ?? options.baseUrl).origin === options.baseUrl.origin
+    const isBare = isPath && !address.startsWith(`${basePath}/`)
+    return new URL(isBare ? `${basePath}${address}` : address, page ?? options.baseUrl)
+  }
+
   const tab = (): Tab => {
     let page: URL | undefined
     const go = async (navigation: Navigation, how: NavigateOptions = {}): Promise<Landing> => {
@@ -133,14 +141,14 @@ export function createBrowser(options: BrowserOptions): Browser {
     }
     const start = (address: string, method: string, initiator: string | undefined, body?: string) => ({
       method,
-      chain: [new URL(address, page ?? options.baseUrl)],
+      chain: [resolve(address, page)],
       initiator,
       body,
       hops: [],
     })
     const scriptRequest = (address: string, how: FetchOptions) => {
       const from = page ?? options.baseUrl
-      const url = new URL(address, from)
+      const url = resolve(address, page)
       const method = how.method ?? 'GET'
       const sameOrigin = url.origin === from.origin
       const context = sameOrigin ? sameSiteContext([url], from.origin, method) : undefined

@@ -15,5 +15,7 @@ export function expectPage(answer: Answer, status: number, code: ErrorCode): voi
   expect({ status: answer.status, body: answer.text() }).toMatchObject({ status })
   expect(answer.headers['content-type']).toMatch(/^text\/html/)
   expect(answer.text()).toContain(code)
-  expect(answer.setCookies.filter((cookie) => /^(__Host-Http-)?coatcheck=/.test(cookie))).toEqual([])
+  expect(answer.setCookies.filter((cookie) => /^(__Host-Http-)?coatcheck(?:-desk)?=/.test(cookie))).toEqual(
+    [],
+  )
 }

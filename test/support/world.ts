@@ -11,6 +11,7 @@ import {
   type TestProviderOptions,
   testClient,
 } from './oidc-provider.ts'
+import { type Placement, place } from './placement.ts'
 import { freePort } from './ports.ts'
 import { type RedisServer, startRedis } from './redis.ts'
 import { watchRedis } from './redis-watch.ts'
@@ -22,6 +23,8 @@ export interface WorldOptions {
   readonly gateways?: number
   /** `https` as behind a proxy that ends TLS (the default), or plain `http` on loopback as in development. */
   readonly scheme?: 'https' | 'http'
+  /** Default `alone`; other placements are for `https`. */
+  readonly placement?: Placement
   readonly settings?: Readonly<Record<string, string>>
   readonly provider?: Partial<TestProviderOptions>
   /** Directives of `redis.conf`. */
@@ -40,7 +43,12 @@ export interface World {
   readonly provider: TestProvider
   readonly api: TestApi
   readonly redis: RedisServer
+  /** `BASE_URL`. */
   readonly baseUrl: URL
+  /** A path of the application as it stands beneath the origin. */
+  at(path: string): string
+  /** Where logout tokens are sent. */
+  readonly backchannelLogoutUrl: string
   /** Every gateway process, also those that have ended. */
   readonly gateways: readonly GatewayProcess[]
   readonly browsers: readonly Browser[]
@@ -103,16 +111,18 @@ async function endAll(cleanup: Cleanup): Promise<void> {
 async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<World> {
   const count = options.gateways ?? 1
   const ports = await Promise.all(Array.from({ length: count }, freePort))
-  const baseUrl = new URL(
-    options.scheme === 'http' ? `http://127.0.0.1:${ports[0]}` : 'https://app.example.test',
-  )
+  const origin = options.scheme === 'http' ? `http://127.0.0.1:${ports[0]}` : 'https://app.example.test'
+  const placed = await place(options.placement ?? 'alone', origin, ports[0] ?? 0)
+  cleanup.push(placed.stop)
+  const { basePath } = placed
+  const baseUrl = new URL(`${origin}${basePath}`)
   const redis = await startRedis({ conf: options.redisConf ?? {} })
   const watch = await watchRedis(redis.port)
   cleanup.push(redis.stop, watch.stop)
   const redisClient = redis.client()
   const provider = await startTestProvider({
-    baseUrl: baseUrl.origin,
-    backchannelLogoutUrl: `http://127.0.0.1:${ports[0]}/backchannel-logout`,
+    baseUrl: `${origin}${basePath}`,
+    backchannelLogoutUrl: placed.backchannelLogoutUrl,
     ...options.provider,
   })
   cleanup.push(provider.stop)
@@ -129,7 +139,7 @@ async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<Worl
     CLIENT_SECRET: testClient.secret,
     API_AUDIENCE: apiAudience,
     API_URL: api.url,
-    BASE_URL: baseUrl.origin,
+    ...placed.settings,
     SCOPE: 'openid profile email offline_access read:orders',
     SESSION_SECRET: sessionSecret,
     REDIS_URL: redis.url,
@@ -156,13 +166,18 @@ async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<Worl
     api,
     redis,
     baseUrl,
+    backchannelLogoutUrl: placed.backchannelLogoutUrl,
+    at: (path) => `${basePath}${path}`,
     gateways,
     browsers,
     collected: new Map(),
     get secrets() {
       return [...secrets]
     },
-    sessionCookieName: baseUrl.protocol === 'https:' ? '__Host-Http-coatcheck' : `coatcheck-${baseUrl.port}`,
+    sessionCookieName:
+      baseUrl.protocol === 'https:'
+        ? `__Host-Http-coatcheck${placed.cookieSuffix}`
+        : `coatcheck-${baseUrl.port}`,
     redisContent: watch.content,
     async restartRedis() {
       await redis.restart()
@@ -182,8 +197,8 @@ async function buildWorld(options: WorldOptions, cleanup: Cleanup): Promise<Worl
     async signIn(browser = world.browser(), loginHint) {
       const tab = browser.tab()
       const hint = loginHint === undefined ? '' : `&login_hint=${encodeURIComponent(loginHint)}`
-      const { answer } = await tab.open(`/login?returnTo=/welcome${hint}`)
-      const arrived = answer.url.origin === baseUrl.origin && answer.url.pathname === '/welcome'
+      const { answer } = await tab.open(`/login?returnTo=${world.at('/welcome')}${hint}`)
+      const arrived = answer.url.origin === baseUrl.origin && answer.url.pathname === world.at('/welcome')
       if (!arrived || world.sessionCookie(browser) === undefined) {
         const log = gateways.map((gateway) => gateway.output().split('\n').slice(-8).join('\n'))
         throw new Error(

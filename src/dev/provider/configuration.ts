@@ -60,7 +60,7 @@ const cookieNames = {
 
 function toClientMetadata(client: DemoClient): object {
   const endpoint = (path: string): string =>
-    `${new URL(client.baseUrl).origin}${client.authPrefix ?? ''}${path}`
+    `${client.baseUrl.replace(/\/$/, '')}${client.authPrefix ?? ''}${path}`
   return {
     client_id: client.clientId,
     client_secret: client.clientSecret,
