@@ -1,4 +1,5 @@
 import { METHODS } from 'node:http'
+import { resourceMetadataPrefix } from '../config/endpoints.ts'
 import type { CallerKind, RouteExchange, RouteRequirement, RouteTokenKind } from '../config/routes/access.ts'
 import type { RouteAuth, RouteConfig } from '../config/routes/route.ts'
 import type { ApiAudience } from '../oidc/tokens/token-set.ts'
@@ -91,7 +92,7 @@ function upstreamOf({ upstream, prefix }: RouteConfig, baseUrl: URL): URL {
 
 /** Where a protected resource is described (RFC 9728 section 3.1). */
 export function resourceMetadataPath(prefix: string): string {
-  return `/.well-known/oauth-protected-resource${prefix}`
+  return `${resourceMetadataPrefix}${prefix}`
 }
 
 function isPlain({ auth, access }: RouteConfig): boolean {

@@ -17,6 +17,9 @@ export const gatewayEndpoints = [
 /** Endpoints of the orchestrator: never moved by `AUTH_PREFIX`, because probes know nothing of the app. */
 export const healthEndpoints = ['/livez', '/readyz'] as const
 
+/** What stands before the path of a protected resource where its metadata is (RFC 9728 section 3.1). */
+export const resourceMetadataPrefix = '/.well-known/oauth-protected-resource'
+
 /** What has to be registered at the provider, as whole addresses. */
 export function addressesAtProvider(config: {
   readonly baseUrl: URL

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { resourceMetadataPrefix } from '../config/endpoints.ts'
 import { pathOf } from '../config/settings/kinds/address.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 
@@ -45,7 +46,8 @@ export function createDoorman<Chosen extends Door>(
   const places = placesByAuthority(doors)
   const chooseBy = (untrustedAuthority: string, target: string): Chosen => {
     const found = places.get(untrustedAuthority) ?? places.get(normalised(untrustedAuthority))
-    const place = found?.find(({ path }) => isBeneath(target, path))
+    const described = describedBy(target)
+    const place = found?.find(({ path }) => isBeneath(described, path))
     if (place === undefined) throw new GatewayError('misdirected_request')
     return place.door
   }
@@ -114,6 +116,12 @@ function normalised(untrustedAuthority: string): string {
   if (url === null) throw unclear('The Host of the request is not plain.')
   // Only an IPv6 address has several spellings that mean the same.
   return lower.startsWith('[') ? `${url.hostname}${/\](:.*)?$/.exec(lower)?.[1] ?? ''}` : lower
+}
+
+/** Metadata of a resource stands at the root of the origin, and belongs to whose resource it describes. */
+function describedBy(target: string): string {
+  const isMetadata = target.startsWith(`${resourceMetadataPrefix}/`)
+  return isMetadata ? target.slice(resourceMetadataPrefix.length) : target
 }
 
 /** Whole segments, byte by byte. */

@@ -49,6 +49,12 @@ describe('the doorman', () => {
     ['internal.example.com', '/desk/innermost', 'desk'],
     ['internal.example.com', '/desk/inner/x', 'inner'],
     ['internal.example.com', '/desk/inner?', 'inner'],
+    ['internal.example.com', '/.well-known/oauth-protected-resource/desk/api', 'desk'],
+    ['internal.example.com', '/.well-known/oauth-protected-resource/desk/inner?x', 'inner'],
+    ['internal.example.com', '/.well-known/oauth-protected-resource/api', 'top'],
+    ['internal.example.com', '/.well-known/oauth-protected-resource', 'top'],
+    ['internal.example.com', '/.well-known/oauth-protected-resources/desk', 'top'],
+    ['internal.example.com', '/desk/.well-known/oauth-protected-resource/top', 'desk'],
     ['[::1]', '/local', 'local'],
     ['[0:0:0::1]:80', '/local/x', 'local'],
   ])('sends %s%s to %s', (authority, url, name) => expect(host(authority, url)).toBe(name))
