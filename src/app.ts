@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { accessDocuments } from './access/documents.ts'
+import { createGatewayKeys } from './access/gateway-keys.ts'
 import { createAccessServices } from './access/parts.ts'
 import { attachChecks } from './check/attached-checks.ts'
 import { type Check, createCheck } from './check/check.ts'
@@ -184,7 +185,12 @@ async function furnish(
   shedder: Pick<Shedder, 'share'>,
 ): Promise<{ readonly proxy: ProxyHandle; readonly check: Check }> {
   const { context, nonces, certificates, headerNames, telemetry } = services
-  const deciding = createAccessServices(config, { ...context, nonces, certificates }, services.accessTokens)
+  const gatewayKeys = createGatewayKeys(config, telemetry.log)
+  const deciding = createAccessServices(
+    config,
+    { ...context, nonces, certificates, gatewayKeys },
+    services.accessTokens,
+  )
   installRequestCheck(app)
   installLoopbackRedirect(app, config.baseUrl)
   await installSpa(app, config, context)
@@ -196,7 +202,7 @@ async function furnish(
   registerFetchScope(app, context)
   registerProviderScope(app, context)
   registerDeviceScope(app, context)
-  registerPublicDocuments(app, accessDocuments(config))
+  registerPublicDocuments(app, accessDocuments(config, gatewayKeys))
   return {
     proxy: registerProxyScope(app, config, { ...deciding, reservedNames: headerNames }),
     check: createCheck(config, { ...deciding, shedder }),

@@ -6,6 +6,7 @@ import { createSetbacks } from '../session/refresh/setbacks.ts'
 import type { NonceMemory } from '../signing/nonces.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { AccessServices } from './context.ts'
+import type { GatewayKeys } from './gateway-keys.ts'
 import { createUsedProofs } from './proofs.ts'
 import { type ClientTokensDependencies, createClientTokens } from './tokens/client-tokens.ts'
 import { createExchangedTokens, type ExchangedTokensDependencies } from './tokens/exchanged-tokens.ts'
@@ -15,7 +16,6 @@ import { createUpstreamProofs } from './upstream-proofs.ts'
 
 /** What the settings say; the configuration fits. */
 export interface AccessPartsOptions {
-  readonly gatewayKey: string | undefined
   readonly baseUrl: URL
   /** The path of `BASE_URL`, without a slash at its end. */
   readonly basePath: string
@@ -36,6 +36,7 @@ export interface AccessPartsDependencies {
   readonly telemetry: Pick<Telemetry, 'log'>
   readonly nonces: NonceMemory
   readonly certificates: ClientCertificates | undefined
+  readonly gatewayKeys: GatewayKeys | undefined
   readonly now: () => number
 }
 
@@ -50,18 +51,23 @@ export function gatewayIssuer({
 /** Makes what the routes' decisions share. */
 export function createAccessParts(
   options: AccessPartsOptions,
-  { provider, sessions, sealer, telemetry, nonces, certificates, now }: AccessPartsDependencies,
+  { provider, sessions, sealer, telemetry, nonces, certificates, gatewayKeys, now }: AccessPartsDependencies,
 ): AccessParts {
   const { log } = telemetry
   const setbacks = createSetbacks(now)
-  const { gatewayKey, clientId } = options
   return {
     clientTokens: createClientTokens({ provider, setbacks, log, now }),
     exchangedTokens: createExchangedTokens({ provider, sessions, setbacks, log, now }),
     mintedTokens:
-      gatewayKey === undefined
+      gatewayKeys === undefined
         ? undefined
-        : createMintedTokens({ gatewayKey, issuer: gatewayIssuer(options), clientId, sealer, now }),
+        : createMintedTokens({
+            keys: gatewayKeys,
+            issuer: gatewayIssuer(options),
+            clientId: options.clientId,
+            sealer,
+            now,
+          }),
     usedProofs: createUsedProofs(now),
     proofs: createUpstreamProofs(nonces, now),
     certificates,
@@ -71,7 +77,7 @@ export function createAccessParts(
 /** What the decisions of a frontend work with, whoever asks for them: everything that its endpoints share, and more. */
 export function createAccessServices(
   options: AccessPartsOptions,
-  context: HttpContext & Pick<AccessPartsDependencies, 'nonces' | 'certificates'>,
+  context: HttpContext & Pick<AccessPartsDependencies, 'nonces' | 'certificates' | 'gatewayKeys'>,
   accessTokens: AccessTokens,
 ) {
   return {

@@ -5,8 +5,9 @@ import type { Claims } from '../../oidc/verification/claims.ts'
 import type { Sealer } from '../../sealing/sealer.ts'
 import type { SessionView } from '../../session/record/session.ts'
 import { signJwt } from '../../signing/jws.ts'
-import { type PrivateKey, readPrivateKeys } from '../../signing/signing-keys.ts'
+import type { PrivateKey } from '../../signing/signing-keys.ts'
 import type { BearerCaller } from '../bearer-callers.ts'
+import type { GatewayKeys } from '../gateway-keys.ts'
 import type { AccessRules } from '../rules.ts'
 
 /** JWTs that are minted here (RFC 9068), for APIs that cannot verify what the provider issues. */
@@ -17,8 +18,7 @@ export interface MintedTokens {
 
 /** What minting needs. */
 export interface MintedTokensDependencies {
-  /** `GATEWAY_KEY`, whose first key signs. */
-  readonly gatewayKey: string
+  readonly keys: Pick<GatewayKeys, 'signing'>
   readonly issuer: string
   readonly clientId: string
   readonly sealer: Pick<Sealer, 'hmac'>
@@ -40,19 +40,19 @@ interface Kept {
 
 /** Makes the minter. */
 export function createMintedTokens(dependencies: MintedTokensDependencies): MintedTokens {
-  const { gatewayKey, sealer, now } = dependencies
-  const [key] = readPrivateKeys(gatewayKey)
+  const { keys, sealer, now } = dependencies
   const kept = new LRUCache<string, Kept>({ max: mostKept })
-  const keep = (name: string, writeId: string, mint: () => AccessToken): AccessToken => {
+  const keep = (name: string, writeId: string, mintBy: (key: PrivateKey) => AccessToken): AccessToken => {
     const known = kept.get(name)
     if (known?.writeId === writeId && now() - known.token.obtainedAtMs < useMs) return known.token
-    const token = mint()
+    // Asked for here alone: it looks at a file.
+    const token = mintBy(keys.signing())
     kept.set(name, { writeId, token })
     return token
   }
   return {
     forSession(rules, session) {
-      return keep(`${session.h} ${rules.prefix}`, session.writeId, () => {
+      return keep(`${session.h} ${rules.prefix}`, session.writeId, (key) => {
         const sid = sealer.hmac('public-id', `minted ${session.h}`)
         return mint(
           dependencies,
@@ -64,7 +64,7 @@ export function createMintedTokens(dependencies: MintedTokensDependencies): Mint
       })
     },
     forBearer(rules, caller) {
-      return keep(`${caller.key} ${rules.prefix}`, '', () =>
+      return keep(`${caller.key} ${rules.prefix}`, '', (key) =>
         mint(dependencies, key, rules, ofBearer(caller, rules), caller.token.expiresAtMs),
       )
     },

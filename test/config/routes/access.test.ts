@@ -117,6 +117,28 @@ describe('the access keys of a route', () => {
   })
 })
 
+describe('GATEWAY_KEY', () => {
+  const jwk = (curve: string, alg?: string) => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: curve })
+    return { ...privateKey.export({ format: 'jwk' }), ...(alg === undefined ? {} : { alg }) }
+  }
+  const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ format: 'jwk' })
+
+  it.each([
+    ['of RSA', rsa(), 'is not of P-256'],
+    ['of another curve', jwk('P-384'), 'is not of P-256'],
+    ['for another algorithm', jwk('P-256', 'ES384'), 'is not for ES256'],
+    ['of RSA behind a good one', { keys: [jwk('P-256'), rsa()] }, 'is not of P-256'],
+  ])('is refused with a key %s', (_what, key, problem) => {
+    expect(problemsOf('token: gateway', { GATEWAY_KEY: JSON.stringify(key) })).toContain(problem)
+  })
+
+  it('takes several keys of P-256', () => {
+    const keys = [jwk('P-256'), jwk('P-256', 'ES256')]
+    expect(problemsOf('token: gateway', { GATEWAY_KEY: JSON.stringify({ keys }) })).toBe('')
+  })
+})
+
 describe('API_TOKEN, API_CALLERS and API_REQUIRE', () => {
   it('say for the one API what a routes file says for each', () => {
     const config = load({

@@ -199,7 +199,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
     }),
     loginUrl: '/login',
     ...createAccessParts(
-      { gatewayKey: undefined, baseUrl, basePath: '', clientId: 'client' },
+      { baseUrl, basePath: '', clientId: 'client' },
       {
         provider,
         sessions,
@@ -207,6 +207,7 @@ export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> 
         telemetry: { log: app.log },
         nonces: createNonceMemory(),
         certificates: undefined,
+        gatewayKeys: undefined,
         now: Date.now,
       },
     ),

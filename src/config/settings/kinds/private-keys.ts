@@ -131,6 +131,15 @@ export const signingKeys: Parser<string> = (untrusted) => {
   return untrusted
 }
 
+/** Keys that sign the gateway's own tokens: ES256 and nothing else, as every JWT library verifies it. */
+export const gatewayKeys: Parser<string> = (untrusted) => {
+  for (const { privateKey, algorithm = 'ES256' } of readKeyMaterial(untrusted)) {
+    if (curveOf(privateKey) !== 'prime256v1') throw new ValueFault('holds a key that is not of P-256')
+    if (algorithm !== 'ES256') throw new ValueFault('holds a JWK that is not for ES256')
+  }
+  return untrusted
+}
+
 /** Keys that others encrypt to: RSA (RSA-OAEP), or a curve of NIST's or X25519 (ECDH-ES). */
 export const encryptionKeys: Parser<string> = (untrusted) => {
   for (const { privateKey } of readKeyMaterial(untrusted)) {

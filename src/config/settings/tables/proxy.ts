@@ -1,5 +1,5 @@
 import { filePath, pathPrefix } from '../kinds/address.ts'
-import { signingKeys } from '../kinds/private-keys.ts'
+import { gatewayKeys } from '../kinds/private-keys.ts'
 import { apiRequirement } from '../kinds/requirement.ts'
 import { certificatePem, privateKeyPem } from '../kinds/secret.ts'
 import { bytes, listOf, oneOf, seconds, wholeNumber } from '../kinds/values.ts'
@@ -38,7 +38,7 @@ export const proxySettings = {
       doc: 'What callers of the API of `API_URL` must have and have proved, as JSON; see `require` in `docs/routes.md`. A routes file says `require` itself.',
       example: '{"permissions":["read:orders"],"maxAge":300}',
     }),
-    GATEWAY_KEY: optional(signingKeys, {
+    GATEWAY_KEY: optional(gatewayKeys, {
       doc: 'The private key that signs tokens of routes with `token: gateway`: P-256, as PEM (PKCS#8), JWK or JWK Set. Several: the first signs, the public halves of all are published at `/keys`.',
       example: '/run/secrets/gateway-key',
       unit: 'PEM text',
