@@ -7,7 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Answer, exchange } from '../support/exchange.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
-import { changingNonces, claimsOf, valuesOf } from '../support/proof-verifier.ts'
+import { freePort } from '../support/ports.ts'
+import { changingNonces, claimsOf, createProofVerifier, valuesOf } from '../support/proof-verifier.ts'
 import { type ProvingApi, startProvingApi } from '../support/proving-api.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../support/scripted-provider.ts'
 
@@ -16,6 +17,8 @@ let api: ProvingApi
 let gateway: RunningGateway
 let folder: string
 let cookie: string
+/** Where other proxies ask. */
+let checkPort: number
 /** How far the gateway's clock is behind. */
 let lagMs = 0
 const now = () => Date.now() - lagMs
@@ -31,10 +34,12 @@ beforeAll(async () => {
     { prefix: '/named', upstream: `${api.url}/v2`, proofUrl: 'https://api.example.test/public/' },
     { prefix: '/root', upstream: api.url },
     { prefix: '/own', upstream: api.url, auth: 'none', forwardAuthorization: true },
+    { prefix: '/carried', upstream: 'external', proofUrl: 'https://carried.example.test/base' },
     { prefix: '/open', upstream: `http://127.0.0.1:${port}/open`, auth: 'none' },
   ]
   await writeFile(join(folder, 'routes.json'), JSON.stringify({ routes }))
-  gateway = await startGateway(environment(), { now })
+  checkPort = await freePort()
+  gateway = await startGateway(environment({ FORWARD_AUTH_PORT: `${checkPort}` }), { now })
   cookie = await signIn(gateway)
 })
 beforeEach(() => {
@@ -175,6 +180,30 @@ function echo(path: string): Promise<string> {
     socket.on('error', reject)
   })
 }
+
+describe('an API that another proxy carries requests to', () => {
+  it('is sent the token with a proof for its own address', async () => {
+    const answer = await exchange({
+      method: 'GET',
+      url: new URL(`http://127.0.0.1:${checkPort}/check`),
+      headers: {
+        cookie,
+        'x-csrf': '1',
+        'x-forwarded-method': 'PUT',
+        'x-forwarded-uri': '/carried/orders/1?page=2',
+        'x-forwarded-host': 'app.example.test',
+        'x-forwarded-proto': 'https',
+      },
+    })
+    expect(answer.status).toBe(200)
+    const [accessToken] = /[^ ]+$/.exec(answer.headers.authorization ?? '') ?? []
+    expect(answer.headers.authorization).toBe(`DPoP ${accessToken}`)
+    const url = 'https://carried.example.test/base/orders/1'
+    const proofs = [answer.headers.dpop ?? '']
+    const jkt = createProofVerifier().verify({ proofs, method: 'PUT', url, accessToken })
+    expect(claimsOf(accessToken).cnf).toEqual({ jkt })
+  })
+})
 
 describe('whoever copies what the API was sent', () => {
   const again = (rawHeaders: readonly string[], method = 'GET', path = '/v1/orders') =>

@@ -5,6 +5,8 @@ import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { publishedKeys, readPrivateKeys } from '../../../src/signing/signing-keys.ts'
 import { openFapi, signIn } from '../../support/fapi-login.ts'
 import { type FapiProvider, startFapiProvider } from '../../support/fapi-provider.ts'
+import { logIn, openProvider } from '../../support/scripted-login.ts'
+import { startScriptedProvider } from '../../support/scripted-provider.ts'
 
 const pemOf = (pair: ReturnType<typeof generateKeyPairSync>) =>
   pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
@@ -72,7 +74,24 @@ describe('FAPI 2.0', () => {
     },
   )
 
-  it('refuses a response without its issuer, whatever the metadata announce', async () => {
+  it('refuses a response without its issuer where the metadata do not announce one, as no other client does', async () => {
+    const scripted = await startScriptedProvider()
+    const settings = { idTokenAlgorithm: ['RS256'] }
+    const demanding = openProvider(scripted, { ...settings, securityProfile: 'fapi2' })
+    const usual = openProvider(scripted, settings)
+    try {
+      await expect(logIn(scripted, demanding)).rejects.toMatchObject({
+        code: 'login_refused',
+        context: { check: 'response.iss', expected: scripted.issuer, received: 'none' },
+      })
+      expect((await logIn(scripted, usual)).identity.subject).toBe('alice')
+    } finally {
+      await Promise.all([demanding.close(), usual.close()])
+      await scripted.stop()
+    }
+  })
+
+  it('refuses a response that has lost its issuer', async () => {
     fapi.tamper = (location) => {
       location.searchParams.delete('iss')
       return location
