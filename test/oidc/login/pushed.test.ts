@@ -1,0 +1,107 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
+import type { Provider } from '../../../src/oidc/provider/provider.ts'
+import { openProvider } from '../../support/scripted-login.ts'
+import {
+  type ScriptedAnswer,
+  type ScriptedProvider,
+  startScriptedProvider,
+} from '../../support/scripted-provider.ts'
+
+let scripted: ScriptedProvider
+const opened: Provider[] = []
+const folder = mkdtempSync(join(tmpdir(), 'coatcheck-pushed-'))
+beforeAll(async () => {
+  scripted = await startScriptedProvider()
+})
+beforeEach(() => {
+  for (const fault of Object.keys(scripted.faults)) Reflect.deleteProperty(scripted.faults, fault)
+  scripted.faults.discovery = (metadata) => ({
+    ...metadata,
+    pushed_authorization_request_endpoint: `${scripted.issuer}/par`,
+  })
+})
+afterAll(async () => {
+  for (const provider of opened) await provider.close()
+  await scripted.stop()
+  rmSync(folder, { recursive: true })
+})
+
+function open(changes: Partial<ProviderOptions> = {}): Provider {
+  const provider = openProvider(scripted, { pushedAuthorizationRequests: 'on', ...changes })
+  opened.push(provider)
+  return provider
+}
+
+const begin = (provider: Provider) =>
+  provider.beginLogin({ returnTo: '/', parameters: { login_hint: 'alice@example' }, endsSession: undefined })
+const oauth = (status: number, error: string, headers = {}): ScriptedAnswer => ({
+  status,
+  body: { error },
+  headers,
+})
+
+describe('a pushed login', () => {
+  it('says everything to the provider, and the browser carries a reference only', async () => {
+    const { url, transaction } = await begin(open())
+    expect(Object.fromEntries(url.searchParams)).toEqual({ client_id: 'gateway', request_uri: 'urn:pushed' })
+    const { form } = scripted.requests.findLast(({ path }) => path === '/par') ?? {}
+    expect(Object.fromEntries(form ?? [])).toMatchObject({
+      login_hint: 'alice@example',
+      state: transaction.state,
+      code_challenge_method: 'S256',
+      audience: scripted.audience,
+    })
+  })
+
+  it.each<[string, ScriptedAnswer]>([
+    ['provider_unavailable', oauth(503, 'temporarily_unavailable')],
+    ['provider_unavailable', oauth(500, 'server_error')],
+    ['provider_unavailable', oauth(429, 'slow_down', { 'retry-after': '3' })],
+    ['provider_unavailable', { status: 201, body: 'no JSON' }],
+    ['provider_unavailable', { status: 201, body: {} }],
+    ['provider_unavailable', { send: (response) => response.destroy() }],
+    ['provider_rejected', oauth(400, 'invalid_request')],
+    ['provider_rejected', oauth(401, 'invalid_client')],
+    ['provider_rejected', oauth(400, 'invalid_scope')],
+  ])('fails with %s where the provider answers %j', async (code, answer) => {
+    scripted.faults.push = () => answer
+    await expect(begin(open())).rejects.toMatchObject({ code })
+  })
+
+  it('is our fault where the provider takes none', async () => {
+    delete scripted.faults.discovery
+    await expect(begin(open())).rejects.toMatchObject({ code: 'provider_rejected' })
+  })
+
+  it('goes to the address for those who show a certificate, as does everything else (RFC 8705 section 5)', async () => {
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
+    const request = ['req', '-x509', '-days', '2', '-subj', '/CN=gateway', ...newKey, '-out', certificate]
+    execFileSync('openssl', request, { stdio: 'pipe' })
+    const known = scripted.faults.discovery
+    scripted.faults.discovery = (metadata) => ({
+      ...(known?.(metadata) as object),
+      mtls_endpoint_aliases: {
+        token_endpoint: `${scripted.issuer}/alias/token`,
+        pushed_authorization_request_endpoint: `${scripted.issuer}/alias/par`,
+      },
+    })
+    const provider = open({
+      clientCertificate: readFileSync(certificate, 'utf8'),
+      clientCertificateKey: readFileSync(key, 'utf8'),
+    })
+    const from = scripted.requests.length
+    const { transaction } = await begin(provider)
+    const query = scripted.approve(
+      new URL(`https://x/?nonce=${transaction.nonce}&state=${transaction.state}`),
+    )
+    expect((await provider.completeLogin(query, transaction)).identity.subject).toBe('alice')
+    const paths = scripted.requests.slice(from).map(({ path }) => path)
+    expect(paths.filter((path) => /par|token/.test(path))).toEqual(['/alias/par', '/alias/token'])
+  })
+})
