@@ -24,7 +24,6 @@ export interface ScriptedFaults {
   /** Instead of the metadata. */
   discoveryAnswer?: () => ScriptedAnswer | undefined
   revocation?: () => ScriptedAnswer | undefined
-  push?: () => ScriptedAnswer | undefined
   userinfo?: () => ScriptedAnswer | undefined
   /** Instead of a reference; that endpoint is announced where `discovery` adds it. */
   push?: () => ScriptedAnswer | undefined
@@ -258,9 +257,6 @@ export async function startScriptedProvider(
         return faults.discoveryAnswer?.() ?? { body: metadata() }
       case '/jwks':
         return faults.keys?.([key.jwk]) ?? { body: { keys: [key.jwk] } }
-      case '/par':
-      case '/alias/par':
-        return faults.push?.() ?? { status: 201, body: { request_uri: 'urn:pushed', expires_in: 60 } }
       case '/alias/token':
       case '/token':
       case '/oauth/token':
@@ -270,6 +266,7 @@ export async function startScriptedProvider(
       case '/userinfo':
         return faults.userinfo?.() ?? { body: { sub: 'alice' } }
       case '/par':
+      case '/alias/par':
         return pushed(form)
       case '/authorize':
         return {

@@ -6,11 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { openProvider } from '../../support/scripted-login.ts'
-import {
-  type ScriptedAnswer,
-  type ScriptedProvider,
-  startScriptedProvider,
-} from '../../support/scripted-provider.ts'
+import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts'
 
 let scripted: ScriptedProvider
 const opened: Provider[] = []
@@ -39,46 +35,9 @@ function open(changes: Partial<ProviderOptions> = {}): Provider {
 
 const begin = (provider: Provider) =>
   provider.beginLogin({ returnTo: '/', parameters: { login_hint: 'alice@example' }, endsSession: undefined })
-const oauth = (status: number, error: string, headers = {}): ScriptedAnswer => ({
-  status,
-  body: { error },
-  headers,
-})
 
-describe('a pushed login', () => {
-  it('says everything to the provider, and the browser carries a reference only', async () => {
-    const { url, transaction } = await begin(open())
-    expect(Object.fromEntries(url.searchParams)).toEqual({ client_id: 'gateway', request_uri: 'urn:pushed' })
-    const { form } = scripted.requests.findLast(({ path }) => path === '/par') ?? {}
-    expect(Object.fromEntries(form ?? [])).toMatchObject({
-      login_hint: 'alice@example',
-      state: transaction.state,
-      code_challenge_method: 'S256',
-      audience: scripted.audience,
-    })
-  })
-
-  it.each<[string, ScriptedAnswer]>([
-    ['provider_unavailable', oauth(503, 'temporarily_unavailable')],
-    ['provider_unavailable', oauth(500, 'server_error')],
-    ['provider_unavailable', oauth(429, 'slow_down', { 'retry-after': '3' })],
-    ['provider_unavailable', { status: 201, body: 'no JSON' }],
-    ['provider_unavailable', { status: 201, body: {} }],
-    ['provider_unavailable', { send: (response) => response.destroy() }],
-    ['provider_rejected', oauth(400, 'invalid_request')],
-    ['provider_rejected', oauth(401, 'invalid_client')],
-    ['provider_rejected', oauth(400, 'invalid_scope')],
-  ])('fails with %s where the provider answers %j', async (code, answer) => {
-    scripted.faults.push = () => answer
-    await expect(begin(open())).rejects.toMatchObject({ code })
-  })
-
-  it('is our fault where the provider takes none', async () => {
-    delete scripted.faults.discovery
-    await expect(begin(open())).rejects.toMatchObject({ code: 'provider_rejected' })
-  })
-
-  it('goes to the address for those who show a certificate, as does everything else (RFC 8705 section 5)', async () => {
+describe('a client that shows a certificate', () => {
+  it('calls the addresses that the provider keeps for such clients (RFC 8705 section 5)', async () => {
     const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
     const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
     const request = ['req', '-x509', '-days', '2', '-subj', '/CN=gateway', ...newKey, '-out', certificate]
@@ -96,7 +55,7 @@ describe('a pushed login', () => {
       clientCertificateKey: readFileSync(key, 'utf8'),
     })
     const from = scripted.requests.length
-    const { transaction } = await begin(provider)
+    const { url, transaction } = await begin(provider)
     const query = scripted.approve(
       new URL(`https://x/?nonce=${transaction.nonce}&state=${transaction.state}`),
     )
