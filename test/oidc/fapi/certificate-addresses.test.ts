@@ -56,9 +56,7 @@ describe('a client that shows a certificate', () => {
     })
     const from = scripted.requests.length
     const { url, transaction } = await begin(provider)
-    const query = scripted.approve(
-      new URL(`https://x/?nonce=${transaction.nonce}&state=${transaction.state}`),
-    )
+    const query = scripted.approve(url)
     expect((await provider.completeLogin(query, transaction)).identity.subject).toBe('alice')
     const paths = scripted.requests.slice(from).map(({ path }) => path)
     expect(paths.filter((path) => /par|token/.test(path))).toEqual(['/alias/par', '/alias/token'])
