@@ -3,8 +3,8 @@
  * Prints the seed first; a failure prints what was wrong, the schedule, and the command that runs it again. The suite runs some hundred.
  */
 import { createRedisStore } from '../src/session/store/redis/store.ts'
-import { silentLogger } from '../src/telemetry/logger.ts'
-import { noMetrics } from '../src/telemetry/metrics.ts'
+import { silentLogger } from '../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../src/telemetry/measures/metrics.ts'
 import { checkSchedules } from '../test/session/support/interleavings.ts'
 import { startRedis } from '../test/support/redis.ts'
 

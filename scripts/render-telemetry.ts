@@ -1,5 +1,10 @@
 import { auditEvents, auditFields } from '../src/telemetry/audit-events.ts'
-import { gatewaySeries, processSeries, type Series, supervisorSeries } from '../src/telemetry/series.ts'
+import {
+  gatewaySeries,
+  processSeries,
+  type Series,
+  supervisorSeries,
+} from '../src/telemetry/measures/series.ts'
 
 const nextLine = '\n'
 
@@ -38,7 +43,7 @@ export function renderMetricsPage(): string {
 const metricsIntroduction = [
   '# Metrics',
   '',
-  '<!-- Rendered from src/telemetry/series.ts by scripts/render-docs.ts (npm run docs). Do not edit. -->',
+  '<!-- Rendered from src/telemetry/measures/series.ts by scripts/render-docs.ts (npm run docs). Do not edit. -->',
   '',
   '`ADMIN_PORT` opens a listener of its own with `/metrics` for Prometheus, `/livez` and `/readyz`. It is on loopback unless `ADMIN_HOST` says',
   'otherwise, and belongs into no ingress. Without it nothing is measured. A port that is taken stops the start.',

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { createCacheRoom, createSessionCache } from '../../src/session/lifecycle/cache.ts'
 import { createLookup } from '../../src/session/lifecycle/lookup.ts'
 import type { SessionView } from '../../src/session/record/session.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 import { table, whole } from '../table.ts'
 
 const population = 50_000

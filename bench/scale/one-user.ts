@@ -5,8 +5,8 @@
 import { createSealer } from '../../src/sealing/sealer.ts'
 import { newSessionId } from '../../src/session/record/keys.ts'
 import { createRedisStore } from '../../src/session/store/redis/store.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 import {
   completedLogin,
   createNode,

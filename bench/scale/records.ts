@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createSealer } from '../../src/sealing/sealer.ts'
 import { createSessionRecords, type SessionRecords } from '../../src/session/record/records.ts'
 import { createRedisStore } from '../../src/session/store/redis/store.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 
 /** The deployment that all sessions of the scale runs belong to. */
 export const deployment = {

@@ -1,6 +1,6 @@
 import type { AccessToken } from '../oidc/tokens/token-set.ts'
 import type { SessionView } from '../session/record/session.ts'
-import type { BearerCaller } from './bearer-callers.ts'
+import type { BearerCaller } from './callers/bearer-callers.ts'
 
 /** The one decision's yes: what was found out about a request that may go on (DESIGN-2, "one decision, many positions"). */
 export interface Admission {

@@ -9,14 +9,14 @@ import type { AccessToken } from '../oidc/tokens/token-set.ts'
 import type { AccessTokens, Sessions } from '../session/lifecycle/sessions.ts'
 import type { SessionView } from '../session/record/session.ts'
 import type { Admission } from './admission.ts'
-import type { BearerCaller, BearerCallers } from './bearer-callers.ts'
-import type { UsedProofs } from './proofs.ts'
+import type { BearerCaller, BearerCallers } from './callers/bearer-callers.ts'
+import type { UsedProofs } from './callers/proofs.ts'
 import type { AccessRequest } from './request.ts'
-import type { AccessRules } from './rules.ts'
+import type { AccessRules } from './rules/rules.ts'
 import type { ClientTokens } from './tokens/client-tokens.ts'
 import type { ExchangedTokens } from './tokens/exchanged-tokens.ts'
 import type { MintedTokens } from './tokens/minted-tokens.ts'
-import type { UpstreamProofs } from './upstream-proofs.ts'
+import type { UpstreamProofs } from './tokens/upstream-proofs.ts'
 
 /** What the decision asks. */
 export interface AccessServices {

@@ -1,12 +1,12 @@
 import type { AccessToken } from '../oidc/tokens/token-set.ts'
 import type { SessionView } from '../session/record/session.ts'
 import type { Admission } from './admission.ts'
-import { admission, admitBySession } from './by-session.ts'
-import { admitCaller } from './callers.ts'
+import { admission, admitBySession } from './callers/by-session.ts'
+import { admitCaller } from './callers/callers.ts'
 import type { AccessContext, AccessServices } from './context.ts'
 import { createJudgement } from './judgement.ts'
 import { type AccessRequest, checkForm, expectOurOrigin } from './request.ts'
-import type { AccessRules } from './rules.ts'
+import type { AccessRules } from './rules/rules.ts'
 
 /** The decision for one route, whoever asks: the proxy for a request or a handshake, or another proxy through us. */
 export interface Access {

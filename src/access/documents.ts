@@ -2,7 +2,7 @@ import type { RouteConfig } from '../config/routes/route.ts'
 import type { PublicDocument } from '../http/keys/public-documents.ts'
 import type { GatewayKeys } from './gateway-keys.ts'
 import { type AccessPartsOptions, gatewayIssuer } from './parts.ts'
-import { resourceMetadataPath } from './rules.ts'
+import { resourceMetadataPath } from './rules/rules.ts'
 
 /** What the documents are made of; the configuration fits. */
 export interface DocumentOptions extends AccessPartsOptions {

@@ -1,12 +1,12 @@
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { Admission } from './admission.ts'
-import { createBearerCallers } from './bearer-callers.ts'
+import { createBearerCallers } from './callers/bearer-callers.ts'
+import { expectPossession } from './callers/proofs.ts'
 import type { AccessServices, Judgement } from './context.ts'
 import { goOn } from './go-on.ts'
-import { expectPossession } from './proofs.ts'
-import type { AccessRules } from './rules.ts'
-import { createStandings, type Standing } from './standing.ts'
-import { createTokenKinds } from './token-kinds.ts'
+import type { AccessRules } from './rules/rules.ts'
+import { createStandings, type Standing } from './rules/standing.ts'
+import { createTokenKinds } from './tokens/token-kinds.ts'
 
 const nobody = {
   sessionId: undefined,

@@ -8,7 +8,7 @@ import {
   handshakeRefusal,
 } from '../http/guards/csrf-guard.ts'
 import type { LimitedRequest } from '../http/limits/limited-request.ts'
-import type { AccessRules } from './rules.ts'
+import type { AccessRules } from './rules/rules.ts'
 import { upstreamTarget } from './target.ts'
 
 /** A request as the decision sees it; one of Fastify's is such a one. Everything in it is the client's word. */

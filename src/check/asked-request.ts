@@ -4,7 +4,7 @@ import type { AccessRequest } from '../access/request.ts'
 import { addressesOf, type TrustedNetworks } from '../http/limits/client-address.ts'
 import type { Caller, WatchedRequest } from '../http/server/request-log.ts'
 import { newRequestId } from '../http/server/server-options.ts'
-import type { RequestSpan } from '../telemetry/tracing.ts'
+import type { RequestSpan } from '../telemetry/traces/tracing.ts'
 import type { Question } from './question.ts'
 
 const pageMethods = new Set(['GET', 'HEAD'])

@@ -1,5 +1,5 @@
 import type { Command } from './command.ts'
-import { beginStart } from './starting.ts'
+import { beginStart } from './running/starting.ts'
 
 /** Every command, in the order of help. The first one runs when none is named. */
 export const commands: readonly [Command, ...Command[]] = [
@@ -9,7 +9,7 @@ export const commands: readonly [Command, ...Command[]] = [
     details: ['coatcheck help settings lists the settings.'],
     load: () => {
       beginStart()
-      return import('./start.ts')
+      return import('./running/start.ts')
     },
   },
   {
@@ -30,7 +30,7 @@ export const commands: readonly [Command, ...Command[]] = [
       '',
       'Makes a SESSION_SECRET, and prints the addresses to register at the provider.',
     ],
-    load: () => import('./init.ts'),
+    load: () => import('./setup/init.ts'),
   },
   {
     name: 'dev',
@@ -113,7 +113,7 @@ export const commands: readonly [Command, ...Command[]] = [
     name: 'secret',
     summary: 'Make a random SESSION_SECRET.',
     details: ['256 bits, on standard output and nothing else: coatcheck secret > session-secret'],
-    load: () => import('./secret.ts'),
+    load: () => import('./setup/secret.ts'),
   },
   {
     name: 'client-key',
@@ -126,7 +126,7 @@ export const commands: readonly [Command, ...Command[]] = [
       'The key is on standard output and nothing else, the rest on standard error:',
       'coatcheck client-key --for okta > client-key.pem',
     ],
-    load: () => import('./client-key.ts'),
+    load: () => import('./setup/client-key.ts'),
   },
   {
     name: 'help',

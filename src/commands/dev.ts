@@ -6,7 +6,7 @@ import { startAppCommands } from '../dev/app-commands.ts'
 import type { Dev } from '../dev/dev.ts'
 import type { DemoUser } from '../dev/provider/options.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
-import { describeListenError } from './serve.ts'
+import { describeListenError } from './running/serve.ts'
 
 const flags = {
   api: { type: 'string' },

@@ -1,12 +1,12 @@
 import type { Config } from '../config/load-config.ts'
 import { usesRedis } from '../config/settings/rules.ts'
 import { createSealer } from '../sealing/sealer.ts'
-import { createOperatorSessions, type OperatorSessions } from '../session/lifecycle/operator.ts'
+import { createOperatorSessions, type OperatorSessions } from '../session/lifecycle/listing/operator.ts'
 import { createSessionRecords } from '../session/record/records.ts'
 import { becomesReady } from '../session/store/ready.ts'
 import { createRedisStore } from '../session/store/redis/store.ts'
-import { silentLogger } from '../telemetry/logger.ts'
-import { noMetrics } from '../telemetry/metrics.ts'
+import { silentLogger } from '../telemetry/logs/logger.ts'
+import { noMetrics } from '../telemetry/measures/metrics.ts'
 import { CommandError } from './command.ts'
 
 /** A Redis that has not answered by then is reported instead of waited for, milliseconds. */

@@ -1,9 +1,13 @@
 import { Writable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { GatewayError } from '../errors/gateway-error.ts'
-import type { OperatorSession, OperatorSessions, SessionSelection } from '../session/lifecycle/operator.ts'
+import type {
+  OperatorSession,
+  OperatorSessions,
+  SessionSelection,
+} from '../session/lifecycle/listing/operator.ts'
 import { type Audit, createAudit } from '../telemetry/audit.ts'
-import { createLogger } from '../telemetry/logger.ts'
+import { createLogger } from '../telemetry/logs/logger.ts'
 import { chosenConfig, takeFrontend } from './chosen-config.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
 import { openSessions } from './open-sessions.ts'

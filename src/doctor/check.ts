@@ -1,5 +1,5 @@
 import type { Config } from '../config/load-config.ts'
-import type { ProviderHints } from '../oidc/provider/hints.ts'
+import type { ProviderHints } from '../oidc/provider/profiles/hints.ts'
 import type { Provider } from '../oidc/provider/provider.ts'
 import type { RedisDiagnosis } from '../session/store/redis/diagnosis/diagnosis.ts'
 import type { RedisFault } from '../session/store/redis/fault.ts'

@@ -1,7 +1,7 @@
 import type { Config } from '../config/load-config.ts'
 import { usesRedis } from '../config/settings/rules.ts'
 import { createProvider } from '../oidc/provider/create-provider.ts'
-import { providerHints } from '../oidc/provider/hints.ts'
+import { providerHints } from '../oidc/provider/profiles/hints.ts'
 import type { Provider } from '../oidc/provider/provider.ts'
 import { diagnoseRedis } from '../session/store/redis/diagnosis/diagnosis.ts'
 import type { DoctorContext } from './check.ts'

@@ -1,5 +1,5 @@
-import { silentLogger } from '../telemetry/logger.ts'
-import { noMetrics } from '../telemetry/metrics.ts'
+import { silentLogger } from '../telemetry/logs/logger.ts'
+import { noMetrics } from '../telemetry/measures/metrics.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 
 /** For the gateway's own parts when doctor uses them: what is wrong is said in findings. */

@@ -1,9 +1,9 @@
 import { createAudit } from './audit.ts'
-import { createLogger, type LoggerOptions } from './logger.ts'
-import { noMetrics } from './metrics.ts'
-import { startTracing, type TracingOptions } from './otlp.ts'
-import { createPrometheusMetrics } from './prometheus.ts'
+import { createLogger, type LoggerOptions } from './logs/logger.ts'
+import { noMetrics } from './measures/metrics.ts'
+import { createPrometheusMetrics } from './measures/prometheus.ts'
 import type { Telemetry } from './telemetry.ts'
+import { startTracing, type TracingOptions } from './traces/otlp.ts'
 
 /** What the settings say about telemetry; the configuration fits. */
 export interface TelemetryOptions extends LoggerOptions, TracingOptions {

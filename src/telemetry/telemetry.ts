@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Audit } from './audit.ts'
-import type { Metrics } from './metrics.ts'
-import type { Exposition } from './prometheus.ts'
-import type { Tracing } from './tracing.ts'
+import type { Metrics } from './measures/metrics.ts'
+import type { Exposition } from './measures/prometheus.ts'
+import type { Tracing } from './traces/tracing.ts'
 
 /** The logger that everything is handed; pino underneath. */
 export type Logger = FastifyBaseLogger

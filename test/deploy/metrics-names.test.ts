@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { errorCodes } from '../../src/errors/codes.ts'
-import { createPrometheusMetrics } from '../../src/telemetry/prometheus.ts'
-import { gatewaySeries, type Series, supervisorSeries } from '../../src/telemetry/series.ts'
+import { createPrometheusMetrics } from '../../src/telemetry/measures/prometheus.ts'
+import { gatewaySeries, type Series, supervisorSeries } from '../../src/telemetry/measures/series.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../deploy/${path}`, import.meta.url), 'utf8')
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load-config.ts'
-import { discoveryEndpointsCheck } from '../../src/doctor/checks/discovery-endpoints.ts'
+import { discoveryEndpointsCheck } from '../../src/doctor/checks/discovery/discovery-endpoints.ts'
 import { createDoctorContext } from '../../src/doctor/context.ts'
 import { SkipCheck } from '../../src/doctor/finding.ts'
 import { apiAudience, providerPaths } from '../support/oidc-provider.ts'

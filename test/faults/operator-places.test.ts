@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { main } from '../../src/commands/main.ts'
 import { createRedisStore, type RedisStoreOptions } from '../../src/session/store/redis/store.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 import { minimalEnv } from '../config/fixtures.ts'
 import {
   createNode,

@@ -3,8 +3,8 @@ import { expect } from 'vitest'
 import { hashSessionId, newSessionId, newWriteId } from '../../src/session/record/keys.ts'
 import type { SessionRow, SessionStore } from '../../src/session/store/contract.ts'
 import { createRedisStore, type RedisStoreOptions } from '../../src/session/store/redis/store.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { createLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 import { eventually } from '../support/eventually.ts'
 
 /** A store with the lines that it logged. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { errorCodes } from '../../src/errors/codes.ts'
 import { storeOperations } from '../../src/session/store/redis/operations.ts'
 
-import { gatewaySeries, processSeries, supervisorSeries } from '../../src/telemetry/series.ts'
+import { gatewaySeries, processSeries, supervisorSeries } from '../../src/telemetry/measures/series.ts'
 import { adminOf, type Scrape } from '../support/admin.ts'
 import { eventually } from '../support/eventually.ts'
 import { exchange } from '../support/exchange.ts'

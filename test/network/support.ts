@@ -6,8 +6,8 @@ import {
   type ProviderNetwork,
   type ProviderNetworkOptions,
 } from '../../src/network/provider-network.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 
 /** The way to a provider; nothing is reported. */
 export function openNetwork(

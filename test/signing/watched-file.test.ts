@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it, vi } from 'vitest'
 import { watchFile } from '../../src/signing/watched-file.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-watched-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -3,8 +3,8 @@ import { createProvider } from '../../src/oidc/provider/create-provider.ts'
 import type { ProviderDependencies, ProviderOptions } from '../../src/oidc/provider/options.ts'
 import type { CompletedLogin, LoginTransaction, Provider } from '../../src/oidc/provider/provider.ts'
 import { createAudit } from '../../src/telemetry/audit.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 import { type FapiProvider, fapiAudience, fapiClient } from './fapi-provider.ts'
 
 /** The gateway's side of a provider of the FAPI 2.0 profile. */

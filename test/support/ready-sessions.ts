@@ -7,8 +7,8 @@ import type { SessionRecord } from '../../src/session/record/session.ts'
 import type { SessionRow, SessionStore } from '../../src/session/store/contract.ts'
 import { createRedisStore } from '../../src/session/store/redis/store.ts'
 import { createDpopKey } from '../../src/signing/dpop-key.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 
 /** What a login would have obtained. */
 export interface ReadySession {

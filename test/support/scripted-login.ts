@@ -2,8 +2,8 @@ import { createProvider } from '../../src/oidc/provider/create-provider.ts'
 import type { ProviderOptions } from '../../src/oidc/provider/options.ts'
 import type { CompletedLogin, Provider, RefreshOutcome } from '../../src/oidc/provider/provider.ts'
 import { createAudit } from '../../src/telemetry/audit.ts'
-import { silentLogger } from '../../src/telemetry/logger.ts'
-import { noMetrics } from '../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 import type { ScriptedProvider } from './scripted-provider.ts'
 
 /** Opens the gateway's side of a scripted provider. */

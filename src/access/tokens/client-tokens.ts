@@ -1,7 +1,7 @@
 import type { Provider } from '../../oidc/provider/provider.ts'
 import type { AccessToken, ApiAudience } from '../../oidc/tokens/token-set.ts'
 import { isDue, isSendable } from '../../session/record/token-rules.ts'
-import type { Setbacks } from '../../session/refresh/setbacks.ts'
+import type { Setbacks } from '../../session/refresh/failing/setbacks.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { tokenFailure } from './token-failure.ts'
 

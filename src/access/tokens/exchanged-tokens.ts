@@ -6,7 +6,7 @@ import type { ApiGrantOutcome, ExchangeRequest } from '../../oidc/tokens/grants.
 
 import { type AccessToken, isUsable } from '../../oidc/tokens/token-set.ts'
 import type { Sessions } from '../../session/lifecycle/sessions.ts'
-import { configurationPausesMs, type Setbacks } from '../../session/refresh/setbacks.ts'
+import { configurationPausesMs, type Setbacks } from '../../session/refresh/failing/setbacks.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { watchHolders } from './holders.ts'
 import { tokenFailure } from './token-failure.ts'

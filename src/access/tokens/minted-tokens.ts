@@ -6,9 +6,9 @@ import type { Sealer } from '../../sealing/sealer.ts'
 import type { SessionView } from '../../session/record/session.ts'
 import { signJwt } from '../../signing/jws.ts'
 import type { PrivateKey } from '../../signing/signing-keys.ts'
-import type { BearerCaller } from '../bearer-callers.ts'
+import type { BearerCaller } from '../callers/bearer-callers.ts'
 import type { GatewayKeys } from '../gateway-keys.ts'
-import type { AccessRules } from '../rules.ts'
+import type { AccessRules } from '../rules/rules.ts'
 
 /** JWTs that are minted here (RFC 9068), for APIs that cannot verify what the provider issues. */
 export interface MintedTokens {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { ApiGrantOutcome } from '../../oidc/tokens/grants.ts'
 
-import { configurationPausesMs, outagePausesMs } from '../../session/refresh/setbacks.ts'
+import { configurationPausesMs, outagePausesMs } from '../../session/refresh/failing/setbacks.ts'
 
 /** A grant that brought no token, in the gateway's own words. */
 export interface TokenFailure {

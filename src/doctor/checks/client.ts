@@ -1,8 +1,8 @@
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass, SkipCheck, warn } from '../finding.ts'
 import { quoted } from '../plain-text.ts'
+import { describeFailure } from '../probes/reach.ts'
 import type { AuthorizationAnswer } from '../provider/authorization-probe.ts'
-import { describeFailure } from '../reach.ts'
 
 /** The provider knows `CLIENT_ID`, and lets it use the authorization code flow with our scope. */
 export const clientCheck: Check = {

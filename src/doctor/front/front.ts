@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/load-config.ts'
-import { type ProbeAnswer, probe } from '../http-probe.ts'
+import { type ProbeAnswer, probe } from '../probes/http-probe.ts'
 import { browserHeaders, type RequestHeaders } from './browser-request.ts'
 import { type Arrival, type Echo, startEcho } from './echo.ts'
 import { type GatewayAnswers, isGateway, watchGateway } from './running-gateway.ts'

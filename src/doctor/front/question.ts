@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { DoctorContext } from '../check.ts'
-import { probe } from '../http-probe.ts'
+import { probe } from '../probes/http-probe.ts'
 import type { RequestHeaders } from './browser-request.ts'
 import { listenAsGateway } from './listener.ts'
 

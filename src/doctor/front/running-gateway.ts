@@ -1,5 +1,5 @@
 import type { Config } from '../../config/load-config.ts'
-import { type ProbeAnswer, probe } from '../http-probe.ts'
+import { type ProbeAnswer, probe } from '../probes/http-probe.ts'
 import type { RequestHeaders } from './browser-request.ts'
 
 /** Whether a kind of header reaches the gateway; `unclear` when its answers do not show it. */

@@ -5,8 +5,8 @@ import type { ApiGrantOutcome } from '../../oidc/tokens/grants.ts'
 
 import type { AccessToken, TokenBinding } from '../../oidc/tokens/token-set.ts'
 import { readBearerChallenge } from '../../proxy/headers/challenges.ts'
-import { askApi } from '../api-probe.ts'
-import type { ProbeAnswer } from '../http-probe.ts'
+import { askApi } from '../probes/api-probe.ts'
+import type { ProbeAnswer } from '../probes/http-probe.ts'
 import type { ApiTrial } from './login-report.ts'
 import { shownToken } from './shown-token.ts'
 

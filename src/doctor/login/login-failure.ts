@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { ProviderHints } from '../../oidc/provider/hints.ts'
-import { factsIn, type RefusalFacts } from '../../oidc/provider/refusal.ts'
+import { factsIn, type RefusalFacts } from '../../oidc/provider/failures/refusal.ts'
+import type { ProviderHints } from '../../oidc/provider/profiles/hints.ts'
 import type { DoctorContext } from '../check.ts'
 import { type Finding, fail } from '../finding.ts'
 import { quoted } from '../plain-text.ts'

@@ -1,8 +1,8 @@
+import type { RefusalFacts } from '../../oidc/provider/failures/refusal.ts'
 import type { AccessTokenFault } from '../../oidc/provider/provider.ts'
-import type { RefusalFacts } from '../../oidc/provider/refusal.ts'
 import type { TokenFacts } from '../../oidc/tokens/token-facts.ts'
 import { type Finding, SkipCheck } from '../finding.ts'
-import type { ProbeAnswer } from '../http-probe.ts'
+import type { ProbeAnswer } from '../probes/http-probe.ts'
 
 /** What one real login brought; no token is in it. */
 export interface LoginReport {

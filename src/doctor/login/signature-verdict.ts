@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { factsIn } from '../../oidc/provider/failures/refusal.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
-import { factsIn } from '../../oidc/provider/refusal.ts'
 import type { ApiAudience } from '../../oidc/tokens/token-set.ts'
 import type { SignatureVerdict } from './login-report.ts'
 

@@ -1,6 +1,6 @@
 import { createProviderNetwork, type ProviderNetworkOptions } from '../../network/provider-network.ts'
-import { describeTransportError } from '../../oidc/provider/provider-error.ts'
-import type { ProbeAnswer } from '../http-probe.ts'
+import { describeTransportError } from '../../oidc/provider/failures/provider-error.ts'
+import type { ProbeAnswer } from '../probes/http-probe.ts'
 import { quietTelemetry } from '../quiet-telemetry.ts'
 
 /** Opens an address of the provider, as a browser that follows nothing. Never rejects. */

@@ -1,4 +1,4 @@
-import { isUnknownAudience } from '../../oidc/provider/hints.ts'
+import { isUnknownAudience } from '../../oidc/provider/profiles/hints.ts'
 import { splitJws } from '../../signing/untrusted-jws.ts'
 import type { AskProvider } from './ask-provider.ts'
 import type { ProviderDemand } from './demand.ts'

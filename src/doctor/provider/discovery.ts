@@ -1,6 +1,6 @@
 import { parseObject } from '../../basics/plain-object.ts'
 import { createProviderNetwork, type ProviderNetworkOptions } from '../../network/provider-network.ts'
-import { describeTransportError } from '../../oidc/provider/provider-error.ts'
+import { describeTransportError } from '../../oidc/provider/failures/provider-error.ts'
 import { quietTelemetry } from '../quiet-telemetry.ts'
 
 /** A discovery document as it came; nothing in it is what it should be before it was looked at. */

@@ -1,4 +1,4 @@
-import type { RefusalFacts } from '../../oidc/provider/refusal.ts'
+import type { RefusalFacts } from '../../oidc/provider/failures/refusal.ts'
 import { quoted } from '../plain-text.ts'
 
 /**

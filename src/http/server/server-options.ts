@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import { type FastifyBaseLogger, type FastifyServerOptions, LogController } from 'fastify'
-import { randomText } from '../../telemetry/random-text.ts'
+import { randomText } from '../../basics/random-text.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 
 /** What the framework is told by the settings. */

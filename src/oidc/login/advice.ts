@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
-import { providerHints } from '../provider/hints.ts'
-import { factsIn } from '../provider/refusal.ts'
+import { factsIn } from '../provider/failures/refusal.ts'
+import { providerHints } from '../provider/profiles/hints.ts'
 
 /** Checks that fail when two clocks differ. */
 const timeChecks: ReadonlySet<string> = new Set(['id_token.exp', 'id_token.iat', 'id_token.nbf'])

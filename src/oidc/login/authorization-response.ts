@@ -2,10 +2,10 @@ import { timingSafeEqual } from 'node:crypto'
 import type { ServerMetadata } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
-import { type ProviderHints, providerHints } from '../provider/hints.ts'
+import { CheckError, providerWords, type RefusalFacts } from '../provider/failures/refusal.ts'
 import type { ProviderOptions } from '../provider/options.ts'
+import { type ProviderHints, providerHints } from '../provider/profiles/hints.ts'
 import type { LoginTransaction } from '../provider/provider.ts'
-import { CheckError, providerWords, type RefusalFacts } from '../provider/refusal.ts'
 import { inWords } from './error-words.ts'
 
 const longestQuery = 8_192

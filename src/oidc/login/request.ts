@@ -11,8 +11,8 @@ import { librarySigner } from '../client-authentication/signing-key.ts'
 import { profileAlgorithms } from '../provider/algorithms.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf } from '../provider/endpoints.ts'
+import { classifyFailure } from '../provider/failures/provider-error.ts'
 import type { ProviderOptions } from '../provider/options.ts'
-import { classifyFailure } from '../provider/provider-error.ts'
 import { withNonce } from '../provider/proving.ts'
 
 /** The login whose request is built. */

@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose'
 import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
-import { loginFailure } from '../provider/provider-error.ts'
+import { loginFailure } from '../provider/failures/provider-error.ts'
 import { openEncrypted } from '../verification/decryption.ts'
 
 /** What a signed response may bring besides the code (RFC 6749 section 4.1.2, RFC 9207). */

@@ -2,9 +2,9 @@ import { decodeJwt, type JWTPayload } from 'jose'
 import { isPlainObject } from '../../basics/plain-object.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
+import { CheckError, type RefusalFacts } from '../provider/failures/refusal.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import type { LogoutToken, NamesSession } from '../provider/provider.ts'
-import { CheckError, type RefusalFacts } from '../provider/refusal.ts'
 import { tokenKind } from '../verification/key-set.ts'
 
 /** A logout token is invalid. Its message may be shown to whoever sent it. */

@@ -11,8 +11,8 @@ import {
 import { publicAddress } from '../../network/provider-address.ts'
 import { allowedAlgorithms } from './algorithms.ts'
 import { endpointOf } from './endpoints.ts'
+import { announcedIssuer } from './failures/provider-error.ts'
 import type { ProviderOptions } from './options.ts'
-import { announcedIssuer } from './provider-error.ts'
 
 /** The metadata cannot be used. Its message is safe to show to the operator. */
 export class MetadataError extends Error {

@@ -1,9 +1,9 @@
 import type { Configuration } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { MetadataError } from './discovery.ts'
+import { describeTransportError } from './failures/provider-error.ts'
+import { unmetDemands } from './failures/unmet-demands.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
-import { describeTransportError } from './provider-error.ts'
-import { unmetDemands } from './unmet-demands.ts'
 
 /** The provider's metadata as they were last found, looked at again now and then. */
 export interface MetadataWatch {

@@ -5,7 +5,7 @@ import type { AccessToken, ApiAudience, Identity, TokenBinding } from '../tokens
 import type { BearerFacts, BearerRule } from '../verification/bearer-facts.ts'
 
 import type { Claims } from '../verification/claims.ts'
-import type { RefusalFacts } from './refusal.ts'
+import type { RefusalFacts } from './failures/refusal.ts'
 
 /** What `/login` remembers of an attempt until its callback; sealed into a cookie of its own. */
 export interface LoginTransaction {

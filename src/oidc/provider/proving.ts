@@ -2,7 +2,7 @@ import type { BoundedFetch } from '../../network/provider-network.ts'
 import type { DpopKey } from '../../signing/dpop-key.ts'
 import { createDpopProof, proofUrl } from '../../signing/dpop-proof.ts'
 import type { NonceMemory } from '../../signing/nonces.ts'
-import { asksForNonce } from './provider-error.ts'
+import { asksForNonce } from './failures/provider-error.ts'
 
 /** With what a request to the provider proves that its sender has a key (RFC 9449). */
 export interface Possession {

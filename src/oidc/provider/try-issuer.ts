@@ -1,8 +1,8 @@
 import { None } from 'openid-client'
 import { createProviderNetwork } from '../../network/provider-network.ts'
 import { discoverOnce, MetadataError } from './discovery.ts'
+import { describeTransportError } from './failures/provider-error.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
-import { describeTransportError } from './provider-error.ts'
 
 /**
  * Asks once for an issuer's metadata, and keeps nothing of them.

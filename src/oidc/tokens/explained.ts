@@ -1,6 +1,6 @@
 import { ClientError } from 'openid-client'
 import type { ProviderContext } from '../provider/context.ts'
-import { CheckError } from '../provider/refusal.ts'
+import { CheckError } from '../provider/failures/refusal.ts'
 import { type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import type { ExpectedBinding } from './binding.ts'
 import { expectUse, type UntrustedTokenResponse } from './token-response.ts'

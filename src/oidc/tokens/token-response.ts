@@ -1,7 +1,7 @@
 import type { ProviderContext } from '../provider/context.ts'
-import { providerHints } from '../provider/hints.ts'
+import { CheckError } from '../provider/failures/refusal.ts'
+import { providerHints } from '../provider/profiles/hints.ts'
 import type { AccessTokenFault } from '../provider/provider.ts'
-import { CheckError } from '../provider/refusal.ts'
 import {
   type AccessTokenFacts,
   accessTokenFault,

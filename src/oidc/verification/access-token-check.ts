@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
 import { isPlainObject } from '../../basics/plain-object.ts'
-import type { ProviderHints } from '../provider/hints.ts'
+import type { ProviderHints } from '../provider/profiles/hints.ts'
 import type { AccessTokenFault } from '../provider/provider.ts'
 import type { ApiAudience } from '../tokens/token-set.ts'
 

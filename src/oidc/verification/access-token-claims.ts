@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
-import { CheckError } from '../provider/refusal.ts'
+import { CheckError } from '../provider/failures/refusal.ts'
 import type { AccessToken, ApiAudience } from '../tokens/token-set.ts'
 import { type Claims, pickClaims } from './claims.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { JWSHeaderParameters, JWTPayload } from 'jose'
 import type { ProviderContext } from '../provider/context.ts'
-import { CheckError } from '../provider/refusal.ts'
+import { CheckError } from '../provider/failures/refusal.ts'
 import { tokenKind } from './key-set.ts'
 import type { KeyUse } from './keys.ts'
 

@@ -1,5 +1,5 @@
 import { decodeProtectedHeader, errors } from 'jose'
-import { CheckError } from '../provider/refusal.ts'
+import { CheckError } from '../provider/failures/refusal.ts'
 
 /** What a JWT was compared with. */
 export interface JwtExpectation {

@@ -11,8 +11,8 @@ import {
 import { isPlainObject } from '../../basics/plain-object.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { OidcClient } from '../provider/client.ts'
+import { plainValue, type RefusalFacts } from '../provider/failures/refusal.ts'
 import type { ProviderOptions } from '../provider/options.ts'
-import { plainValue, type RefusalFacts } from '../provider/refusal.ts'
 import { headerOf } from './jwt-refusal.ts'
 
 /** Clocks of provider and gateway may differ by this much, seconds. */

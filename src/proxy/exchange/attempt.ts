@@ -1,5 +1,5 @@
+import type { Call } from '../calls/in-flight.ts'
 import type { UpstreamPool } from '../upstream/upstream-pool.ts'
-import type { Call } from './in-flight.ts'
 
 /**
  * What undici has of a call: one attempt at a time. The call's place is given back only when undici has finished with it, so that there

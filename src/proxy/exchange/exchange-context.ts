@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Admission } from '../../access/admission.ts'
 import type { Access } from '../../access/decide.ts'
-import type { UpstreamCertificates } from '../../access/upstream-certificates.ts'
-import type { UpstreamProofs } from '../../access/upstream-proofs.ts'
+import type { UpstreamCertificates } from '../../access/tokens/upstream-certificates.ts'
+import type { UpstreamProofs } from '../../access/tokens/upstream-proofs.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { StepUps } from '../../http/login/step-up.ts'
-import type { Metrics } from '../../telemetry/metrics.ts'
+import type { Metrics } from '../../telemetry/measures/metrics.ts'
+import type { OpenCalls } from '../calls/open-calls.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
-import type { OpenCalls } from './open-calls.ts'
 import type { TokenRefusals } from './token-refusals.ts'
 
 /** What every exchange of a route shares. */

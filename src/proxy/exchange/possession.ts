@@ -1,4 +1,4 @@
-import type { ProofPlace, UpstreamProofs } from '../../access/upstream-proofs.ts'
+import type { ProofPlace, UpstreamProofs } from '../../access/tokens/upstream-proofs.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { SessionView } from '../../session/record/session.ts'

@@ -1,4 +1,4 @@
-import { plainValue } from '../../oidc/provider/refusal.ts'
+import { plainValue } from '../../oidc/provider/failures/refusal.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { BearerChallenge } from '../headers/challenges.ts'

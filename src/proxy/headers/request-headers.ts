@@ -1,6 +1,6 @@
 import type { CookiePolicy } from '../../http/cookies/cookie-policy.ts'
-import { isTraceparent, newTraceparent } from '../../telemetry/trace-context.ts'
-import type { TraceHeaders } from '../../telemetry/tracing.ts'
+import { isTraceparent, newTraceparent } from '../../telemetry/traces/trace-context.ts'
+import type { TraceHeaders } from '../../telemetry/traces/tracing.ts'
 import { createDropTest, droppedFromRequests, namesOf } from './dropped-names.ts'
 import { canonicalName, connectionListed, createNameTable } from './header-names.ts'
 import type { ReservedNames } from './reserved-names.ts'

@@ -1,4 +1,4 @@
-import { type AccessRuleOptions, type AccessRules, createAccessRules } from '../../access/rules.ts'
+import { type AccessRuleOptions, type AccessRules, createAccessRules } from '../../access/rules/rules.ts'
 import type { TargetRule } from '../../access/target.ts'
 import type { ProxiedRoute } from '../../config/routes/route.ts'
 import {

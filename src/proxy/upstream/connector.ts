@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { buildConnector } from 'undici'
 import type { CertificatePair } from '../../network/agents.ts'
 import { type Connecting, openTunnel } from '../../network/tunnel.ts'
-import type { Call } from '../exchange/in-flight.ts'
+import type { Call } from '../calls/in-flight.ts'
 
 /** How a route's upstream is connected. */
 export interface RouteConnection {

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../errors/codes.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { NoPlace } from '../exchange/in-flight.ts'
+import type { NoPlace } from '../calls/in-flight.ts'
 
 /** undici's and the system's error codes that do not mean "unreachable". */
 const codeOf: Readonly<Record<string, ErrorCode>> = {

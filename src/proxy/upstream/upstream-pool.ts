@@ -1,6 +1,6 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici'
 import type { CertificatePair } from '../../network/agents.ts'
-import { type Call, InFlightCalls, type NoPlace, type PlaceLimits } from '../exchange/in-flight.ts'
+import { type Call, InFlightCalls, type NoPlace, type PlaceLimits } from '../calls/in-flight.ts'
 import { type Connector, createConnector, type RouteConnection, tlsWith } from './connector.ts'
 import { sweepMs } from './sweep.ts'
 

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws'
+import { randomText } from '../../basics/random-text.ts'
 import type { LifeConnection } from '../../http/lifetime/life.ts'
-import { randomText } from '../../telemetry/random-text.ts'
 import { sweepMs } from '../upstream/sweep.ts'
 import type { Frame } from './websocket-relay.ts'
 

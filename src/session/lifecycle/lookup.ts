@@ -1,4 +1,4 @@
-import type { Metrics } from '../../telemetry/metrics.ts'
+import type { Metrics } from '../../telemetry/measures/metrics.ts'
 import { hashSessionId, isSessionId } from '../record/keys.ts'
 import { isEnded, type SessionLimits, type SessionView } from '../record/session.ts'
 import type { ReadTicket, SessionCache } from './cache.ts'

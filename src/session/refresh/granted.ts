@@ -2,12 +2,12 @@ import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { Provider, RefreshOutcome } from '../../oidc/provider/provider.ts'
 import type { ApiAudience } from '../../oidc/tokens/token-set.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import type { Endings } from '../lifecycle/endings.ts'
+import type { Endings } from '../lifecycle/ending/endings.ts'
 import type { SessionRecords } from '../record/records.ts'
 import type { StoredSession } from '../record/writes.ts'
-import type { Doubts } from './doubts.ts'
-import type { Lease } from './lease.ts'
-import type { Setbacks } from './setbacks.ts'
+import type { Doubts } from './failing/doubts.ts'
+import type { Setbacks } from './failing/setbacks.ts'
+import type { Lease } from './lease/lease.ts'
 
 /** What an outcome acts on. */
 export interface OutcomeDependencies {

@@ -3,11 +3,11 @@ import type { RefreshOutcome } from '../../oidc/provider/provider.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import { describeFault } from '../lifecycle/sessions.ts'
 import { type RecordChange, writeChange } from './change.ts'
-import { notSettled } from './errors.ts'
+import { notSettled } from './failing/errors.ts'
+import { refused, rejected } from './failing/refusal.ts'
+import { configurationPausesMs, outagePausesMs, setbackKey } from './failing/setbacks.ts'
 import type { Granted, Of, OutcomeDependencies } from './granted.ts'
 import { type Obtained, refreshedRecord } from './refreshed-record.ts'
-import { refused, rejected } from './refusal.ts'
-import { configurationPausesMs, outagePausesMs, setbackKey } from './setbacks.ts'
 
 /**
  * Does what an answer of the provider means for the session: the table of DESIGN section 3.3.

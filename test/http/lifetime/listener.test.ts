@@ -7,7 +7,7 @@ import { closeWithin } from '../../../src/http/lifetime/closing.ts'
 import { ownerOf } from '../../../src/http/lifetime/life.ts'
 import { type OwnedListener, ownLives } from '../../../src/http/lifetime/listener.ts'
 import { createListenerServer, createServerOptions } from '../../../src/http/server/server-options.ts'
-import { silentLogger } from '../../../src/telemetry/logger.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { eventually } from '../../support/eventually.ts'
 
 let app: FastifyInstance

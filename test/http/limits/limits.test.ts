@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLimits } from '../../../src/http/limits/limits.ts'
 import { newSessionId } from '../../../src/session/record/keys.ts'
-import { silentLogger } from '../../../src/telemetry/logger.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { startMs } from '../support/fake-sessions.ts'
 import {
   buildGateway,

@@ -9,8 +9,8 @@ import {
   type Shedder,
   sampleEventLoop,
 } from '../../../src/http/limits/overload.ts'
-import { silentLogger } from '../../../src/telemetry/logger.ts'
-import { noMetrics } from '../../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
 
 const observeAll = (shedder: Shedder, lags: readonly number[]): void => {

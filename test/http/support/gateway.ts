@@ -19,8 +19,8 @@ import { createSpaFallback, registerSpaFiles } from '../../../src/http/spa/spa-f
 import { createSealer } from '../../../src/sealing/sealer.ts'
 import type { AuditFields } from '../../../src/telemetry/audit.ts'
 import type { AuditEventName } from '../../../src/telemetry/audit-events.ts'
-import { silentLogger } from '../../../src/telemetry/logger.ts'
-import { noMetrics } from '../../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { createFakeProvider, type FakeProvider } from './fake-provider.ts'
 import { createFakeSessions, type FakeSessions } from './fake-sessions.ts'
 

@@ -6,7 +6,7 @@ import {
   createClientAuthentication,
 } from '../../../src/oidc/client-authentication/client-authentication.ts'
 import { createClientKeys } from '../../../src/oidc/client-authentication/client-keys.ts'
-import { silentLogger } from '../../../src/telemetry/logger.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 
 /** What a request showed. */
 interface Shown {

@@ -10,7 +10,7 @@ import {
   createClientAuthentication,
 } from '../../../src/oidc/client-authentication/client-authentication.ts'
 import { createClientKeys } from '../../../src/oidc/client-authentication/client-keys.ts'
-import { silentLogger } from '../../../src/telemetry/logger.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-client-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,4 +1,4 @@
-import type { Call } from '../../../src/proxy/exchange/in-flight.ts'
+import type { Call } from '../../../src/proxy/calls/in-flight.ts'
 
 /** A call that nothing comes of; what a test says about it wins. */
 export function callOf(more: Partial<Call> = {}): Call {

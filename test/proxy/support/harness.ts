@@ -25,7 +25,7 @@ import {
 import { createSealer } from '../../../src/sealing/sealer.ts'
 import type { SessionView } from '../../../src/session/record/session.ts'
 import { createNonceMemory } from '../../../src/signing/nonces.ts'
-import { noMetrics } from '../../../src/telemetry/metrics.ts'
+import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { createFakeProvider } from '../../http/support/fake-provider.ts'
 
 export const baseUrl = new URL('http://127.0.0.1:9999')

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Call } from '../../../src/proxy/exchange/in-flight.ts'
+import type { Call } from '../../../src/proxy/calls/in-flight.ts'
 import {
   createUpstreamPool,
   type DispatchedCall,

@@ -9,8 +9,8 @@ import { createAccessTokens } from '../../../src/session/refresh/access-token.ts
 import type { SessionStore } from '../../../src/session/store/contract.ts'
 import type { AuditFields } from '../../../src/telemetry/audit.ts'
 import type { AuditEventName } from '../../../src/telemetry/audit-events.ts'
-import { silentLogger } from '../../../src/telemetry/logger.ts'
-import { type Metrics, noMetrics } from '../../../src/telemetry/metrics.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
+import { type Metrics, noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 
 export const issuer = 'https://tenant.example/'
 export const secret = 'first-secret-0123456789abcdefghijklmnop'

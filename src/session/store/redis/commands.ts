@@ -1,5 +1,5 @@
 import { GatewayError } from '../../../errors/gateway-error.ts'
-import type { Metrics } from '../../../telemetry/metrics.ts'
+import type { Metrics } from '../../../telemetry/measures/metrics.ts'
 import type { RedisHealth } from './connection/health.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { StoreOperation } from './operations.ts'

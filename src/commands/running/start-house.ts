@@ -1,0 +1,161 @@
+import cluster from 'node:cluster'
+import { ConfigError } from '../../config/config-error.ts'
+import type { Environment } from '../../config/environment.ts'
+import { type HouseConfig, loadHouse } from '../../config/frontends/load-house.ts'
+import { filesAsNoted, type NotedReads, noteReads } from '../../config/frontends/noted-files.ts'
+import { diskFiles } from '../../config/load-config.ts'
+import { configWarnings } from '../../config/warnings.ts'
+import { createIssuers, type IssuerReport, type Issuers } from '../../house/issuers.ts'
+import { createHouse, type House } from '../../house.ts'
+import { createTelemetry } from '../../telemetry/create-telemetry.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
+import { serve } from './serve.ts'
+import { supervise } from './supervise.ts'
+import { answerSupervisor, storeReadyWithin } from './worker.ts'
+import { readSupervisorMessage, type SupervisorMessage, type WorkerMessage } from './worker-messages.ts'
+import { liveWorkers } from './workers.ts'
+
+/** A configuration, and the files it was read from as they were. */
+interface Accepted {
+  readonly config: HouseConfig
+  readonly reads: NotedReads
+}
+
+function accept(env: Environment): Accepted {
+  const noted = noteReads(diskFiles)
+  return { config: loadHouse(env, noted.files), reads: noted.reads() }
+}
+
+/**
+ * Runs the frontends of `FRONTENDS_FILE` in this process, or in `WORKERS` processes. SIGHUP reads the file again.
+ *
+ * @throws ConfigError, CommandError
+ */
+export async function startHouse(env: Environment, complain: (line: string) => void): Promise<number> {
+  if (cluster.isWorker) return startWorker(env)
+  const accepted = accept(env)
+  for (const { name, config } of accepted.config.frontends) {
+    for (const warning of configWarnings(config)) complain(`coatcheck: warning: ${name}: ${warning}`)
+  }
+  const { workers } = accepted.config.process
+  return workers > 1 ? superviseHouse(env, accepted) : startAlone(env, accepted.config)
+}
+
+async function startAlone(env: Environment, config: HouseConfig): Promise<number> {
+  const telemetry = await createTelemetry(config.process)
+  const issuers = createIssuers(telemetry)
+  let house: House | undefined
+  onHangup(() => {
+    const next = readAgain(env, telemetry.log)
+    if (next !== undefined) reload(house, next.config, telemetry.log)
+  })
+  await serve(
+    async () => {
+      house = await createHouse(config, { telemetry, issuers })
+      return house
+    },
+    config.process,
+    announced(config),
+  )
+  return 0
+}
+
+function announced({ frontends }: HouseConfig) {
+  const baseUrls = Object.fromEntries(frontends.map(({ name, config }) => [name, config.baseUrl.href]))
+  return { facts: { frontends: baseUrls }, reloads: true }
+}
+
+function onHangup(work: () => void): void {
+  process.on('SIGHUP', work)
+}
+
+/** The file as it is now; with faults the old one stays in force. */
+function readAgain(env: Environment, log: Logger): Accepted | undefined {
+  try {
+    const accepted = accept(env)
+    log.info('the frontends file was read again')
+    return accepted
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const faults = error.message.split('\n')
+    log.error({ faults }, 'the frontends file was read again and is faulty; the old one stays in force')
+    return undefined
+  }
+}
+
+function reload(house: House | undefined, config: HouseConfig, log: Logger): void {
+  house?.reload(config).catch((err: unknown) => log.error({ err }, 'a frontend could not be taken down'))
+}
+
+/** The supervisor has the file and tries the issuers; workers are told. */
+async function superviseHouse(env: Environment, first: Accepted): Promise<number> {
+  let accepted = first
+  const telemetry = await createTelemetry({ ...first.config.process, adminPort: undefined })
+  const issuers = createIssuers(telemetry, () => tellAll({ coatcheck: 'issuers', report: issuers.report() }))
+  const house = (): SupervisorMessage => ({
+    coatcheck: 'house',
+    reads: accepted.reads,
+    report: issuers.report(),
+  })
+  cluster.on('message', (worker, untyped: unknown) => {
+    if (isHello(untyped)) worker.send(house())
+  })
+  onHangup(() => {
+    const next = readAgain(env, telemetry.log)
+    if (next === undefined) return
+    accepted = next
+    issuers.follow(next.config.frontends)
+    tellAll(house())
+  })
+  issuers.follow(first.config.frontends)
+  try {
+    return await supervise(first.config.process, telemetry.log)
+  } finally {
+    issuers.close()
+  }
+}
+
+function tellAll(message: SupervisorMessage): void {
+  for (const worker of liveWorkers()) if (worker.isConnected()) worker.send(message, () => undefined)
+}
+
+function isHello(untyped: unknown): boolean {
+  return typeof untyped === 'object' && untyped !== null && Reflect.get(untyped, 'coatcheck') === 'hello'
+}
+
+async function startWorker(env: Environment): Promise<number> {
+  // Whoever reloads is the supervisor; a signal to the whole process group would count twice.
+  onHangup(() => undefined)
+  let report: IssuerReport = { isComplete: false, problems: {} }
+  let house: House | undefined
+  const read = (reads: NotedReads): HouseConfig => loadHouse(env, filesAsNoted(reads))
+  const first = Promise.withResolvers<NotedReads>()
+  process.on('message', (untyped: unknown) => {
+    const message = readSupervisorMessage(untyped)
+    if (message?.coatcheck !== 'house' && message?.coatcheck !== 'issuers') return
+    report = message.report
+    if (message.coatcheck === 'issuers') return
+    first.resolve(message.reads)
+    if (house !== undefined) reload(house, read(message.reads), house.log)
+  })
+  const hello: WorkerMessage = { coatcheck: 'hello' }
+  process.send?.(hello)
+  const config = read(await first.promise)
+  const issuers: Issuers = { report: () => report, follow: () => undefined, close: () => undefined }
+  await serve(
+    async () => {
+      const telemetry = await createTelemetry(config.process)
+      house = await createHouse(withoutAdmin(config), { telemetry, issuers })
+      answerSupervisor({ exposition: telemetry.exposition, checkReadiness: house.checkReadiness })
+      await storeReadyWithin(house.isStoreReady)
+      return house
+    },
+    config.process,
+    announced(config),
+  )
+  return 0
+}
+
+function withoutAdmin(config: HouseConfig): HouseConfig {
+  return { ...config, process: { ...config.process, adminPort: undefined } }
+}

@@ -1,0 +1,108 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { publicHalf } from '../../config/settings/kinds/private-keys.ts'
+import type { SigningAlgorithm } from '../../signing/algorithms.ts'
+import { type PublishedKey, publishedKeys, readPrivateKeys } from '../../signing/signing-keys.ts'
+import { type CommandContext, UsageError } from '../command.ts'
+
+const providers = ['auth0', 'keycloak', 'entra', 'okta'] as const
+type ProviderName = (typeof providers)[number]
+
+/** Auth0 and Entra take RSA keys alone. */
+const usualAlgorithms: Readonly<Record<ProviderName, KeyAlgorithm>> = {
+  auth0: 'PS256',
+  entra: 'PS256',
+  keycloak: 'ES256',
+  okta: 'ES256',
+}
+
+type KeyAlgorithm = Exclude<SigningAlgorithm, 'Ed25519'>
+
+const rsaBits = 2_048
+const makers: Readonly<Record<KeyAlgorithm, () => KeyObject>> = {
+  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+  PS256: () => generateKeyPairSync('rsa', { modulusLength: rsaBits }).privateKey,
+  RS256: () => generateKeyPairSync('rsa', { modulusLength: rsaBits }).privateKey,
+  EdDSA: () => generateKeyPairSync('ed25519').privateKey,
+}
+
+/**
+ * `coatcheck client-key`: a new private key on standard output and nothing else, so that it can be led into a file; on standard error what
+ * the provider is told about it.
+ *
+ * @throws UsageError
+ */
+export async function run({ arguments: args, print, complain }: CommandContext): Promise<number> {
+  const { provider, algorithm } = readArguments(args)
+  const pem = makers[algorithm]().export({ format: 'pem', type: 'pkcs8' }).toString()
+  const [key] = readPrivateKeys(pem)
+  const [published] = publishedKeys([{ ...key, algorithm }], 'sig')
+  print(pem.trimEnd())
+  for (const line of instructions(provider, publicPemOf(key.privateKey), published)) complain(line)
+  return 0
+}
+
+function readArguments(args: readonly string[]): {
+  readonly provider: ProviderName | undefined
+  readonly algorithm: KeyAlgorithm
+} {
+  const { for: provider, algorithm } = parse(args)
+  const known = providers.find((name) => name === provider)
+  if (provider !== undefined && known === undefined)
+    throw new UsageError(`--for takes one of ${providers.join(', ')}`)
+  const chosen = algorithm ?? (known === undefined ? 'ES256' : usualAlgorithms[known])
+  if (!isAlgorithm(chosen)) throw new UsageError(`--algorithm takes one of ${Object.keys(makers).join(', ')}`)
+  return { provider: known, algorithm: chosen }
+}
+
+function isAlgorithm(name: string): name is KeyAlgorithm {
+  return Object.hasOwn(makers, name)
+}
+
+function parse(args: readonly string[]) {
+  try {
+    const options = { for: { type: 'string' }, algorithm: { type: 'string' } } as const
+    return parseArgs({ args: [...args], options }).values
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'unexpected argument')
+  }
+}
+
+/** What is pasted where. */
+function instructions(
+  provider: ProviderName | undefined,
+  publicPem: string,
+  published: PublishedKey | undefined,
+): readonly string[] {
+  const set = JSON.stringify({ keys: [published] })
+  const steps: Readonly<Record<ProviderName, readonly string[]>> = {
+    auth0: [
+      'Auth0: Applications → your application → Credentials → Private Key JWT → Add New Key, with this public key:',
+      publicPem,
+    ],
+    keycloak: [
+      'Keycloak: Clients → the client → Credentials → "Signed JWT"; then Keys → "Use JWKS URL" with BASE_URL/client-keys,',
+      'or "Import" this JWK Set:',
+      set,
+    ],
+    entra: [
+      'Entra knows a key by its certificate. Make one for the key and put both into the file of CLIENT_KEY:',
+      '  openssl req -x509 -key client-key.pem -subj "/CN=coatcheck" -days 365 -out client-key.crt && cat client-key.crt >> client-key.pem',
+      'Then App registrations → the app → Certificates & secrets → Certificates → Upload client-key.crt.',
+    ],
+    okta: [
+      'Okta: Applications → your app → General → Client Credentials → "Public key / Private key" → Add key, with this JWK',
+      '(or "Use a URL to fetch keys dynamically": BASE_URL/client-keys):',
+      JSON.stringify(published),
+    ],
+  }
+  return [
+    'Keep the private key in a file that only the gateway can read, and name it in CLIENT_KEY_FILE. CLIENT_SECRET is not needed then.',
+    '',
+    ...(provider === undefined ? providers.flatMap((name) => [...steps[name], '']) : steps[provider]),
+  ]
+}
+
+function publicPemOf(privateKey: KeyObject): string {
+  return publicHalf(privateKey).export({ format: 'pem', type: 'spki' }).toString().trimEnd()
+}
