@@ -61,6 +61,12 @@ export class AnswerWriter {
     this.#reply.raw.destroy()
   }
 
+  /** Ends in order; a browser that does not close its side within `patienceMs` is cut off. */
+  takeLeave(patienceMs: number): void {
+    this.end()
+    setTimeout(() => this.cut(), patienceMs).unref()
+  }
+
   /** The answer began, but nothing of it is written: it is taken back. */
   takeBack(): void {
     this.#pendingHead = undefined

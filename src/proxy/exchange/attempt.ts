@@ -11,6 +11,7 @@ export class Attempt {
   #isUnderWay = false
   #isGivenUp = false
   #isReplacing = false
+  #wasRepeated = false
   #abort: ((error?: Error) => void) | undefined
 
   constructor(pool: UpstreamPool, call: Call) {
@@ -34,6 +35,13 @@ export class Attempt {
     this.#isUnderWay = false
     if (this.#isGivenUp) this.#pool.leave(this.#call)
     return !this.#isReplacing
+  }
+
+  /** Whether what failed with this error may be sent once more: the connection had been in use and not one byte of an answer came. */
+  mayRepeatAfter(error: Error): boolean {
+    if (this.#wasRepeated || !this.#pool.endedUnanswered(error)) return false
+    this.#wasRepeated = true
+    return true
   }
 
   /** Ends what is under way, for the next attempt. */

@@ -1,5 +1,6 @@
 import type { RouteConfig } from '../../config/routes/route.ts'
 import { sweepMs } from '../upstream/sweep.ts'
+import type { ExchangeContext } from './exchange-context.ts'
 import type { Upload } from './upload.ts'
 
 /**
@@ -20,6 +21,11 @@ export type SilenceLimits = Pick<
 > & {
   /** Of an upload, bytes a second; 0: any. */
   readonly uploadMinRate: number
+}
+
+/** The limits of a route's requests. */
+export function silenceLimits({ route: { config }, uploadMinRate }: ExchangeContext): SilenceLimits {
+  return { ...config, uploadMinRate }
 }
 
 /** The longest silence that is borne in a phase, milliseconds; 0: any. */

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { ExchangeContext } from './exchange-context.ts'
 
-/** Measures one proxied request. */
+/** Measures one proxied request, and says when its answer broke off. */
 export class ExchangeReport {
   readonly #context: ExchangeContext
   readonly #request: FastifyRequest
@@ -23,5 +23,12 @@ export class ExchangeReport {
     const untilMs = this.#answeredAtMs === 0 ? performance.now() : this.#answeredAtMs
     metrics.upstream(route.config.prefix, outcome, (untilMs - this.#startedAtMs) / 1_000)
     this.#request.span?.endUpstream(route.config.prefix, outcome)
+  }
+
+  /** The answer broke off after it had begun. */
+  cut(reason: string): void {
+    const { route } = this.#context
+    const facts = { requestId: this.#request.id, reason, route: route.config.prefix }
+    this.#request.log.warn(facts, 'proxied answer cut short')
   }
 }

@@ -6,15 +6,15 @@ import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { SessionView } from '../../session/record/session.ts'
 import { type Call, type CallKind, type CallLease, goodbyeMs } from '../calls/in-flight.ts'
 import { leaseOf } from '../calls/lease.ts'
-import { judgeRefusal } from '../headers/step-up.ts'
 import { noPlace, reasonOf, toUpstreamError } from '../upstream/upstream-errors.ts'
 import { isRepeatable, upstreamRequest } from '../upstream/upstream-request.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { Attempt } from './attempt.ts'
-import { type Answer, type ExchangeContext, type ExchangeRequest, headOnly } from './exchange-context.ts'
-import { isAnswering, overdue, type Phase, Silence } from './exchange-phase.ts'
+import type { Answer, ExchangeContext, ExchangeRequest } from './exchange-context.ts'
+import { isAnswering, overdue, type Phase, Silence, silenceLimits } from './exchange-phase.ts'
 import { ExchangeReport } from './exchange-report.ts'
-import { isProved, learnNonce, nonceWanted, proofOf } from './possession.ts'
+import { isProved, learnNonce, proofOf } from './possession.ts'
+import { RefusedAttempts } from './refused-attempts.ts'
 import { Upload, type UploadObserver } from './upload.ts'
 
 /**
@@ -38,17 +38,10 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   #token: AccessToken | undefined
   #phase: Phase = 'waiting'
   #resume: (() => void) | undefined
-  #wasRetried = false
-  #wasCured = false
-  /** The API has asked for its newest nonce in the proof; it may once. */
-  #wasAskedForNonce = false
-  #demandedNonce: string | undefined
-  /** What is left of that answer concerns nobody; at its end the request is sent again, on the same connection. */
-  #isDraining = false
   /** The body as it comes, or whole when it is sent again. */
   #body: Upload | Buffer | undefined
-  /** What became of an answer that is held: of one whose upstream has gone only the head is left. */
-  #held: 'coming' | 'complete' | 'broken' = 'coming'
+  #refused: RefusedAttempts | undefined
+  #demandedNonce: string | undefined
   readonly #silence: Silence
 
   constructor(context: ExchangeContext, asked: ExchangeRequest) {
@@ -87,11 +80,8 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#silence.ends()
     try {
       const { request, admission } = this.#asked
-      const carried = {
-        token: this.#token,
-        proof: proofOf(this.#context, this.#asked, this.#token, this.#demandedNonce),
-        body: this.#body,
-      }
+      const proof = proofOf(this.#context, this.#asked, this.#token, this.#demandedNonce)
+      const carried = { token: this.#token, proof, body: this.#body }
       const sent = upstreamRequest(request, admission, requestHeaders, carried)
       this.#attempt.begins()
       pool.dispatch(sent, this, this.#context.certificates?.certificateFor(admission.session, this.#token))
@@ -109,14 +99,16 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#silence.ends()
     const answer: Answer = { status, rawHeaders, resume, statusText }
     if (this.#isProved()) this.#demandedNonce = learnNonce(this.#context, status, rawHeaders)
-    if (status === 401 && this.#token !== undefined && this.#isTakenOver(answer, this.#token))
-      return this.#isDraining
+    if (status === 401 && this.#token !== undefined) {
+      this.#refused ??= this.#whenRefused()
+      if (this.#refused.takesOver(answer, this.#token)) return this.#refused.isDraining
+    }
     this.#begin(answer)
     return true
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.#phase === 'settled' || this.#isDraining) return true
+    if (this.#phase === 'settled' || this.#refused?.isDraining === true) return true
     const goesOn = this.#answer.write(chunk, this.#whenDrained)
     this.#silence.ends(!goesOn)
     return goesOn
@@ -125,8 +117,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   /** Trailer fields are not passed on: they would escape the header policy (RFC 9110 section 6.5.1 allows to drop them). */
   onComplete(): void {
     this.#attempt.ended()
-    if (this.#isDraining) void this.#proveAgain()
-    if (this.#phase === 'held') this.#held = 'complete'
+    this.#refused?.upstreamEnded('complete')
     if (!isAnswering(this.#phase)) return
     this.#settle('ok')
     this.#answer.end()
@@ -134,12 +125,9 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
 
   onError(error: Error): void {
     if (!this.#attempt.ended() || this.#phase === 'settled') return
-    if (this.#isDraining) void this.#proveAgain()
-    else if (this.#phase === 'held') this.#held = 'broken'
-    else if (this.#mayRepeat() && this.#context.route.pool.endedUnanswered(error)) {
-      this.#wasRetried = true
-      this.#send()
-    } else this.#fail(error)
+    if (this.#refused?.upstreamEnded('broken') === true) return
+    if (this.#mayRepeat() && this.#attempt.mayRepeatAfter(error)) this.#send()
+    else this.#fail(error)
   }
 
   #isProved(): boolean {
@@ -147,18 +135,13 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   }
 
   #mayRepeat(): boolean {
-    return this.#phase === 'waiting' && !this.#wasRetried && isRepeatable(this.#asked.request, this.#upload)
+    return this.#phase === 'waiting' && isRepeatable(this.#asked.request, this.#upload)
   }
 
   checkSilence(): void {
     if (this.#phase === 'settled') return
-    const { route, uploadMinRate } = this.#context
-    const fault = overdue(
-      this.#phase,
-      this.#upload,
-      { ...route.config, uploadMinRate },
-      this.#silence.lastsMs(),
-    )
+    const limits = silenceLimits(this.#context)
+    const fault = overdue(this.#phase, this.#upload, limits, this.#silence.lastsMs())
     if (fault === 'silent') this.#cut(fault)
     else if (fault !== undefined) this.#fail(new GatewayError(fault))
   }
@@ -184,8 +167,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   goAway(): void {
     if (this.#phase === 'settled') return
     this.#settle('ended')
-    this.#answer.end()
-    setTimeout(() => this.#answer.cut(), goodbyeMs).unref()
+    this.#answer.takeLeave(goodbyeMs)
   }
 
   #begin(answer: Answer): void {
@@ -210,71 +192,30 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#resume?.()
   }
 
-  /** Whether a 401 is not simply passed on: it asks for a stronger login, or another token may cure it. */
-  #isTakenOver(answer: Answer, rejected: AccessToken): boolean {
-    const judgement = judgeRefusal(answer.rawHeaders, this.#context, this.session, rejected)
-    if (judgement instanceof GatewayError) {
-      this.#fail(judgement)
-      return true
-    }
-    if (judgement === 'nonce' && this.#isProved()) {
-      this.#askedForNonce()
-      return true
-    }
-    if (judgement !== 'curable' || this.#wasCured) return false
-    if (!isRepeatable(this.#asked.request, this.#upload)) return false
-    this.#phase = 'held'
-    void this.#cure(answer, rejected)
-    return true
+  #whenRefused(): RefusedAttempts {
+    return new RefusedAttempts(this.#context, {
+      asked: this.#asked,
+      session: () => this.session,
+      upload: this.#upload,
+      attempt: this.#attempt,
+      hold: () => {
+        this.#phase = 'held'
+      },
+      isHeld: () => this.#phase === 'held',
+      pass: (held, isEnded) => this.#pass(held, isEnded),
+      sendAgain: (body, token = this.#token) => {
+        this.#token = token
+        this.#body = body
+        this.#send()
+      },
+      fail: (error) => this.#fail(error),
+    })
   }
 
-  async #cure(answer: Answer, rejected: AccessToken): Promise<void> {
-    try {
-      const token = await this.#context.access.renew(this.#asked.admission, rejected)
-      if (this.#phase !== 'held') return
-      if (token === undefined) this.#release(answer)
-      else this.#sendAgain(token)
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  #askedForNonce(): void {
-    const isSecond = this.#wasAskedForNonce
-    this.#wasAskedForNonce = true
-    if (isSecond) this.#fail(nonceWanted(this.#context))
-    else if (this.#upload?.isEnded !== false) this.#isDraining = true
-    else {
-      // The API takes no more of the body, so its connection is lost.
-      this.#attempt.replace()
-      void this.#proveAgain()
-    }
-  }
-
-  /** With the nonce that has just come: the API has done nothing yet, whatever the method. */
-  async #proveAgain(): Promise<void> {
-    this.#isDraining = false
-    const body = await this.#upload?.collected()
-    if (this.#upload !== undefined && body === undefined) {
-      this.#fail(nonceWanted(this.#context))
-      return
-    }
-    this.#body = body
-    this.#send()
-  }
-
-  #release(answer: Answer): void {
-    this.#begin(this.#held === 'broken' ? headOnly(answer) : answer)
-    if (this.#held !== 'coming') this.onComplete()
+  #pass(answer: Answer, isEnded: boolean): void {
+    this.#begin(answer)
+    if (isEnded) this.onComplete()
     else if (isAnswering(this.#phase)) answer.resume()
-  }
-
-  #sendAgain(token: AccessToken): void {
-    this.#attempt.replace()
-    this.#wasCured = true
-    this.#held = 'coming'
-    this.#token = token
-    this.#send()
   }
 
   /** Nothing more is done for the browser. The place is given back once the upstream's side has ended, too. */
@@ -300,8 +241,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   /** What began cannot be taken back. */
   #cut(reason: string): void {
     this.#settle('cut')
-    const facts = { requestId: this.#asked.request.id, reason, route: this.#context.route.config.prefix }
-    this.#asked.request.log.warn(facts, 'proxied answer cut short')
+    this.#report.cut(reason)
     this.#answer.takeBack()
     this.#asked.life.cut()
   }

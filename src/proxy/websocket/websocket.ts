@@ -1,22 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
-import type { Access } from '../../access/decide.ts'
 import { handshakeProblem } from '../../access/handshake.ts'
-import type { UpstreamCertificates } from '../../access/tokens/upstream-certificates.ts'
-import type { UpstreamProofs } from '../../access/tokens/upstream-proofs.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hasBody } from '../../http/lifetime/body.ts'
 import type { LifeHolder } from '../../http/lifetime/life.ts'
-import type { Sessions } from '../../session/lifecycle/sessions.ts'
-import { type SessionLimits, type SessionView, touchIntervalMs } from '../../session/record/session.ts'
-import { type Call, type CallLease, goodbyeMs } from '../calls/in-flight.ts'
+import { type SessionView, touchIntervalMs } from '../../session/record/session.ts'
+import type { Call, CallLease } from '../calls/in-flight.ts'
 import { leaseOf } from '../calls/lease.ts'
-import type { OpenCalls } from '../calls/open-calls.ts'
 import { isProved, learnNonce, nonceWanted } from '../exchange/possession.ts'
-import type { RefusalContext } from '../headers/step-up.ts'
-import type { ProxyRoute } from '../routes/proxy-route.ts'
 import { noPlace, toUpstreamError } from '../upstream/upstream-errors.ts'
-import { Presence } from './presence.ts'
+import { goingAwayCode, JoinedSockets } from './joined-sockets.ts'
+import type { WebSocketContext } from './websocket-context.ts'
 import {
   asksForNonce,
   connectUpstream,
@@ -25,31 +19,11 @@ import {
   type Refusal,
   readRefusal,
 } from './websocket-handshake.ts'
-import { closeLike, type Frame, relay } from './websocket-relay.ts'
-
-/** What every WebSocket of a route shares. */
-export interface WebSocketContext {
-  readonly route: ProxyRoute
-  readonly openCalls: OpenCalls
-  readonly sessions: Pick<Sessions, 'touch'>
-  readonly limits: SessionLimits
-  readonly stepUps: RefusalContext['stepUps']
-  readonly refusals: RefusalContext['refusals']
-  readonly access: Pick<Access, 'stillMeets'>
-  readonly proofs: UpstreamProofs
-  readonly certificates: UpstreamCertificates | undefined
-  readonly maxWebsocketsPerSession: number
-  readonly now: () => number
-}
 
 /** Our own close code: the session is over, signing in again helps. */
 const sessionEndedCode = 4401
 /** Our own as well: what the route asks for is not met any more. */
 const forbiddenCode = 4403
-/** RFC 6455 section 7.4.1. */
-const goingAwayCode = 1001
-const messageTooBigCode = 1009
-const internalErrorCode = 1011
 const switchingProtocols = 101
 
 /**
@@ -68,6 +42,7 @@ export function bridgeWebSocket(context: WebSocketContext, handshake: Handshake)
   new WebSocketBridge(context, handshake).start()
 }
 
+/** The handshake of one, with both sides; from then on {@link JoinedSockets} has it. */
 class WebSocketBridge implements Call, LifeHolder {
   readonly kind = 'websocket'
   place = -1
@@ -78,16 +53,15 @@ class WebSocketBridge implements Call, LifeHolder {
   readonly #context: WebSocketContext
   readonly #handshake: Handshake
   #handshakeTimer: NodeJS.Timeout | undefined
-  #idleTimer: NodeJS.Timeout | undefined
   #upstream: WebSocket | undefined
-  #browser: WebSocket | undefined
+  /** Once the browser is upgraded. */
+  #joined: JoinedSockets | undefined
   /** The browser has its answer, of whatever kind. */
   #isAnswered = false
   #isDone = false
   #wasAskedForNonce = false
   #demandedNonce: string | undefined
   #nextTouchAtMs = 0
-  #presence: Presence | undefined
 
   constructor(context: WebSocketContext, handshake: Handshake) {
     this.#context = context
@@ -161,24 +135,28 @@ class WebSocketBridge implements Call, LifeHolder {
   /** The browser left. What it sent before may still be on its way to the upstream, for a moment. */
   lifeEnded(): void {
     this.#isAnswered = true
-    if (this.#browser === undefined) this.#terminate()
-    else setTimeout(() => this.#terminate(), goodbyeMs).unref()
+    if (this.#joined !== undefined) {
+      this.#joined.terminateSoon()
+      return
+    }
+    this.#upstream?.terminate()
+    this.#done()
   }
 
   endSession(): void {
-    if (this.#browser === undefined) this.#refuse(new GatewayError('session_expired'))
-    else this.#close(sessionEndedCode, 'session ended')
+    if (this.#joined === undefined) this.#refuse(new GatewayError('session_expired'))
+    else this.#joined.close(sessionEndedCode, 'session ended')
   }
 
   /** The route's rule is not met any more. */
   #endRights(): void {
-    if (this.#browser === undefined) this.#refuse(new GatewayError('forbidden'))
-    else this.#close(forbiddenCode, 'not permitted any more')
+    if (this.#joined === undefined) this.#refuse(new GatewayError('forbidden'))
+    else this.#joined.close(forbiddenCode, 'not permitted any more')
   }
 
   goAway(): void {
-    if (this.#browser === undefined) this.#refuse(new GatewayError('draining'))
-    else this.#close(goingAwayCode, 'shutting down')
+    if (this.#joined === undefined) this.#refuse(new GatewayError('draining'))
+    else this.#joined.close(goingAwayCode, 'shutting down')
   }
 
   /** The upstream has agreed: the browser is upgraded, with the subprotocol that the upstream chose. */
@@ -199,32 +177,18 @@ class WebSocketBridge implements Call, LifeHolder {
   }
 
   #join(browser: WebSocket, upstream: WebSocket): void {
-    this.#browser = browser
-    this.#presence = new Presence(browser, this.#handshake.life.connection)
-    const { streamIdleTimeoutMs = 0 } = this.#context.route.config
-    if (streamIdleTimeoutMs > 0) {
-      this.#idleTimer = setTimeout(() => this.#close(goingAwayCode, 'idle'), streamIdleTimeoutMs)
-    }
-    browser.on('error', (error) => this.#failed(error))
-    browser.once('close', (code, reason) => this.#sideClosed(upstream, code, reason, goingAwayCode))
-    upstream.once('close', (code, reason) => this.#sideClosed(browser, code, reason, internalErrorCode))
-    relay(browser, upstream, (frame, data) => this.#heard(frame, data))
-    relay(upstream, browser, () => {
-      this.#idleTimer?.refresh()
-      return true
+    this.#joined = new JoinedSockets({
+      browser,
+      upstream,
+      connection: this.#handshake.life.connection,
+      idleTimeoutMs: this.#context.route.config.streamIdleTimeoutMs ?? 0,
+      onMessage: () => this.#noteActivity(),
+      onOver: () => this.#done(),
     })
   }
 
-  /** A frame of the browser; false for one that concerns nobody else. */
-  #heard(frame: Frame, data: Buffer): boolean {
-    if (this.#presence?.heard(frame, data) === false) return false
-    this.#idleTimer?.refresh()
-    if (frame === 'message') this.#noteActivity()
-    return true
-  }
-
   checkSilence(): void {
-    if (!this.#isDone && this.#presence?.isGone() === true) this.#terminate()
+    if (!this.#isDone && this.#joined?.isBrowserGone() === true) this.#joined.terminate()
   }
 
   /** A message from the browser is activity of its user; written down no more often than any other. */
@@ -237,36 +201,9 @@ class WebSocketBridge implements Call, LifeHolder {
     this.#context.sessions.touch(session)
   }
 
-  /** Both sides at once; what is still under way is no longer passed on. */
-  #close(code: number, reason: string): void {
-    const upstream = this.#upstream
-    for (const side of [this.#browser, upstream]) {
-      side?.removeAllListeners('message')
-      side?.resume()
-      side?.close(side === upstream ? goingAwayCode : code, side === upstream ? '' : reason)
-    }
-    setTimeout(() => this.#terminate(), goodbyeMs).unref()
-  }
-
-  #terminate(): void {
-    this.#upstream?.terminate()
-    this.#browser?.terminate()
-    this.#done()
-  }
-
-  #sideClosed(other: WebSocket, code: number, reason: Buffer, lossCode: number): void {
-    other.resume()
-    closeLike(other, code, reason, lossCode)
-    setTimeout(() => other.terminate(), goodbyeMs).unref()
-    this.#done()
-  }
-
   #failed(error: Error): void {
-    if (this.#browser === undefined) this.#refuse(error)
-    else if ('code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
-      this.#browser.close(messageTooBigCode)
-      this.#upstream?.close(messageTooBigCode)
-    }
+    if (this.#joined === undefined) this.#refuse(error)
+    else this.#joined.failed(error)
   }
 
   #refuse(error: unknown): void {
@@ -293,7 +230,6 @@ class WebSocketBridge implements Call, LifeHolder {
     if (this.#isDone) return
     this.#isDone = true
     clearTimeout(this.#handshakeTimer)
-    clearTimeout(this.#idleTimer)
     this.#context.openCalls.streamClosed(this)
   }
 }
