@@ -27,7 +27,12 @@ import { createHttpContext, type HttpContext } from './http/server/http-context.
 import { installLoopbackRedirect } from './http/server/loopback-redirect.ts'
 import { registerMethodGuards } from './http/server/method-guards.ts'
 import { installRequestCheck } from './http/server/request-form.ts'
-import { createOutcomeWatch, installRequestLog, routeLabels } from './http/server/request-log.ts'
+import {
+  createOutcomeWatch,
+  createUnroutedReport,
+  installRequestLog,
+  routeLabels,
+} from './http/server/request-log.ts'
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
 import { installSecurityHeaders } from './http/server/transport-headers.ts'
 import { installSpa } from './http/spa/install-spa.ts'
@@ -114,7 +119,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   const { shedder, stop } = watchEventLoop(telemetry.log)
   const server = createListenerServer(config)
   const app = createRoot(config, services, () => server)
-  const listener = ownLives(server, app.routing)
+  const listener = ownLives(server, app.routing, { report: createUnroutedReport(telemetry) })
   closeWithin(app, listener, config.shutdownGrace * 1_000)
   const checkReadiness = createReadiness({ ...context, isDraining: () => listener.isDraining() })
   const admin = attachAdmin(app, telemetry, checkReadiness)

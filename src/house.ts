@@ -11,9 +11,10 @@ import { Rooms, type RoomsParts } from './house/rooms.ts'
 import { createRefusal } from './http/answers/refusals.ts'
 import type { CheckReadiness } from './http/health/readiness.ts'
 import { closeWithin } from './http/lifetime/closing.ts'
-import { type OwnedListener, ownLives } from './http/lifetime/listener.ts'
+import { type OwnedListener, ownLives, type Route } from './http/lifetime/listener.ts'
 import { watchEventLoop } from './http/limits/overload.ts'
 import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
+import { createUnroutedReport } from './http/server/request-log.ts'
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
 import { createProcessNames } from './proxy/headers/reserved-names.ts'
 import { createCacheRoom } from './session/lifecycle/cache.ts'
@@ -106,13 +107,14 @@ function createShared(process: ProcessSettings, telemetry: Telemetry, app: Fasti
 
 function open(server: Server, rooms: Rooms, telemetry: Telemetry): OwnedListener {
   const refuse = createRefusal(telemetry)
-  return ownLives(server, (request, response) => {
+  const route: Route = (request, response) => {
     try {
       rooms.route(request, response, refuse)
     } catch (error) {
       refuse(request, response, error)
     }
-  })
+  }
+  return ownLives(server, route, { report: createUnroutedReport(telemetry) })
 }
 
 /** Streams end when closing begins; the frontends are taken down once no request is under way any more, and what they share after them. */

@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { FastifyInstance, FastifyListenOptions } from 'fastify'
 import { createRefusal } from '../http/answers/refusals.ts'
 import { hurryClosing } from '../http/lifetime/closing.ts'
+import { createUnroutedReport } from '../http/server/request-log.ts'
 import { createListenerServer, type ListenerSettings } from '../http/server/server-options.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { answerQuestions, type CheckListenerOptions } from './listener.ts'
@@ -37,7 +38,12 @@ export function attachChecks(
   if (port === undefined) return { beginDraining: () => undefined }
   const server = createListenerServer(options)
   const { log } = telemetry
-  const listener = answerQuestions(server, options, { log, refuse: createRefusal(telemetry), pass })
+  const listener = answerQuestions(server, options, {
+    log,
+    refuse: createRefusal(telemetry),
+    report: createUnroutedReport(telemetry),
+    pass,
+  })
   let closed: Promise<void> | undefined
   app.addHook('preClose', async () => {
     const stop = hurryClosing(server, listener, shutdownGrace * 1_000)

@@ -3,6 +3,7 @@ import { isLoopbackHost } from '../config/settings/kinds/address.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { Refuse } from '../http/answers/refusals.ts'
 import { type OwnedListener, ownLives } from '../http/lifetime/listener.ts'
+import type { ReportUnrouted } from '../http/lifetime/unrouted.ts'
 import { createTrustedNetworks, isOfNetworks } from '../http/limits/client-address.ts'
 import { requestProblem } from '../http/server/request-form.ts'
 import type { Logger } from '../telemetry/telemetry.ts'
@@ -21,6 +22,8 @@ export interface CheckListenerOptions {
 export interface CheckListenerParts {
   readonly log: Pick<Logger, 'warn'>
   readonly refuse: Refuse
+  /** Told of what is no question, and not even a request. */
+  readonly report: ReportUnrouted
   /** Its throws are refused. */
   pass(question: Question): void
 }
@@ -35,7 +38,7 @@ const methods = new Set(['GET', 'HEAD', 'POST'])
 export function answerQuestions(
   server: Server,
   options: CheckListenerOptions,
-  { log, refuse, pass }: CheckListenerParts,
+  { log, refuse, report, pass }: CheckListenerParts,
 ): OwnedListener {
   const trusted = createTrustedNetworks(options.trustProxy)
   const isOpen = isLoopbackHost(options.forwardAuthHost)
@@ -59,7 +62,7 @@ export function answerQuestions(
         refuse(request, response, error)
       }
     },
-    'plain',
+    { upgrades: 'plain', report },
   )
 }
 

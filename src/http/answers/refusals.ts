@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules, toProblemDocument } from '../../errors/problem.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
+import { whenOver } from '../lifetime/life.ts'
+import { createUnroutedReport } from '../server/request-log.ts'
 import { newRequestId } from '../server/server-options.ts'
 import { writePlain } from './plain.ts'
 
@@ -11,13 +13,17 @@ export type Refuse = (request: IncomingMessage, response: ServerResponse, thrown
 const firstServerStatus = 500
 
 /** Makes the refusal of a process. */
-export function createRefusal({ log, metrics }: Pick<Telemetry, 'log' | 'metrics'>): Refuse {
+export function createRefusal(telemetry: Pick<Telemetry, 'log' | 'metrics'>): Refuse {
+  const { log } = telemetry
+  const report = createUnroutedReport(telemetry)
   return (request, response, thrown) => {
     const error =
       thrown instanceof GatewayError ? thrown : new GatewayError('internal_error', { cause: thrown })
     const { status } = problemRules[error.code]
     const requestId = newRequestId()
-    metrics.problem(error.code)
+    const { method = '', url: target = '' } = request
+    const refused = { requestId, method, target, code: error.code }
+    whenOver(request, response, () => report({ ...refused, isAnswered: response.writableFinished }))
     const facts = { requestId, code: error.code, method: request.method, ...error.context }
     if (status >= firstServerStatus) log.error({ ...facts, err: error.cause }, error.code)
     else log.debug(facts, error.code)

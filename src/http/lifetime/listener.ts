@@ -1,14 +1,26 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ErrorCode } from '../../errors/codes.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { newRequestId } from '../server/server-options.ts'
 import { hasBody } from './body.ts'
 import { answerClientError, endWithProblem } from './client-error.ts'
 import { BrowserConnection, connectionOf, type OwnedSocket } from './connection.ts'
 import type { RequestLife } from './life.ts'
+import type { ReportUnrouted, Unrouted } from './unrouted.ts'
 import { asksForWebSocket, createUpgradeResponse, UpgradeSocket } from './upgrade.ts'
 
 /** Hands a request to whoever answers it; its owner is found by `lifeOf`. */
 export type Route = (request: IncomingMessage, response: ServerResponse) => void
+
+/** How a listener is owned. */
+export interface OwnOptions {
+  /** `plain`: whoever asks for one is answered as if not, by any Node: without a listener it hands them on as requests. */
+  readonly upgrades?: 'websocket' | 'plain'
+  /** Told of what is refused here: nobody else hears of that. */
+  readonly report?: ReportUnrouted
+}
 
 /** A listener whose requests have owners. */
 export interface OwnedListener {
@@ -27,14 +39,13 @@ const stuckCheckMs = 30_000
  * answer that is under way on the same connection. Nothing else may listen to them.
  *
  * @param route called for every request and every upgrade; CONNECT and what is no HTTP are refused here
- * @param upgrades `plain`: whoever asks for one is answered as if not, by any Node: without a listener it hands them on as requests
  */
 export function ownLives(
   server: Server,
   route: Route,
-  upgrades: 'websocket' | 'plain' = 'websocket',
+  { upgrades = 'websocket', report = () => undefined }: OwnOptions = {},
 ): OwnedListener {
-  const owned = new Listener(route)
+  const owned = new Listener(route, report)
   for (const event of ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError']) {
     server.removeAllListeners(event)
   }
@@ -48,7 +59,7 @@ export function ownLives(
   server.on('checkContinue', owned.checkContinue)
   server.on('checkExpectation', owned.request)
   server.on('connect', owned.connect)
-  server.on('clientError', answerClientError)
+  server.on('clientError', owned.clientError)
   const sweeper = setInterval(owned.cutStuck, stuckCheckMs).unref()
   server.once('close', () => clearInterval(sweeper))
   return owned
@@ -57,10 +68,12 @@ export function ownLives(
 class Listener implements OwnedListener {
   readonly connections = new Set<BrowserConnection>()
   readonly #route: Route
+  readonly #report: ReportUnrouted
   #isDraining = false
 
-  constructor(route: Route) {
+  constructor(route: Route, report: ReportUnrouted) {
     this.#route = route
+    this.#report = report
   }
 
   beginDraining(): void {
@@ -99,12 +112,12 @@ class Listener implements OwnedListener {
    * are answered as if none had been asked for.
    */
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const connection = this.#takeOver(socket)
+    const connection = this.#takeOver(request, socket, 'request_invalid')
     if (connection === undefined) return
     const isWebSocket = asksForWebSocket(request)
     // The body of such a request was not read as one.
     if (!isWebSocket && hasBody(request)) {
-      endWithProblem(connection, new GatewayError('request_invalid'))
+      endWithProblem(connection, askedBy(request), new GatewayError('request_invalid'), this.#report)
       return
     }
     const response = createUpgradeResponse(request, connection)
@@ -114,9 +127,15 @@ class Listener implements OwnedListener {
     this.#route(request, response)
   }
 
-  readonly connect = (_request: IncomingMessage, socket: Duplex): void => {
-    const connection = this.#takeOver(socket)
-    if (connection !== undefined) endWithProblem(connection, new GatewayError('method_not_allowed'))
+  readonly connect = (request: IncomingMessage, socket: Duplex): void => {
+    const code = 'method_not_allowed'
+    const connection = this.#takeOver(request, socket, code)
+    if (connection === undefined) return
+    endWithProblem(connection, askedBy(request), new GatewayError(code), this.#report)
+  }
+
+  readonly clientError = (error: Error, socket: Duplex): void => {
+    answerClientError(error, socket as Socket, this.#report)
   }
 
   readonly cutStuck = (): void => {
@@ -141,14 +160,23 @@ class Listener implements OwnedListener {
   /**
    * A connection that the server has let go of. While an answer is owed on it, whatever is written now would become part of that answer,
    * and the server no longer tells those that wait of its end: so it is closed, which ends them all.
+   *
+   * @param code why it is not answered then
    */
-  #takeOver(socket: Duplex): BrowserConnection | undefined {
+  #takeOver(request: IncomingMessage, socket: Duplex, code: ErrorCode): BrowserConnection | undefined {
     socket.on('error', () => socket.destroy())
     const connection = connectionOf(socket)
     if (connection !== undefined && !connection.isBusy && !connection.isEnding) return connection
+    if (connection?.isEnding === false) {
+      this.#report({ ...askedBy(request), requestId: newRequestId(), code, isAnswered: false })
+    }
     socket.destroy()
     return undefined
   }
+}
+
+function askedBy({ method = '', url = '' }: IncomingMessage): Pick<Unrouted, 'method' | 'target'> {
+  return { method, target: url }
 }
 
 /** Node then writes `Connection: close` by itself, whoever writes the answer. */

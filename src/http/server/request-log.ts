@@ -2,11 +2,13 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { textOf } from '../../basics/text.ts'
 import { healthEndpoints } from '../../config/endpoints.ts'
+import { problemRules } from '../../errors/problem.ts'
 import { createRequestLine, type RequestOutcome } from '../../telemetry/logs/request-line.ts'
 import { noMetrics } from '../../telemetry/measures/metrics.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { RequestSpan, Tracing } from '../../telemetry/traces/tracing.ts'
 import { whenOver } from '../lifetime/life.ts'
+import type { ReportUnrouted } from '../lifetime/unrouted.ts'
 import type { GatewayPaths } from './paths.ts'
 
 /** Whose request it is, as logs may know it. A session's view fits. */
@@ -72,7 +74,7 @@ export function createOutcomeWatch(
   { log, metrics, tracing }: Telemetry,
   labels: ReadonlyMap<string, string>,
 ): WatchOutcome | undefined {
-  const isWritten = ['info', 'debug', 'trace'].includes(log.level)
+  const isWritten = isLineWritten(log)
   const writeLine = createRequestLine(log)
   const isMeasured = metrics !== noMetrics
   if (!isWritten && !isMeasured && tracing === undefined) return undefined
@@ -97,6 +99,29 @@ export function createOutcomeWatch(
   }
 }
 
+/** Reports what was refused before anybody could route it, with the same line and measurement. */
+export function createUnroutedReport({ log, metrics }: Pick<Telemetry, 'log' | 'metrics'>): ReportUnrouted {
+  const isWritten = isLineWritten(log)
+  const writeLine = createRequestLine(log)
+  return ({ requestId, method, target, code, isAnswered }) => {
+    const { status } = problemRules[code]
+    metrics.problem(code)
+    metrics.request(otherRoute, status, 0)
+    if (!isWritten) return
+    writeLine({
+      requestId,
+      method,
+      path: pathOf(target),
+      status,
+      milliseconds: 0,
+      complete: isAnswered,
+      sessionRef: undefined,
+      userRef: undefined,
+      traceId: undefined,
+    })
+  }
+}
+
 /** Watches every request that reaches a route, and those that reach none. */
 export function installRequestLog(
   app: FastifyInstance,
@@ -111,6 +136,10 @@ export function installRequestLog(
     if (tracing === undefined || request.span === null) done()
     else tracing.within(request.span, done)
   })
+}
+
+function isLineWritten({ level }: Telemetry['log']): boolean {
+  return ['info', 'debug', 'trace'].includes(level)
 }
 
 /** Probes come every few seconds for as long as the process lives; nobody wants a trace of each. */
