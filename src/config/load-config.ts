@@ -13,7 +13,6 @@ import {
   tryToRead,
 } from './environment.ts'
 import { deepFreeze } from './freeze.ts'
-import { isQuoted } from './lookalikes.ts'
 import { type OperatorPages, type PagesFolderResult, readPagesFolder } from './pages/folder.ts'
 import { accessFaults } from './routes/access-faults.ts'
 import { bindingFaults } from './routes/binding-faults.ts'
@@ -23,9 +22,10 @@ import type { RouteDefaults } from './routes/default-route.ts'
 import type { RoutesFileResult } from './routes/file.ts'
 import type { RouteConfig } from './routes/route.ts'
 import { pathOf } from './settings/kinds/address.ts'
-import { profileDefaults, withProfile } from './settings/profile.ts'
+import { parseSettings, parseText } from './settings/parse-settings.ts'
+import { profileDefaults } from './settings/profile.ts'
 import { configRules } from './settings/rules.ts'
-import { fieldName, type Setting, type SettingScope, ValueFault } from './settings/setting.ts'
+import type { Setting, SettingScope } from './settings/setting.ts'
 import { type ProcessSettings, type SettingValues, settingRows, settings } from './settings/settings.ts'
 
 /** The whole configuration: all settings by camelCase name, and what follows from several of them. Frozen. */
@@ -164,65 +164,6 @@ export function effectiveSettings(
     if ('problem' in found) return []
     return [{ name, setting, ...found, isValid: 'value' in parseText(name, setting, found.text) }]
   })
-}
-
-/** @param scope only settings of this scope; `undefined`: all */
-function parseSettings(
-  given: Environment,
-  files: ConfigFiles,
-  scope?: SettingScope,
-  known?: ProcessSettings,
-) {
-  const env = withProfile(given)
-  const values: Record<string, unknown> = { ...known }
-  const faults: ConfigFault[] = []
-  const faultyNames = new Set<string>()
-  const settingFiles: Record<string, string> = {}
-  for (const [name, setting] of settingRows) {
-    if (scope !== undefined && setting.scope !== scope) continue
-    const parsed = parseSetting(name, setting, env, files)
-    if ('fault' in parsed) {
-      faults.push(parsed.fault)
-      faultyNames.add(name)
-      // The default stands in, so that what depends on the setting can still be checked.
-      if (setting.defaultText !== undefined) values[fieldName(name)] = setting.parse(setting.defaultText)
-    } else {
-      values[fieldName(name)] = parsed.value
-      if (parsed.path !== undefined) settingFiles[name] = parsed.path
-    }
-  }
-  // The table has one row for each field, which the type says and a loop cannot.
-  return { values: values as unknown as SettingValues, faults, faultyNames, settingFiles }
-}
-
-type Parsed =
-  | { readonly value: unknown; readonly path?: string | undefined }
-  | { readonly fault: ConfigFault }
-
-function parseSetting(name: string, setting: Setting<unknown>, env: Environment, files: ConfigFiles): Parsed {
-  const found = readSetting(name, setting, env, files)
-  if ('problem' in found) return { fault: found }
-  return { ...parseText(name, setting, found.text), path: found.path }
-}
-
-function parseText(name: string, setting: Setting<unknown>, text: string | undefined): Parsed {
-  if (text === undefined) return { value: undefined }
-  try {
-    return { value: setting.parse(text) }
-  } catch (error) {
-    if (!(error instanceof ValueFault)) throw error
-    return { fault: settingFault(name, setting, `${error.message}${hintOf(text)}`) }
-  }
-}
-
-/** What a text that is no value probably is. */
-function hintOf(text: string): string {
-  if (/^(?:tcp|udp|sctp):\/\/[\d.:[\]a-f]+$/i.test(text)) {
-    return '; Kubernetes writes such a variable for a service of that name: rename the service, or set enableServiceLinks: false in the pod'
-  }
-  return isQuoted(text)
-    ? '; its quotation marks are part of the value (docker --env-file keeps them): leave them out'
-    : ''
 }
 
 /** @param scope the process's rules read only its settings; all others are a frontend's; `undefined`: all */
