@@ -202,13 +202,17 @@ describe('the renewal', () => {
     expect((await one.device.renew(one.tab, 'made-up')).status).toBe(404)
   })
 
-  test('goes on over a rotation of SESSION_SECRET', async () => {
+  test('goes on over a rotation of SESSION_SECRET, under the id that the browser knows: it gives up a binding whose id changes', async () => {
     const { tab, device, sessionId } = await bound()
     const secrets =
       'another-session-secret-of-the-tests-0123456789,first-session-secret-of-the-tests-0123456789'
     for (const index of [0, 1]) await (await world.replaceGateway(index, { SESSION_SECRET: secrets })).ready()
     expect((await tab.fetch('/api/orders')).status).toBe(200)
-    expect((await device.renew(tab, sessionId)).status).toBe(200)
+    const headers = { 'sec-secure-session-id': sessionId }
+    const asked = await tab.fetch('/device/refresh', { method: 'POST', headers })
+    expect(asked.headers['secure-session-challenge']).toContain(`;id="${sessionId}"`)
+    const renewed = await device.renew(tab, sessionId)
+    expect([renewed.status, renewed.json().session_identifier]).toEqual([200, sessionId])
     expect((await tab.fetch('/api/orders')).status).toBe(200)
   })
 })

@@ -1,8 +1,6 @@
 import { type BoundValues, createBoundValues } from '../../session/device/bound-values.ts'
 import { createDeviceChallenges, type DeviceChallenges } from '../../session/device/challenges.ts'
 import { createDeviceRule, toleranceMs } from '../../session/device/device-rule.ts'
-import type { OpenSession } from '../../session/lifecycle/sessions.ts'
-import { listedSessionId } from '../../session/record/keys.ts'
 import type { Cookies } from '../cookies/cookies.ts'
 import type { GatewayPaths } from '../server/paths.ts'
 import type { GatewayServices } from '../server/services.ts'
@@ -17,8 +15,8 @@ export interface DeviceBinding {
   /** Life of the bound cookie, seconds. */
   readonly lifetimeSeconds: number
   readonly isRequired: boolean
-  /** What a browser is told of its session's binding, as JSON. */
-  instructions(session: OpenSession): string
+  /** What a browser is told of its session's binding, as JSON; `sessionId` is the public id by which it knows the session. */
+  instructions(sessionId: string): string
 }
 
 /** What the binding is made of. */
@@ -44,9 +42,9 @@ export function createDeviceBinding(
     values,
     lifetimeSeconds: options.deviceBindingLifetime,
     isRequired: options.deviceBinding === 'required',
-    instructions: ({ view }) =>
+    instructions: (sessionId) =>
       JSON.stringify({
-        session_identifier: listedSessionId(sealer, view.h),
+        session_identifier: sessionId,
         refresh_url: paths.deviceRefresh,
         scope,
         credentials: [{ type: 'cookie', name: cookies.device.name, attributes: cookies.device.attributes }],

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { problemRules } from '../../errors/problem.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { isListedSessionId, listedSessionId } from '../../session/record/keys.ts'
 import type { SessionRecord } from '../../session/record/session.ts'
@@ -39,15 +38,13 @@ export function registerDeviceScope(app: FastifyInstance, context: HttpContext):
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
 
-const ownFaults: ReadonlySet<number> = new Set([408, 413, 429])
-
-/** Turns what would make the browser give up the binding into 503. */
+/** Turns a limit, which would make the browser give up the binding, into 503. Every other fault of ours is one already. */
 function keepingBinding(handler: Handler): Handler {
   return async (request, reply) => {
     try {
       return await handler(request, reply)
     } catch (error) {
-      if (!(error instanceof GatewayError) || !ownFaults.has(problemRules[error.code].status)) throw error
+      if (!(error instanceof GatewayError) || error.code !== 'rate_limited') throw error
       throw new GatewayError('overloaded', {
         cause: error,
         context: { ...error.context, reason: error.code },
@@ -91,7 +88,8 @@ function createRegistration(context: HttpContext, binding: DeviceBinding): Handl
     await context.store.markDevice(session.view.h, challenge, binding.lifetimeSeconds * 1_000)
     const { sessionRef, userRef } = session.view
     context.telemetry.audit.event('device.bound', { requestId: request.id, sessionRef, userRef })
-    return answerBound(context, binding, bound, proof.publicJwk, reply)
+    const knownAs = listedSessionId(context.sealer, session.view.h)
+    return answerBound(context, binding, { session: bound, knownAs, publicJwk: proof.publicJwk }, reply)
   }
 }
 
@@ -113,36 +111,46 @@ function createRenewal(context: HttpContext, binding: DeviceBinding): Handler {
     if (publicJwk === undefined || !isListedSessionId(context.sealer, view.h, untrustedId)) {
       throw new GatewayError('not_found')
     }
+    const renewed = { session, knownAs: untrustedId, publicJwk }
     const untrustedProof = headerOf(request, 'secure-session-response')
-    if (untrustedProof === undefined) return challengeAgain(context, binding, session, reply)
+    if (untrustedProof === undefined) return challengeAgain(binding, renewed, reply)
     const proof = verifyRenewal(untrustedProof, publicJwk)
     const challenge =
       proof === undefined ? undefined : binding.challenges.read(proof.untrustedChallenge, view.h)
     const isGood =
       challenge !== undefined &&
       (await context.store.markDevice(view.h, challenge, binding.lifetimeSeconds * 1_000))
-    if (isGood) return answerBound(context, binding, session, publicJwk, reply)
+    if (isGood) return answerBound(context, binding, renewed, reply)
     reportFailure(context, request, session, proof === undefined ? 'signature' : 'challenge')
-    return challengeAgain(context, binding, session, reply)
+    return challengeAgain(binding, renewed, reply)
   }
+}
+
+/** A session with the key that it is bound to. */
+interface BoundSession {
+  readonly session: OpenSession
+  readonly publicJwk: Readonly<Record<string, unknown>>
+  /**
+   * The session's public id as the browser has it, which after a rotation of `SESSION_SECRET` is that of an older secret: a browser that is
+   * answered with another one gives the binding up.
+   */
+  readonly knownAs: string
 }
 
 /** 403 with a challenge is how the browser is asked to sign; it does not give the binding up for it. */
 function challengeAgain(
-  { sealer }: HttpContext,
   { challenges }: DeviceBinding,
-  { view: { h } }: OpenSession,
+  { session, knownAs }: BoundSession,
   reply: FastifyReply,
 ): FastifyReply {
-  const challenge = `"${challenges.make(h)}";id="${listedSessionId(sealer, h)}"`
+  const challenge = `"${challenges.make(session.view.h)}";id="${knownAs}"`
   return reply.code(403).header('secure-session-challenge', challenge).send()
 }
 
 function answerBound(
   { cookies, now }: HttpContext,
   binding: DeviceBinding,
-  session: OpenSession,
-  publicJwk: Readonly<Record<string, unknown>>,
+  { session, publicJwk, knownAs }: BoundSession,
   reply: FastifyReply,
 ): FastifyReply {
   const endsAtSeconds = Math.floor(now() / 1_000) + binding.lifetimeSeconds
@@ -150,7 +158,7 @@ function answerBound(
   return reply
     .header('set-cookie', cookies.setDevice(value, binding.lifetimeSeconds))
     .type('application/json; charset=utf-8')
-    .send(binding.instructions(session))
+    .send(binding.instructions(knownAs))
 }
 
 function refused(
