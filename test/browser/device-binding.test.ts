@@ -116,6 +116,8 @@ describe('a session of a Chromium that binds it to its device', () => {
     }
     expect(await thief()).toBe(200)
     await proofLapses(page)
+    expect((await fetchInPage(page, '/sessions')).status).toBe(200)
+    await proofLapses(page)
     expect(await fetchInPage(page, '/api/orders')).toMatchObject({ status: 200 })
     // What it copied counts for a tenth of its life more.
     await eventually(async () => expect(await thief()).toBe(401))
@@ -126,18 +128,21 @@ describe('a session of a Chromium that binds it to its device', () => {
 })
 
 describe('the binding of a Chromium', () => {
-  it('outlives a store that does not answer at its renewal, and a restart of the gateway', async () => {
+  it('outlives a store that does not answer at its renewal, and a restart of the gateway under a new SESSION_SECRET', async () => {
     const page = await boundPage()
     world.redis.freeze()
     await proofLapses(page)
     expect((await fetchInPage(page, '/api/orders')).status).toBe(503)
     world.redis.thaw()
-    await (await world.replaceGateway(0)).ready()
+    const secrets = ['another-session-secret-of-the-tests-0123456789', ...world.secrets].join()
+    await (await world.replaceGateway(0, { SESSION_SECRET: secrets })).ready()
     await eventually(async () => {
       expect(await fetchInPage(page, '/api/orders')).toMatchObject({ status: 200 })
     }, 30_000)
     expect((await fetchInPage(page, '/session')).body).toMatchObject({ authenticated: true, device: 'bound' })
     expect(await proofOf(page)).toBeDefined()
+    await proofLapses(page)
+    expect(await fetchInPage(page, '/api/orders')).toMatchObject({ status: 200 })
   })
 })
 

@@ -83,6 +83,7 @@ describe('the registration', () => {
           { type: 'exclude', domain: '*', path: '/' },
           { type: 'include', domain: '*', path: '/api' },
           { type: 'include', domain: '*', path: '/session' },
+          { type: 'include', domain: '*', path: '/sessions' },
         ],
       },
       credentials: [{ type: 'cookie', name: deviceCookie }],

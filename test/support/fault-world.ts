@@ -92,7 +92,8 @@ export async function startFaultWorld(
       secrets.add(query.get('code') ?? '')
       change?.(query)
       const cookie = started.setCookies[0]?.split(';')[0] ?? ''
-      return world.request('GET', `/callback?${query}`, { cookie })
+      const callback = URL.parse(url.searchParams.get('redirect_uri') ?? '')?.pathname ?? '/callback'
+      return world.request('GET', `${callback}?${query}`, { cookie })
     },
     async signIn() {
       const answer = await world.logIn()

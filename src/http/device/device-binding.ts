@@ -52,9 +52,12 @@ export function createDeviceBinding(
   }
 }
 
-/** Requests of the API and of `/session` wait for a fresh cookie; pages and files do not need it. */
+/**
+ * Requests of the API and of `/session` and `/sessions` wait for a fresh cookie; pages and files do not need it. Browsers match whole
+ * segments, the last rule that fits, and refuse a binding whose paths do not begin with a slash.
+ */
 function scopeOf({ routes }: DeviceBindingOptions, paths: GatewayPaths) {
-  const proven = [...routes.map(({ prefix }) => prefix), paths.session]
+  const proven = [...routes.map(({ prefix }) => prefix || '/'), paths.session, paths.sessions]
   return {
     include_site: false,
     scope_specification: [
