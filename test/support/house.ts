@@ -176,7 +176,8 @@ export function send(port: number, path: string, request: Omit<HouseRequest, 'no
   })
 }
 
-async function signIn(
+/** Signs in at a frontend, wherever it runs; resolves to the `cookie` header. */
+export async function signIn(
   ask: TestHouse['ask'],
   frontend: FrontendName,
   provider: ScriptedProvider,

@@ -44,16 +44,13 @@ export async function startHouse(env: Environment, complain: (line: string) => v
 async function startAlone(env: Environment, config: HouseConfig): Promise<number> {
   const telemetry = await createTelemetry(config.process)
   const issuers = createIssuers(telemetry)
-  let house: House | undefined
+  const handover = createHandover()
   onHangup(() => {
     const next = readAgain(env, telemetry.log)
-    if (next !== undefined) reload(house, next.config, telemetry.log)
+    if (next !== undefined) handover.take(next.config)
   })
   await serve(
-    async () => {
-      house = await createHouse(config, { telemetry, issuers })
-      return house
-    },
+    async () => handover.begin(await createHouse(config, { telemetry, issuers })),
     config.process,
     announced(config),
   )
@@ -83,8 +80,23 @@ function readAgain(env: Environment, log: Logger): Accepted | undefined {
   }
 }
 
-function reload(house: House | undefined, config: HouseConfig, log: Logger): void {
-  house?.reload(config).catch((err: unknown) => log.error({ err }, 'a frontend could not be taken down'))
+/** Gives each configuration to the house, and the newest of those that came before there was one. */
+function createHandover() {
+  let house: House | undefined
+  let waiting: HouseConfig | undefined
+  const take = (config: HouseConfig): void => {
+    waiting = config
+    const { log } = house ?? {}
+    house?.reload(config).catch((err: unknown) => log?.error({ err }, 'a frontend could not be taken down'))
+  }
+  return {
+    take,
+    begin(made: House): House {
+      house = made
+      if (waiting !== undefined) take(waiting)
+      return made
+    },
+  }
 }
 
 /** The supervisor has the file and tries the issuers; workers are told. */
@@ -127,25 +139,27 @@ async function startWorker(env: Environment): Promise<number> {
   // Whoever reloads is the supervisor; a signal to the whole process group would count twice.
   onHangup(() => undefined)
   let report: IssuerReport = { isComplete: false, problems: {} }
-  let house: House | undefined
-  const read = (reads: NotedReads): HouseConfig => loadHouse(env, filesAsNoted(reads))
-  const first = Promise.withResolvers<NotedReads>()
+  const handover = createHandover()
+  const first = Promise.withResolvers<HouseConfig>()
+  let isFirst = true
   process.on('message', (untyped: unknown) => {
     const message = readSupervisorMessage(untyped)
     if (message?.coatcheck !== 'house' && message?.coatcheck !== 'issuers') return
     report = message.report
     if (message.coatcheck === 'issuers') return
-    first.resolve(message.reads)
-    if (house !== undefined) reload(house, read(message.reads), house.log)
+    const config = loadHouse(env, filesAsNoted(message.reads))
+    if (isFirst) first.resolve(config)
+    else handover.take(config)
+    isFirst = false
   })
   const hello: WorkerMessage = { coatcheck: 'hello' }
   process.send?.(hello)
-  const config = read(await first.promise)
+  const config = await first.promise
   const issuers: Issuers = { report: () => report, follow: () => undefined, close: () => undefined }
   await serve(
     async () => {
       const telemetry = await createTelemetry(config.process)
-      house = await createHouse(withoutAdmin(config), { telemetry, issuers })
+      const house = handover.begin(await createHouse(withoutAdmin(config), { telemetry, issuers }))
       answerSupervisor({ exposition: telemetry.exposition, checkReadiness: house.checkReadiness })
       await storeReadyWithin(house.isStoreReady)
       return house
