@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { choosePort } from '../src/dev/ports.ts'
 import { type DemoProvider, startDemoProvider } from '../src/dev/provider/provider.ts'
-import { startDemoApi } from './api/api.ts'
+import { type RunningApi, startDemoApi } from './api/api.ts'
 import { type DemoSurroundings, startFrontends } from './frontends.ts'
 import { randomSecret, toClients } from './parts.ts'
 import { cloakroom, cloakroomAudience, people } from './world.ts'
@@ -25,7 +25,7 @@ export interface Demo {
   /** The second app: the same page behind a frontend that asks for no audience. */
   readonly withoutAudienceUrl: string
   readonly provider: DemoProvider
-  readonly apiUrl: string
+  readonly api: RunningApi
   stop(): Promise<void>
 }
 
@@ -60,5 +60,5 @@ async function startParts(options: DemoOptions, stops: Stops): Promise<Omit<Demo
   const addresses = { url, withoutAudienceUrl, issuer: provider.issuer }
   const surroundings: DemoSurroundings = { addresses, apiUrl: api.url, clientSecret, folder, options }
   stops.push(await startFrontends(surroundings))
-  return { url, withoutAudienceUrl, provider, apiUrl: api.url }
+  return { url, withoutAudienceUrl, provider, api }
 }

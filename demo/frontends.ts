@@ -66,6 +66,7 @@ async function describeFrontend(
     API_AUDIENCE: cloakroomAudience,
     AUDIENCE_PARAMETER: sendsAudience ? 'audience' : 'none',
     SCOPE: demoScope,
+    TOKEN_BINDING: sendsAudience ? 'dpop' : 'none',
     API_URL: apiUrl,
     SESSION_SECRET: randomSecret(),
     SESSION_IDLE_TIMEOUT: 900,

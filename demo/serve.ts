@@ -63,6 +63,7 @@ async function serveApi(): Promise<Stop> {
     audience: cloakroomAudience,
     host: '0.0.0.0',
     port: Number(read('PORT')),
+    url: read('API_URL'),
   })
   return api.stop
 }

@@ -18,7 +18,7 @@ const lines = [
   ...people.map(({ name, description }) => `    ${name.padEnd(15)}${description}`),
   '',
   `  Provider         ${demo.provider.issuer}`,
-  `  API              ${demo.apiUrl}   (answers 401 to anybody without a token)`,
+  `  API              ${demo.api.url}   (answers 401 to anybody without a token)`,
   `  Sessions         ${redisUrl === undefined ? 'in memory; set REDIS_URL to keep them in Redis' : 'in Redis'}`,
   '',
   '  Ctrl-C stops everything.',

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { answerJson } from './answers.ts'
 import type { Caller } from './caller.ts'
+import { useCopy } from './copy.ts'
 
 /** One operation of the API. */
 export interface Endpoint {
   /** What the caller needs; nothing but being signed in when absent. */
   readonly permission?: string
-  answer(caller: Caller, request: IncomingMessage, response: ServerResponse): void
+  answer(caller: Caller, request: IncomingMessage, response: ServerResponse): void | Promise<void>
 }
 
 /** The operations, by method and path. */
@@ -14,6 +16,7 @@ export const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint
   ['GET /coats', { permission: 'read:coats', answer: listOwnCoats }],
   ['GET /inventory', { permission: 'read:inventory', answer: listInventory }],
   ['GET /bell', { answer: ringBell }],
+  ['GET /copy', { answer: useCopy }],
 ])
 
 interface Coat {
@@ -32,11 +35,13 @@ const coats: readonly Coat[] = [
 /** Says what arrived, so that it can be compared with what the page could see. The token itself is never sent back. */
 function describeCaller(caller: Caller, request: IncomingMessage, response: ServerResponse): void {
   const { authorization = '', cookie } = request.headers
+  const [scheme, token = ''] = authorization.split(' ')
   answerJson(response, {
     user: caller.subject,
     permissions: caller.permissions,
     received: {
-      authorization: `Bearer, a JWT of ${authorization.length - 'Bearer '.length} characters`,
+      authorization: `${scheme}, a JWT of ${token.length} characters`,
+      proof: caller.isProven ? 'that the sender has its key' : 'none',
       cookie: cookie === undefined ? 'none' : 'some',
     },
     verified: {
@@ -56,11 +61,6 @@ function listOwnCoats(caller: Caller, _request: IncomingMessage, response: Serve
 
 function listInventory(_caller: Caller, _request: IncomingMessage, response: ServerResponse): void {
   answerJson(response, { hooks: 60, taken: coats.length, coats })
-}
-
-function answerJson(response: ServerResponse, body: object): void {
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
-  response.end(JSON.stringify(body))
 }
 
 /** Fast enough to see that it lives, slow enough to read. */

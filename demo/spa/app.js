@@ -1,5 +1,6 @@
 import { createCoatcheck } from '/client.js'
 import { showApi } from './api-panel.js'
+import { showCopy } from './copy-panel.js'
 import { announce, fill, find, formatTime } from './dom.js'
 import { showEvidence } from './evidence.js'
 import { showStream } from './stream.js'
@@ -74,6 +75,7 @@ function showSignedIn(session) {
     coatcheck.onCountdown((left) => showClocks(document, left)),
   ]
   showEvidence(view, coatcheck)
+  showCopy(view, coatcheck)
   find(view, '[data-action=refresh]').addEventListener('click', stayIn)
   show(view, `Signed in as ${name}.`)
 }

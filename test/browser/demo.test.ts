@@ -37,6 +37,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await context.close()
   demo.provider.knobs.accessTokenTtlSeconds = 90
+  demo.api.demand.isProofDemanded = false
 })
 
 async function signIn(name: string): Promise<void> {
@@ -129,6 +130,25 @@ describe('the demo', () => {
     await expect.poll(() => idle.innerText(), { timeout: 5_000 }).toMatch(/^(15:00|14:5[89])$/)
   })
 
+  it('shows that a copied token is refused once the API demands proof, and the page goes on', async () => {
+    await signIn('Ada Okafor')
+    const copy = page.getByRole('region', { name: 'What the copy is worth' })
+    await press('Use a copy of the token')
+    await copy.getByText('Good for demo|ada, whoever sends it.').waitFor()
+    await copy.getByText('the proof is for another request').waitFor()
+    await page.getByRole('switch', { name: 'The API demands proof', checked: false }).click()
+    await copy.getByText('nothing proves that its key is there').waitFor()
+    expect(await copy.locator('.status').allInnerTexts()).toEqual(['401', '401'])
+    expect(await copy.innerText()).not.toMatch(/eyJ/)
+    await press('Who am I?')
+    await answer().getByText('"that the sender has its key"').waitFor()
+    await page.reload()
+    await page.getByRole('switch', { name: 'The API demands proof', checked: true }).waitFor()
+    await press('Listen')
+    await page.getByRole('log').getByText('A coat came in').waitFor()
+    expect(complaints).toEqual([])
+  })
+
   it('streams events, and the stream and the view end when the provider ends the session', async () => {
     await signIn('Ada Okafor')
     await press('Listen')
@@ -192,6 +212,9 @@ describe('the demo', () => {
     await signIn('Ada Okafor')
     await press('The inventory')
     await answer().getByText('200', { exact: true }).waitFor()
+    await page.getByRole('switch').click()
+    const copy = page.getByRole('region', { name: 'What the copy is worth' })
+    await copy.getByText('nothing proves that its key is there').waitFor()
     expect(await page.evaluate(findFaintText)).toEqual([])
   })
 })

@@ -4,7 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RunningApi, startDemoApi } from '../../demo/api/api.ts'
 import { cloakroom, cloakroomAudience, demoScope, people } from '../../demo/world.ts'
 import { type DemoProvider, startDemoProvider } from '../../src/dev/provider/provider.ts'
-import { signIn, tenant } from './sign-in.ts'
+import { createDpopKey } from '../../src/signing/dpop-key.ts'
+import { createDpopProof } from '../../src/signing/dpop-proof.ts'
+import { sha256 } from '../../src/signing/thumbprints.ts'
+import { newTab, signIn, tenant } from './sign-in.ts'
 
 let provider: DemoProvider
 let api: RunningApi
@@ -57,6 +60,44 @@ describe('the cloakroom API', () => {
     expect(refused.status).toBe(403)
     expect(await refused.text()).toContain('read:inventory')
     expect((await call('/inventory', await tokenOf('demo|ada'))).status).toBe(200)
+  })
+
+  it('takes a bound token with a proof for this very request, once, and alone only while no proof is demanded', async () => {
+    const key = createDpopKey()
+    const proofFor = (method: string, url: string, token?: string, nowMs = Date.now(), by = key): string => {
+      const accessTokenHash = token === undefined ? undefined : sha256(token)
+      return createDpopProof(by, { method, url, accessTokenHash, nonce: undefined }, nowMs)
+    }
+    const bound = { audience: cloakroomAudience, login_hint: 'demo|ada', scope: demoScope }
+    const dpop = proofFor('POST', `${provider.issuer}oauth/token`)
+    const { access_token: token } = await signIn(provider, bound, newTab(), { dpop })
+    const me = `${api.url}/me`
+    const tell = async (proof: string): Promise<string> => {
+      const headers = { authorization: `DPoP ${token}`, ...(proof === '' ? {} : { dpop: proof }) }
+      const answer = await fetch(me, { headers })
+      return ((await answer.json()) as { detail?: string }).detail ?? `${answer.status}`
+    }
+    const good = proofFor('GET', me, token)
+    expect(await tell(good)).toBe('200')
+    expect(await tell(good)).toContain('used before')
+    expect(await tell('')).toContain('no valid proof')
+    expect(await tell(`${proofFor('GET', me, token)}, ${proofFor('GET', me, token)}`)).toContain(
+      'no valid proof',
+    )
+    expect(await tell(replaceSignature(proofFor('GET', me, token)))).toContain('no valid proof')
+    expect(await tell(proofFor('POST', me, token))).toContain('another request')
+    expect(await tell(proofFor('GET', `${api.url}/coats`, token))).toContain('another request')
+    expect(await tell(proofFor('GET', me, 'another'))).toContain('another token')
+    expect(await tell(proofFor('GET', me, token, Date.now() - 90_000))).toContain('stale')
+    expect(await tell(proofFor('GET', me, token, Date.now(), createDpopKey()))).toContain('another key')
+    expect((await call('/me', token)).status).toBe(200)
+    api.demand.isProofDemanded = true
+    const refused = await call('/me', token)
+    api.demand.isProofDemanded = false
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+      401,
+      'DPoP error="invalid_token"',
+    ])
   })
 
   it('streams events until the caller hangs up', async () => {

@@ -74,15 +74,17 @@ export async function signIn(
   provider: DemoProvider,
   parameters: Record<string, string>,
   tab: Tab = newTab(),
+  headers: Record<string, string> = {},
 ): Promise<TokenAnswer> {
   const { url } = await authorize(provider, tab, parameters)
   const code = url.searchParams.get('code') ?? ''
-  return askForTokens(provider, {
+  const grant = {
     grant_type: 'authorization_code',
     code,
     redirect_uri: callbackUrl,
     code_verifier: codeVerifier,
-  })
+  }
+  return askForTokens(provider, grant, headers)
 }
 
 /** One refresh grant. */
@@ -96,10 +98,11 @@ export const refresh = (
 async function askForTokens(
   provider: DemoProvider,
   parameters: Record<string, string>,
+  headers: Record<string, string> = {},
 ): Promise<TokenAnswer> {
   const { clientId, clientSecret } = client
   const body = new URLSearchParams({ client_id: clientId, client_secret: clientSecret, ...parameters })
-  const response = await fetch(`${provider.issuer}oauth/token`, { method: 'POST', body })
+  const response = await fetch(`${provider.issuer}oauth/token`, { method: 'POST', headers, body })
   return { ...((await response.json()) as Omit<TokenAnswer, 'status'>), status: response.status }
 }
 

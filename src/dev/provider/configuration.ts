@@ -88,7 +88,8 @@ function createSigningKey(): object {
 function createFeatures(tenant: DemoTenant): object {
   return {
     devInteractions: { enabled: false },
-    dPoP: { enabled: false },
+    // Tokens are bound for whoever shows a proof; nobody has to (RFC 9449).
+    dPoP: { enabled: true },
     backchannelLogout: { enabled: true },
     revocation: { enabled: true, allowedPolicy: isOwnToken },
     encryption: { enabled: true },
