@@ -80,6 +80,21 @@ describe('a fault of ours at the device endpoints', () => {
     },
   )
 
+  it('before anything is bound binds nothing: the session is offered it again', async () => {
+    const browser = await openBrowser()
+    const offer = await offerOf(browser)
+    await world.redis.client().call('ACL', 'SETUSER', 'default', 'resetkeys', '~coatcheck:[^d]*')
+    try {
+      expect((await createSoftwareDevice().register(browser, offer)).status).toBe(503)
+    } finally {
+      await world.redis.client().call('ACL', 'SETUSER', 'default', 'allkeys')
+    }
+    await eventually(async () => {
+      expect(await sessionOf(browser)).toMatchObject({ authenticated: true, device: 'unbound' })
+    })
+    await bind(browser)
+  })
+
   it('of a lost answer is made good by the next renewal', async () => {
     const browser = await openBrowser()
     const { device, sessionId } = await bind(browser)

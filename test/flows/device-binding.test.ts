@@ -111,10 +111,21 @@ describe('the registration', () => {
     expect((await createSoftwareDevice().register(one.tab, one.offer, { challenge })).status).toBe(400)
   })
 
-  test('is made once: a second device does not take the place of the first', async () => {
+  test('is made once: a second device does not take the place of the first, and its own proof is not taken again', async () => {
     const { browser, tab, offer } = await offered()
-    expect((await createSoftwareDevice().register(tab, offer)).status).toBe(200)
-    expect((await createSoftwareDevice().register(thief(browser), offer)).status).toBe(400)
+    const device = createSoftwareDevice()
+    expect((await device.register(tab, offer)).status).toBe(200)
+    for (const each of [createSoftwareDevice(), device]) {
+      const again = await each.register(thief(browser), offer)
+      expect([again.status, again.setCookies]).toEqual([400, []])
+    }
+  })
+
+  test('is made once, though it comes many times at once', async () => {
+    const { browser, offer } = await offered()
+    const device = createSoftwareDevice()
+    const answers = await Promise.all(Array.from({ length: 6 }, () => device.register(thief(browser), offer)))
+    expect(answers.filter(({ setCookies }) => setCookies.length > 0)).toHaveLength(1)
   })
 })
 

@@ -75,20 +75,23 @@ function createRegistration(context: HttpContext, binding: DeviceBinding): Handl
     const untrustedOrigin = request.headers.origin
     if (untrustedOrigin !== undefined && untrustedOrigin !== origin) throw new GatewayError('csrf_rejected')
     const session = await openSession(context, request)
+    const { h, device } = session.view
+    // Once per session: a second device does not take the place of the first.
+    if (device?.publicJwk !== undefined) throw refused(context, request, session, 'bound_already')
     const proof = verifyRegistration(headerOf(request, 'secure-session-response'))
-    const challenge =
-      proof === undefined ? undefined : binding.challenges.read(proof.untrustedChallenge, session.view.h)
+    const challenge = proof === undefined ? undefined : binding.challenges.read(proof.untrustedChallenge, h)
     if (proof === undefined || challenge === undefined)
       throw refused(context, request, session, 'registration')
+    // Before anything is bound: with a binding whose answer was a fault of ours the browser would have no key, and get no other chance.
+    if (!(await context.store.markDevice(h, challenge, binding.lifetimeSeconds * 1_000)))
+      throw refused(context, request, session, 'challenge')
     const bound = await context.accessTokens.update(session, (record) =>
       boundTo(record, proof, context.now()),
     )
-    // Once per session: a second device does not take the place of the first.
     if (!isBoundTo(bound.record, proof)) throw refused(context, request, session, 'bound_already')
-    await context.store.markDevice(session.view.h, challenge, binding.lifetimeSeconds * 1_000)
     const { sessionRef, userRef } = session.view
     context.telemetry.audit.event('device.bound', { requestId: request.id, sessionRef, userRef })
-    const knownAs = listedSessionId(context.sealer, session.view.h)
+    const knownAs = listedSessionId(context.sealer, h)
     return answerBound(context, binding, { session: bound, knownAs, publicJwk: proof.publicJwk }, reply)
   }
 }
