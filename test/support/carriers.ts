@@ -91,6 +91,27 @@ async function startCaddy(options: CarrierOptions): Promise<Carrier> {
   ])
 }
 
+/** Caddy that only stands in front, with the shipped configuration, for these hosts. */
+export async function startFrontCaddy(options: {
+  readonly gatewayPort: number
+  readonly serverNames: readonly string[]
+  readonly certificates: CarrierOptions['certificates']
+}): Promise<Carrier> {
+  const port = await freePort()
+  const { certificateFile, keyFile } = options.certificates
+  const sites = options.serverNames.map((name) => `https://${name}:${port}`).join(', ')
+  const configuration = await shipped('caddy/Caddyfile', [
+    ['\tservers {', '\tadmin off\n\tauto_https disable_redirects\n\tservers {'],
+    ['{$SITE} {', `${sites} {\n\tbind 127.0.0.1\n\ttls ${certificateFile} ${keyFile}`],
+    // The Caddy of distributions is older.
+    ['\t\tstream_close_delay 5m', ''],
+    ['gateway:3000', `127.0.0.1:${options.gatewayPort}`],
+  ])
+  return run(port, findCommand('caddy'), { Caddyfile: configuration }, (folder) => [
+    ...['run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')],
+  ])
+}
+
 async function startHaproxy(options: CarrierOptions): Promise<Carrier> {
   const port = await freePort()
   const { certificateFile, keyFile } = options.certificates
