@@ -3,6 +3,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { documented, schemaFault } from '../docs/openapi.ts'
 import { type AccessWorld, ownPage, startAccessWorld } from '../support/access-world.ts'
 import { type JwtVerifier, tampered, verifyByHand, verifyInPython } from '../support/jwt-verifiers.ts'
 import { valuesOf } from '../support/upstream.ts'
@@ -21,7 +22,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'coatcheck-minted-'))
   keyFile = join(folder, 'gateway.pem')
   await writeFile(keyFile, first)
-  const route = { prefix: '/minted', token: 'gateway', claims: ['name'] }
+  const route = { prefix: '/minted', token: 'gateway', claims: ['name'], callers: ['session', 'bearer'] }
   world = await startAccessWorld([route], { GATEWAY_KEY: '', GATEWAY_KEY_FILE: keyFile })
 })
 afterAll(async () => {
@@ -65,6 +66,18 @@ describe('a minted token', () => {
     expect(verify(token, text)).toBe(true)
     expect(verify(tampered(token), text)).toBe(false)
   })
+
+  it.each(documented().filter(({ path }) => path === '/keys' || path.startsWith('/.well-known/')))(
+    'has what docs/openapi.yaml says of $method $path',
+    async ({ method, path, content }) => {
+      const answer = await world.get(path.replace('{resource}', 'minted'), {}, method)
+      expect(answer.status).toBe(200)
+      const [[type, { schema } = {}] = []] = Object.entries(content)
+      if (method === 'HEAD' || type === undefined || schema === undefined) return
+      expect(answer.headers['content-type']).toContain(type)
+      expect(schemaFault(schema, answer.json())).toBeUndefined()
+    },
+  )
 
   it('is signed by the first key of the file as it is now, and the public halves of all are published', async () => {
     const cookie = await world.signIn()
