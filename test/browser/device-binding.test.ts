@@ -36,7 +36,12 @@ const profiles: BrowserContext[] = []
 beforeAll(async () => {
   world = await startWorld({
     gateways: 1,
-    settings: { DEVICE_BINDING: 'auto', DEVICE_BINDING_LIFETIME: `${lifetimeSeconds}`, RATE_LIMIT: 'off' },
+    settings: {
+      SESSION_COOKIE_PERSISTENT: 'true',
+      DEVICE_BINDING: 'auto',
+      DEVICE_BINDING_LIFETIME: `${lifetimeSeconds}`,
+      RATE_LIMIT: 'off',
+    },
   })
   certificates = await makeCertificates('DNS:app.example.test')
   const cert = await readFile(certificates.certificateFile)
@@ -62,10 +67,14 @@ afterAll(async () => {
   for (const folder of folders) await rm(folder, { recursive: true, force: true })
 })
 
-async function openProfile(extraFlags: readonly string[]): Promise<Page> {
+async function newFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'coatcheck-profile-'))
   folders.push(folder)
-  const profile = await launchChromiumProfile(folder, [...flags, ...extraFlags])
+  return folder
+}
+
+async function openProfile(extraFlags: readonly string[], folder?: string): Promise<Page> {
+  const profile = await launchChromiumProfile(folder ?? (await newFolder()), [...flags, ...extraFlags])
   profiles.push(profile)
   const page = profile.pages()[0] ?? (await profile.newPage())
   page.setDefaultTimeout(15_000)
@@ -91,8 +100,8 @@ const proofOf = async (page: Page) => (await cookiesOf(page)).find(({ name }) =>
 const proofLapses = (page: Page): Promise<void> =>
   eventually(async () => expect(await proofOf(page)).toBeUndefined(), 3 * lifetimeSeconds * 1_000)
 
-async function boundPage(): Promise<Page> {
-  const page = await openProfile(bindingFlags)
+async function boundPage(folder?: string): Promise<Page> {
+  const page = await openProfile(bindingFlags, folder)
   await signIn(page)
   expect((await fetchInPage(page, '/session')).body.device).toBe('unbound')
   await eventually(async () => expect(await proofOf(page)).toBeDefined(), 15_000)
@@ -128,6 +137,28 @@ describe('a session of a Chromium that binds it to its device', () => {
 })
 
 describe('the binding of a Chromium', () => {
+  it('holds for thirty calls at once whose proof has just ended, over a restart of the browser, and until the logout', async () => {
+    const folder = await newFolder()
+    const page = await boundPage(folder)
+    await proofLapses(page)
+    const calls =
+      "Promise.all(Array.from({ length: 30 }, () => fetch('/api/orders').then(({ status }) => status)))"
+    expect(new Set(await page.evaluate<number[]>(calls))).toEqual(new Set([200]))
+    await page.context().close()
+    const again = await openProfile(bindingFlags, folder)
+    await again.goto(`${world.baseUrl.origin}/welcome`)
+    expect(await fetchInPage(again, '/api/orders')).toMatchObject({ status: 200 })
+    expect((await fetchInPage(again, '/session')).body).toMatchObject({
+      authenticated: true,
+      device: 'bound',
+    })
+    await again.goto(`${world.baseUrl.origin}/logout`)
+    await again.getByRole('button').first().click()
+    await eventually(async () => expect(await cookiesOf(again)).toEqual([]), 10_000)
+    await again.goto(`${world.baseUrl.origin}/welcome`)
+    expect((await fetchInPage(again, '/session')).body).toMatchObject({ authenticated: false })
+  })
+
   it('outlives a store that does not answer at its renewal, and a restart of the gateway under a new SESSION_SECRET', async () => {
     const page = await boundPage()
     world.redis.freeze()
