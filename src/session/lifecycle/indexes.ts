@@ -13,7 +13,7 @@ export interface SessionIndexes {
   add(h: string, record: Pick<SessionRecord, 'identity' | 'endsAtMs'>): Promise<void>
   /** Best effort: what stays behind names a session that does not exist, and is removed by whoever meets it. */
   remove(h: string, identity: Identity): Promise<void>
-  /** The same for several sessions with nothing but their facts: one command for each index and piece. */
+  /** The same for several sessions with nothing but their facts. */
   removeByFacts(entries: readonly (readonly [h: string, facts: SessionFacts])[]): Promise<void>
   /** The facts of a session, its index keys among them. */
   factsOf(record: SessionRecord): SessionFacts
@@ -21,7 +21,7 @@ export interface SessionIndexes {
 
 /** What the indexes need. */
 export interface SessionIndexesDependencies {
-  readonly store: Pick<SessionStore, 'addToIndex' | 'removeFromIndex'>
+  readonly store: Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'removeFromIndexes'>
   readonly keys: IndexKeys
   readonly now: () => number
 }
@@ -44,13 +44,11 @@ export function createSessionIndexes({ store, keys, now }: SessionIndexesDepende
       await Promise.allSettled(all.map((key) => store.removeFromIndex(key, [h])))
     },
     async removeByFacts(entries) {
-      const members = new Map<string, string[]>()
-      for (const [h, { subjectIndex, providerSessionIndex }] of entries) {
-        for (const key of [subjectIndex, providerSessionIndex]) {
-          if (key !== undefined) members.set(key, [...(members.get(key) ?? []), h])
-        }
-      }
-      await Promise.allSettled([...members].map(([key, hs]) => store.removeFromIndex(key, hs)))
+      const members = entries.flatMap(([h, { subjectIndex, providerSessionIndex: sid }]) => [
+        [subjectIndex, h] as const,
+        ...(sid === undefined ? [] : [[sid, h] as const]),
+      ])
+      await store.removeFromIndexes(members).catch(() => undefined)
     },
     factsOf({ createdAtMs, endsAtMs, browserFamily, identity, device }) {
       const [user, providerSession] = keysOf(identity)

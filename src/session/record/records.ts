@@ -5,7 +5,7 @@ import { type CacheRoom, createCacheRoom, createSessionCache } from '../lifecycl
 import { createSessionIndexes, type SessionIndexes } from '../lifecycle/indexes.ts'
 import { createLookup, type Lookup } from '../lifecycle/lookup.ts'
 import type { OpenSession } from '../lifecycle/sessions.ts'
-import type { SessionRow, SessionStore, TakenRow } from '../store/contract.ts'
+import type { DeletedRow, SessionRow, SessionStore, TakenRow } from '../store/contract.ts'
 import { createIndexKeys, hashSessionId, isSessionId } from './keys.ts'
 import { createRecordSeal, type RecordSeal } from './record.ts'
 import { createReferences, type References } from './references.ts'
@@ -74,6 +74,8 @@ export interface SessionRecords extends Pick<Lookup, 'find'> {
   touch(view: SessionView, atMs: number): Promise<boolean>
   /** Deletes; resolves to whether it existed. */
   delete(h: string): Promise<boolean>
+  /** Deletes several, in bounded pieces, and says what each was; `undefined`: the part of the store that holds it does not answer. */
+  deleteEach(hs: readonly string[]): Promise<readonly (DeletedSession | undefined)[]>
   /**
    * Deletes a session whose id is at hand, and resolves to the record that was deleted, which may be newer than the one that was read;
    * `undefined` when there was none. The same attempt may be repeated within a minute and says the same.
@@ -83,6 +85,13 @@ export interface SessionRecords extends Pick<Lookup, 'find'> {
   readTaken(session: OpenSession, attempt: string): Promise<SessionRecord | undefined>
   /** Facts and last activity, for those that exist and can be read. */
   facts(hs: readonly string[]): Promise<readonly (StoredFacts | undefined)[]>
+}
+
+/** What became of one of several sessions that were deleted. */
+export interface DeletedSession {
+  readonly existed: boolean
+  /** `undefined`: it did not exist, or these settings cannot open it. */
+  readonly facts: SessionFacts | undefined
 }
 
 /** Facts as they were read. */
@@ -131,6 +140,13 @@ export function createSessionRecords(
       return touched
     },
     delete: (h) => store.delete(h).finally(() => cache.evict(h)),
+    async deleteEach(hs) {
+      const evictAll = (): void => {
+        for (const h of hs) cache.evict(h)
+      }
+      const rows = await store.deleteEach(hs).finally(evictAll)
+      return rows.map((row, at) => toDeleted(seal, hs[at] ?? '', row))
+    },
     async take({ id, view: { h } }, attempt) {
       const taken = await store.take(h, attempt, takenLifeMs).finally(() => cache.evict(h))
       return openTaken(seal, id, h, taken)
@@ -181,6 +197,12 @@ function newerRecord(): GatewayError {
   return new GatewayError('session_store_unavailable', {
     context: { reason: 'a session was written by a newer version of the gateway' },
   })
+}
+
+function toDeleted(seal: RecordSeal, h: string, row: DeletedRow | undefined): DeletedSession | undefined {
+  if (row === undefined) return undefined
+  const { existed, sealedFacts } = row
+  return { existed, facts: sealedFacts === undefined ? undefined : seal.openFacts(h, sealedFacts) }
 }
 
 function toFacts(

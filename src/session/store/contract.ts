@@ -41,6 +41,13 @@ export interface IndexRange {
 /** What {@link SessionStore.take} has deleted: enough to open the record with the session's id. */
 export type TakenRow = Pick<SessionRow, 'sealedRecord' | 'writeId'>
 
+/** What one of several sessions was when {@link SessionStore.deleteEach} came to it. */
+export interface DeletedRow {
+  readonly existed: boolean
+  /** Its facts; `undefined` where there were none. */
+  readonly sealedFacts: Buffer | undefined
+}
+
 /** Result of {@link SessionStore.replace}; a fourth, "unknown", is the rejection with `session_store_unavailable`. */
 export type ReplaceResult =
   /** Written, now or by an earlier attempt with the same new write id. */
@@ -102,6 +109,11 @@ export interface SessionStore {
   /** Deletes; resolves to whether it existed. */
   delete(h: string): Promise<boolean>
   /**
+   * Deletes several, in bounded pieces, and resolves to what each was. `undefined`: the part of the store that holds it does not answer; when
+   * no part does, it rejects.
+   */
+  deleteEach(hs: readonly string[]): Promise<readonly (DeletedRow | undefined)[]>
+  /**
    * Deletes, and resolves to what was deleted; `undefined` when there was nothing. Repeating it with the same `attempt` within `keepMs`
    * gives the same answer: what was deleted is kept, sealed as it was, until then.
    */
@@ -133,6 +145,8 @@ export interface SessionStore {
   /** Adds a session to an index, keeps the index at least `ttlMs`, and prunes members that have outlived every session. */
   addToIndex(indexKey: string, member: IndexMember, ttlMs: number): Promise<void>
   removeFromIndex(indexKey: string, hs: readonly string[]): Promise<void>
+  /** Takes one member out of each of several indexes, in bounded pieces. */
+  removeFromIndexes(members: readonly (readonly [indexKey: string, h: string])[]): Promise<void>
   /** One piece of an index. */
   readIndex(indexKey: string, range: IndexRange): Promise<readonly IndexMember[]>
 

@@ -121,7 +121,7 @@ describe('the store given to @fastify/session', () => {
     'answers with the failure of the store at %s, and leaves the cookie alone',
     async (url) => {
       const { id } = await signIn(node, clock.now)
-      store.before(url === '/who' ? 'read' : 'delete', () => Promise.reject(unavailable()))
+      store.before(url === '/who' ? 'read' : 'deleteEach', () => Promise.reject(unavailable()))
       const answer = await ask(url, id)
       expect(answer.json()).toMatchObject({ message: 'session_store_unavailable' })
       expect(answer.headers['set-cookie']).toBeUndefined()

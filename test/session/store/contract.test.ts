@@ -8,7 +8,7 @@ import { createRedisStore } from '../../../src/session/store/redis/store.ts'
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
-import type { RedisServer } from '../../support/redis.ts'
+import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { startCluster, startSentinelGroup } from '../../support/redis-groups.ts'
 
 const lifetimeSeconds = 36_000
@@ -37,6 +37,16 @@ const stores: readonly (readonly [string, () => Promise<OpenedStore>])[] = [
     }),
   ],
   ['Redis', async () => openRedis({ redisUrl: inject('redisUrl') })],
+  [
+    'Redis that keeps slots apart behind one address',
+    async () => {
+      const server = await startRedis({ conf: { 'cluster-enabled': 'yes' } })
+      const client = server.client()
+      await client.cluster('ADDSLOTS', ...Array.from({ length: 16_384 }, (_one, slot) => slot))
+      await eventually(async () => expect(await client.cluster('INFO')).toContain('cluster_state:ok'), 20_000)
+      return openRedis({ redisUrl: server.url }, server.stop)
+    },
+  ],
   [
     'Redis behind Sentinels',
     async () => {
@@ -336,6 +346,42 @@ describe.each(stores)('the session store in %s', (name, open) => {
     await store.create(h, row, 5_000)
     await store.delete(h)
     expect(told).toBe(last)
+  })
+
+  it('deletes several at once, and says of each what it was', async () => {
+    const [full, gone, other] = [newHash(), newHash(), newHash()]
+    const row = newRow({ sealedFacts: allBytes })
+    await Promise.all([store.create(full, row, 60_000), store.create(other, row, 60_000)])
+    expect(await store.deleteEach([])).toEqual([])
+    expect(await store.deleteEach([full, gone])).toEqual([
+      { existed: true, sealedFacts: allBytes },
+      { existed: false, sealedFacts: undefined },
+    ])
+    expect(await store.exist([full, gone, other])).toEqual([false, false, true])
+    const many = Array.from({ length: 600 }, newHash)
+    await Promise.all(many.map((h) => store.create(h, row, 60_000)))
+    const rows = await store.deleteEach([...many, full])
+    expect(rows.filter((one) => one?.existed)).toHaveLength(600)
+    expect(rows.at(-1)).toEqual({ existed: false, sealedFacts: undefined })
+    expect(await store.exist(many)).not.toContain(true)
+  })
+
+  it('takes members out of several indexes at once', async () => {
+    const [one, other] = [`coatcheck:by-sub:${randomUUID()}`, `coatcheck:by-sid:${randomUUID()}`]
+    const [h, kept] = [newHash(), newHash()]
+    for (const key of [one, other]) {
+      await store.addToIndex(key, { h, issuedAtSeconds: 1 }, 60_000)
+      await store.addToIndex(key, { h: kept, issuedAtSeconds: 1 }, 60_000)
+    }
+    await store.removeFromIndexes([])
+    await store.removeFromIndexes([
+      [one, h],
+      [other, h],
+      [`coatcheck:by-sub:${randomUUID()}`, h],
+      [one, newHash()],
+    ])
+    expect(await store.readIndex(one, everything)).toEqual([{ h: kept, issuedAtSeconds: 1 }])
+    expect(await store.readIndex(other, everything)).toEqual([{ h: kept, issuedAtSeconds: 1 }])
   })
 
   it('hands over what it takes away, the same to the same attempt, and nothing to another', async () => {

@@ -15,6 +15,8 @@ export interface ControlledStore extends SessionStore {
   readonly calls: string[]
   /** Runs, and is awaited, before the call reaches the store; what it throws is the call's result. */
   before(method: Method, hook: Hook | undefined): void
+  /** The sessions that the store cannot delete, as if the part that holds them did not answer. */
+  stuck(hs: readonly string[]): void
   /** Runs, and is awaited, after the store has done it. */
   after(method: Method, hook: Hook | undefined): void
 }
@@ -24,8 +26,17 @@ export function controlStore(store: SessionStore, changes: SessionChanges = stor
   const calls: string[] = []
   const befores = new Map<string, Hook>()
   const afters = new Map<string, Hook>()
+  let stuck: readonly string[] = []
+  const deleteOthers: SessionStore['deleteEach'] = async (hs) => {
+    const rows = await store.deleteEach(hs.filter((h) => !stuck.includes(h)))
+    const left = [...rows]
+    return hs.map((h) => (stuck.includes(h) ? undefined : left.shift()))
+  }
   const control = {
     calls,
+    stuck(hs: readonly string[]) {
+      stuck = hs
+    },
     changes,
     before: (method: Method, hook: Hook | undefined) => set(befores, method, hook),
     after: (method: Method, hook: Hook | undefined) => set(afters, method, hook),
@@ -38,7 +49,8 @@ export function controlStore(store: SessionStore, changes: SessionChanges = stor
       return async (...args: readonly unknown[]) => {
         calls.push(name)
         await befores.get(name)?.(...args)
-        const result: unknown = await Reflect.apply(value, target, args)
+        const call: unknown = name === 'deleteEach' && stuck.length > 0 ? deleteOthers : value
+        const result: unknown = await Reflect.apply(call as typeof value, target, args)
         await afters.get(name)?.(...args)
         return result
       }

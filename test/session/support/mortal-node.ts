@@ -27,6 +27,7 @@ const held = [
   'replace',
   'touch',
   'delete',
+  'deleteEach',
   'take',
   'addToIndex',
   'readIndex',
@@ -36,7 +37,7 @@ const held = [
   'renewLease',
   'releaseLease',
 ] as const
-const losing: ReadonlySet<string> = new Set(['replace', 'touch', 'delete', 'take'])
+const losing: ReadonlySet<string> = new Set(['replace', 'touch', 'delete', 'deleteEach', 'take'])
 
 /** Makes a node over a store that it may be killed at. */
 export function createMortalNode(options: NodeOptions, { pause, losesAnswer }: StoreTroubles): MortalNode {

@@ -16,7 +16,7 @@ const youngMemberMs = 10_000
 
 /** What ending many sessions needs. */
 export interface EndIndexedDependencies {
-  readonly records: Pick<SessionRecords, 'facts' | 'delete' | 'indexes' | 'limits'>
+  readonly records: Pick<SessionRecords, 'facts' | 'deleteEach' | 'indexes' | 'limits'>
   readonly store: Pick<SessionStore, 'readIndex' | 'removeFromIndex' | 'addToIndex' | 'exist'>
   readonly now: () => number
   /** Told which sessions have just ended. */
@@ -121,38 +121,32 @@ interface PieceEnds {
   readonly error: unknown
 }
 
-/**
- * Ends sessions side by side, their other index members included. Facts are asked for first: afterwards nothing would tell where
- * those members are.
- */
+/** Ends several sessions, their other index members included. */
 export async function endPiece(
   { records, onEnded }: Pick<EndIndexedDependencies, 'records' | 'onEnded'>,
   hs: readonly string[],
 ): Promise<PieceEnds> {
   if (hs.length === 0) return { ended: [], absent: [], failed: [], error: undefined }
-  const reading = records.facts(hs).catch(() => [])
-  const results = await Promise.allSettled(hs.map((h) => records.delete(h)))
-  const facts = await reading
-  const isEnded = (_h: string, at: number): boolean => isFulfilledWith(results[at], true)
+  let error: unknown
+  const rows = await records.deleteEach(hs).catch((thrown: unknown) => {
+    error = thrown
+    return []
+  })
   void records.indexes.removeByFacts(
     hs.flatMap((h, at) => {
-      const one = facts[at]
-      return one !== undefined && isEnded(h, at) ? [[h, one] as const] : []
+      const facts = rows[at]?.facts
+      return facts === undefined ? [] : [[h, facts] as const]
     }),
   )
-  const ended = hs.filter(isEnded)
+  const ended = hs.filter((_h, at) => rows[at]?.existed === true)
   onEnded?.(ended)
-  const failure = results.find((result) => result.status === 'rejected')
+  const failed = hs.filter((_h, at) => rows[at] === undefined)
   return {
     ended,
-    absent: hs.filter((_h, at) => isFulfilledWith(results[at], false)),
-    failed: hs.filter((_h, at) => results[at]?.status === 'rejected'),
-    error: failure?.reason,
+    absent: hs.filter((_h, at) => rows[at]?.existed === false),
+    failed,
+    error: error ?? (failed.length > 0 ? new GatewayError('session_store_unavailable') : undefined),
   }
-}
-
-function isFulfilledWith(result: PromiseSettledResult<boolean> | undefined, value: boolean): boolean {
-  return result?.status === 'fulfilled' && result.value === value
 }
 
 /** Takes the members of what has ended, now or long ago, out of the index. Resolves to how many that were. */

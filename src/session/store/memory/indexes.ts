@@ -20,7 +20,7 @@ export interface MemoryIndexesOptions {
 export function memoryIndexes(
   indexes: Indexes,
   { now, maxLifetimeSeconds, exists }: MemoryIndexesOptions,
-): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'readIndex'> {
+): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'removeFromIndexes' | 'readIndex'> {
   const prune = (members: Map<string, number>): void => {
     const oldestSeconds = now() / 1_000 - maxLifetimeSeconds
     // Those that came first are the oldest.
@@ -31,6 +31,11 @@ export function memoryIndexes(
       if (issuedAtSeconds < oldestSeconds && !exists(h)) members.delete(h)
     }
   }
+  const remove = (indexKey: string, hs: readonly string[]): void => {
+    const members = indexes.get(indexKey)
+    for (const h of hs) members?.delete(h)
+    if (members?.size === 0) indexes.delete(indexKey)
+  }
   return {
     async addToIndex(indexKey, { h, issuedAtSeconds }, ttlMs) {
       const members = indexes.get(indexKey) ?? new Map<string, number>()
@@ -38,10 +43,9 @@ export function memoryIndexes(
       members.set(h, issuedAtSeconds)
       indexes.set(indexKey, members, Math.max(ttlMs, indexes.ttlMs(indexKey)))
     },
-    async removeFromIndex(indexKey, hs) {
-      const members = indexes.get(indexKey)
-      for (const h of hs) members?.delete(h)
-      if (members?.size === 0) indexes.delete(indexKey)
+    removeFromIndex: async (indexKey, hs) => remove(indexKey, hs),
+    async removeFromIndexes(members) {
+      for (const [indexKey, h] of members) remove(indexKey, [h])
     },
     readIndex: async (indexKey, range) => pieceOf(indexes.get(indexKey) ?? new Map(), range),
   }

@@ -111,7 +111,7 @@ interface Writing {
 function writesOf(
   { rows, taken, tell, mostSessions }: Writing,
   keys: StoreKeys,
-): Pick<SessionStore, 'create' | 'replace' | 'touch' | 'delete' | 'take' | 'readTaken'> {
+): Pick<SessionStore, 'create' | 'replace' | 'touch' | 'delete' | 'deleteEach' | 'take' | 'readTaken'> {
   const write = (key: string, row: SessionRow, ttlMs: number): void => {
     if (ttlMs > 0) rows.set(key, row, ttlMs)
     else rows.delete(key)
@@ -152,6 +152,13 @@ function writesOf(
       return true
     },
     delete: async (h) => remove(keys.session(h)),
+    deleteEach: async (hs) =>
+      hs.map((h) => {
+        const key = keys.session(h)
+        const row = rows.get(key)
+        remove(key)
+        return { existed: row !== undefined, sealedFacts: row?.sealedFacts }
+      }),
     async take(h, attempt, keepMs) {
       const key = keys.session(h)
       const row = rows.get(key)

@@ -19,7 +19,12 @@ export async function askEach<Answer>(
   return answers
 }
 
-async function asFarAsAnswered<Answer>(
+/**
+ * The answers that came; `undefined` for the others.
+ *
+ * @throws the reason of the first failure, when none came
+ */
+export async function asFarAsAnswered<Answer>(
   asked: readonly Promise<Answer>[],
 ): Promise<readonly (Answer | undefined)[]> {
   const results = await Promise.allSettled(asked)

@@ -4,6 +4,9 @@ import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import { type ForeignValue, unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
+import type { AskTogether } from './slots.ts'
+
+type IndexedMember = Parameters<SessionStore['removeFromIndexes']>[0][number]
 
 /** Old members looked at when one is added: enough to keep up, little enough not to be felt. */
 const pruneLimit = 32
@@ -19,8 +22,13 @@ export function redisIndexes(
   run: RunOperation,
   keys: StoreKeys,
   maxLifetimeSeconds: number,
-  foreign: ForeignValue,
-): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'readIndex'> {
+  { askTogether, foreign }: { readonly askTogether: AskTogether; readonly foreign: ForeignValue },
+): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'removeFromIndexes' | 'readIndex'> {
+  const removeTogether = async (members: readonly IndexedMember[]): Promise<readonly true[]> => {
+    const indexKeys = members.map(([indexKey]) => indexKey)
+    await client.coatcheckRemoveEach(members.length, ...indexKeys, ...members.map(([, h]) => h))
+    return members.map(() => true)
+  }
   const prune = async (indexKey: string, candidates: readonly string[]): Promise<void> => {
     const found = await Promise.all(candidates.map((h) => client.exists(keys.session(h))))
     const dead = candidates.filter((_h, position) => found[position] === 0)
@@ -40,6 +48,11 @@ export function redisIndexes(
     async removeFromIndex(indexKey, hs) {
       for (const piece of piecesOf(hs)) {
         await run('index_remove', indexKey, () => unlessWrongType(client.zrem(indexKey, ...piece), 0))
+      }
+    },
+    async removeFromIndexes(members) {
+      for (const piece of piecesOf(members)) {
+        await run('index_remove', undefined, () => askTogether(piece, removeTogether))
       }
     },
     readIndex: (indexKey, range) =>

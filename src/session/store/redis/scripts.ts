@@ -1,7 +1,7 @@
 import type { RedisClient } from './connection/connection.ts'
 
 /**
- * Everything that must happen at once, in Lua; each touches the keys of one slot of a Cluster. Each may run twice (a Cluster
+ * Everything that must happen at once, in Lua; each touches the keys of one slot of a Cluster, but for those that take any number of keys (see `slots.ts`). Each may run twice (a Cluster
  * client repeats what a lost connection left unanswered) and then answers like the first time.
  */
 const scripts = {
@@ -34,6 +34,16 @@ if not last then return 0 end
 if tonumber(ARGV[1]) > (tonumber(last) or 0) then redis.call('HSET', KEYS[1], 't', ARGV[1]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1`,
+
+  /** KEYS sessions. For each its facts; 1 when it had none; 0 when there was no session. */
+  coatcheckDeleteEach: `
+local found = {}
+for at, key in ipairs(KEYS) do
+  local m = redis.pcall('HGET', key, 'm')
+  local existed = redis.call('DEL', key)
+  found[at] = existed == 1 and type(m) == 'string' and m or existed
+end
+return found`,
 
   /**
    * KEYS session, taken; ARGV attempt, life of what was taken. {d, v} of what is gone, now or by the same attempt before; {}: nothing. A Redis
@@ -82,6 +92,11 @@ local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. oldest, 'LIMIT',
 table.insert(old, 1, foreign and 1 or 0)
 return old`,
 
+  /** KEYS indexes; ARGV for each a member that leaves it. What is no index stays. */
+  coatcheckRemoveEach: `
+for at, key in ipairs(KEYS) do redis.pcall('ZREM', key, ARGV[at]) end
+return 1`,
+
   /** KEYS state; ARGV nonce of this attempt, ttl. {1 or 0, store's clock in ms when it was redeemed}. */
   coatcheckRedeem: `
 local time = redis.call('TIME')
@@ -122,22 +137,33 @@ return count`,
 
 type Argument = string | number | Buffer
 type Script = (key: string, ...args: readonly Argument[]) => Promise<unknown>
+/** One that takes any number of keys, and that number first. */
+type ManyKeysScript = (keyCount: number, ...args: readonly Argument[]) => Promise<unknown>
+type ManyKeys = 'coatcheckDeleteEach' | 'coatcheckRemoveEach'
 
 /** A client that knows the scripts; each takes its key, or its keys, and its arguments. */
 export type ScriptedClient = RedisClient & {
-  readonly [Name in keyof typeof scripts]: Script
+  readonly [Name in Exclude<keyof typeof scripts, ManyKeys>]: Script
 } & {
+  readonly coatcheckRemoveEach: ManyKeysScript
   /** The same with an answer as bytes. */
   readonly coatcheckTakeBuffer: Script
+  /** Its answer holds bytes. */
+  readonly coatcheckDeleteEachBuffer: ManyKeysScript
 }
 
-/** Scripts with more than one key. */
-const keyCounts: Readonly<Record<string, number>> = { coatcheckTake: 2 }
+/** Scripts with another number of keys than one; `undefined`: any. */
+const keyCounts: ReadonlyMap<string, number | undefined> = new Map<keyof typeof scripts, number | undefined>([
+  ['coatcheckTake', 2],
+  ['coatcheckDeleteEach', undefined],
+  ['coatcheckRemoveEach', undefined],
+])
 
 /** Teaches a client the scripts: sent whole once a connection, by their hash afterwards. */
 export function defineScripts(client: RedisClient): ScriptedClient {
   for (const [name, lua] of Object.entries(scripts)) {
-    client.defineCommand(name, { numberOfKeys: keyCounts[name] ?? 1, lua })
+    const numberOfKeys = keyCounts.has(name) ? keyCounts.get(name) : 1
+    client.defineCommand(name, { lua, ...(numberOfKeys !== undefined && { numberOfKeys }) })
   }
   return client as ScriptedClient
 }

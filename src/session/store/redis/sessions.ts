@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from 'ioredis'
-import type { ReplaceResult, SessionStore, TakenRow } from '../contract.ts'
+import type { DeletedRow, ReplaceResult, SessionStore, TakenRow } from '../contract.ts'
 import { readSessionKey, type StoreKeys } from '../keys.ts'
 import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
@@ -7,6 +7,7 @@ import type { RedisClient } from './connection/connection.ts'
 import { askEach } from './each.ts'
 import { unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
+import type { AskTogether } from './slots.ts'
 
 /** Keys looked at in one step of a scan. */
 const scanCount = 500
@@ -85,7 +86,13 @@ export function redisWrites(
   client: ScriptedClient,
   run: RunOperation,
   keys: StoreKeys,
-): Pick<SessionStore, 'create' | 'replace' | 'touch' | 'delete' | 'take' | 'readTaken'> {
+  askTogether: AskTogether,
+): Pick<SessionStore, 'create' | 'replace' | 'touch' | 'delete' | 'deleteEach' | 'take' | 'readTaken'> {
+  const deleteTogether = async (hs: readonly string[]): Promise<readonly DeletedRow[]> => {
+    const reply = await client.coatcheckDeleteEachBuffer(hs.length, ...hs.map((h) => keys.session(h)))
+    const found: readonly unknown[] = Array.isArray(reply) ? reply : []
+    return hs.map((_h, at) => toDeleted(found[at]))
+  }
   return {
     create(h, { sealedRecord, writeId, sealedFacts, lastSeenAtMs }, ttlMs) {
       const key = keys.session(h)
@@ -111,6 +118,13 @@ export function redisWrites(
       const key = keys.session(h)
       return run('delete', key, async () => (await client.del(key)) === 1)
     },
+    async deleteEach(hs) {
+      const rows: (DeletedRow | undefined)[] = []
+      for (const piece of piecesOf(hs)) {
+        rows.push(...(await run('delete', undefined, () => askTogether(piece, deleteTogether))))
+      }
+      return rows
+    },
     take(h, attempt, keepMs) {
       const key = keys.session(h)
       return run('take', key, async () =>
@@ -125,6 +139,12 @@ export function redisWrites(
       })
     },
   }
+}
+
+/** Facts are bytes; a number says only whether there was a session. */
+function toDeleted(found: unknown): DeletedRow {
+  const sealedFacts = Buffer.isBuffer(found) ? found : undefined
+  return { existed: sealedFacts !== undefined || found === 1, sealedFacts }
 }
 
 function toTaken(reply: unknown): TakenRow | undefined {

@@ -21,6 +21,7 @@ import { redisIndexes } from './indexes.ts'
 import { redisLeases, redisMarks } from './marks.ts'
 import { defineScripts } from './scripts.ts'
 import { redisReads, redisWrites } from './sessions.ts'
+import { createAskTogether } from './slots.ts'
 
 /** Settings of the Redis store; the configuration fits as it is. */
 export interface RedisStoreOptions extends RedisAddress, FrontendStoreOptions {}
@@ -45,6 +46,7 @@ export function createRedisStore(
   const run = createRunner(metrics, health, deadlines, createBatch(client))
   const foreign: ForeignValue = (kind) =>
     log.warn({ kind }, 'a value in Redis under a key of ours was none of ours and was replaced')
+  const askTogether = createAskTogether(client)
   let evicts = false
   client.on('ready', () => {
     askVersion(client).then(
@@ -68,10 +70,10 @@ export function createRedisStore(
       keys,
       forFrontend: open,
       ...redisReads(client, run, keys),
-      ...redisWrites(client, run, keys),
+      ...redisWrites(client, run, keys, askTogether),
       ...redisLeases(client, run, keys),
       ...redisDevices(client, run, keys),
-      ...redisIndexes(client, run, keys, sessionMaxLifetime, foreign),
+      ...redisIndexes(client, run, keys, sessionMaxLifetime, { askTogether, foreign }),
       ...redisMarks(client, run, keys, foreign),
       ping: () => run('ping', undefined, async () => void (await client.ping())),
       status: () => statusOf(health, evicts),

@@ -70,15 +70,14 @@ describe('ending a session', () => {
 
   it('succeeds although its index members stay behind', async () => {
     const session = await enter()
-    store.before('removeFromIndex', () => Promise.reject(unavailable()))
-    store.before('readFacts', () => Promise.reject(unavailable()))
+    store.before('removeFromIndexes', () => Promise.reject(unavailable()))
     expect(await node.sessions.end(session.view.h)).toBe(true)
     expect(await isAlive(session)).toBe(false)
   })
 
   it('that was not confirmed is not reported as done', async () => {
     const session = await enter()
-    store.before('delete', () => Promise.reject(unavailable()))
+    store.before('deleteEach', () => Promise.reject(unavailable()))
     const failure = { code: 'session_store_unavailable' }
     await expect(node.sessions.end(session.view.h)).rejects.toMatchObject(failure)
     store.before('take', () => {
@@ -134,11 +133,11 @@ describe('a logout token', () => {
     await enter()
     store.calls.length = 0
     await node.sessions.endByLogoutToken(token({ sid: 'sid-1' }))
-    const relevant = ['isTokenUsed', 'writeTombstone', 'readIndex', 'delete', 'recordTokenUse']
+    const relevant = ['isTokenUsed', 'writeTombstone', 'readIndex', 'deleteEach', 'recordTokenUse']
     expect(store.calls.filter((call) => relevant.includes(call))).toEqual(relevant)
   })
 
-  it.each(['writeTombstone', 'readIndex', 'delete'] as const)(
+  it.each(['writeTombstone', 'readIndex', 'deleteEach'] as const)(
     'can be sent again after %s failed',
     async (method) => {
       const session = await enter()
@@ -155,9 +154,9 @@ describe('a logout token', () => {
 
   it('ends what it can when one of several cannot be ended', async () => {
     const [one, two] = [await enter(), await enter()]
-    store.before('delete', (h) => (h === one.view.h ? Promise.reject(unavailable()) : undefined))
+    store.stuck([one.view.h])
     await expect(node.sessions.endByLogoutToken(token({ sub: 'ada' }))).rejects.toThrow()
-    store.before('delete', undefined)
+    store.stuck([])
     expect([await isAlive(one), await isAlive(two)]).toEqual([true, false])
   })
 })
