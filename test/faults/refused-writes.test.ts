@@ -80,6 +80,30 @@ describe('a Redis that refuses writes', () => {
   })
 })
 
+describe('a Redis whose user may not delete any more', () => {
+  test('lets no login end in a token that nobody holds: it is revoked, and sign-ins work again with the right', async () => {
+    const cookie = await pair.signIn(0)
+    const revocations = pair.provider.count('/revoke')
+    await pair.client.call('ACL', 'SETUSER', 'default', '-del')
+    try {
+      const callback = await pair.completeLogin(0, await pair.beginLogin(0))
+      expectPage(callback, 503, 'session_store_unavailable')
+      await eventually(() => expect(pair.provider.count('/revoke')).toBe(revocations + 1))
+      const token = pair.provider.requests.findLast(({ path }) => path === '/revoke')?.form.get('token')
+      expect(pair.provider.issued.slice(-3)).toContain(token)
+      const logout = await send('POST', '/logout', cookie)
+      expectProblem(logout, 503, 'session_store_unavailable')
+      expect(logout.setCookies).toEqual([])
+      expect((await send('GET', '/api/orders', cookie)).status).toBe(200)
+    } finally {
+      await pair.client.call('ACL', 'SETUSER', 'default', '+del')
+    }
+    expect(await pair.isSignedIn(1, await pair.signIn(0))).toBe(true)
+    expect((await send('POST', '/logout', cookie)).status).toBe(200)
+    expect(await pair.isSignedIn(1, cookie)).toBe(false)
+  })
+})
+
 test('a Redis that takes too long costs 503 within two seconds, and nothing else', async () => {
   const cookie = await pair.signIn(0)
   expect((await send('GET', '/api/orders', cookie)).status).toBe(200)

@@ -99,9 +99,24 @@ describe('coatcheck sessions', () => {
     await once(stream, 'data')
     const closed = new Promise((resolve) => stream.once('close', resolve))
     stream.on('error', () => undefined).resume()
-    expect(await revoke(`--sub ${alice.id}`)).toEqual({ ended: 2, foreign: 0 })
+    const refs = (await list(`--sub ${alice.id}`)).map(({ ref }) => ref)
+    const { out, err } = await sessions(`revoke --sub ${alice.id} --json`)
+    expect(JSON.parse(out)).toEqual({ ended: 2, foreign: 0 })
+    // The audit event of each is written once, by the command: the nodes do not know who ended it.
+    const events = err
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(events).toEqual(
+      refs.map(() => expect.objectContaining({ audit: 'session.ended', cause: 'operator' })),
+    )
+    expect(events.map(({ sessionRef }) => sessionRef).toSorted()).toEqual(refs.toSorted())
     for (const browser of [...first, ...second]) expectProblem(await call(browser), 401, 'session_expired')
     await closed
+    const told = world.gateways.flatMap((gateway) => gateway.log())
+    expect(
+      told.filter((line) => line.audit === 'session.ended' && refs.includes(String(line.sessionRef))),
+    ).toEqual([])
     for (const browser of other) expect((await call(browser)).status).toBe(200)
     expect(await revoke('--all')).toEqual({ ended: 1, foreign: 0 })
   })

@@ -17,7 +17,7 @@ afterAll(() => Promise.all([memory, ...redis].map((store) => store.close())))
 
 describe.each([
   ['memory', [memory, memory] as const, 25],
-  ['Redis', redis, 100],
+  ['Redis', redis, 300],
 ])('whatever happens at once to the sessions of a user, in %s', (_name, stores, runs) => {
   it('no ended session exists afterwards, none is lost, and no refresh token is presented twice', async () => {
     await eventually(() => Promise.all(stores.map((store) => store.ping())))

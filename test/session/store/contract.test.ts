@@ -8,6 +8,7 @@ import { createRedisStore } from '../../../src/session/store/redis/store.ts'
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/ports.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { startCluster, startSentinelGroup } from '../../support/redis-groups.ts'
 
@@ -40,7 +41,9 @@ const stores: readonly (readonly [string, () => Promise<OpenedStore>])[] = [
   [
     'Redis that keeps slots apart behind one address',
     async () => {
-      const server = await startRedis({ conf: { 'cluster-enabled': 'yes' } })
+      const server = await startRedis({
+        conf: { 'cluster-enabled': 'yes', 'cluster-port': `${await freePort()}` },
+      })
       const client = server.client()
       await client.cluster('ADDSLOTS', ...Array.from({ length: 16_384 }, (_one, slot) => slot))
       await eventually(async () => expect(await client.cluster('INFO')).toContain('cluster_state:ok'), 20_000)
