@@ -1,7 +1,10 @@
 import type { Session } from './session.ts'
 
-/** When a question that was not answered is put again, milliseconds. */
+/** When a question that was not answered, or was answered without a fresh proof, is put again, milliseconds. */
 const retryMs = 5_000
+
+/** The first time without a fresh proof: the browser may not have renewed it quite yet, milliseconds. */
+const soonMs = 1_000
 
 /**
  * Keeps the proof of this device fresh while a stream is open. A browser renews the proof of a bound session only when it asks the gateway
@@ -11,6 +14,7 @@ export class DeviceWatch {
   readonly #look: () => void
   #streams = 0
   #dueMs: number | undefined
+  #wasOver = false
   #timer: ReturnType<typeof setTimeout> | undefined
 
   /** @param look asks the gateway for the session: the browser renews the proof on the way */
@@ -21,7 +25,9 @@ export class DeviceWatch {
   /** Learns from an answer of the gateway when the proof ends; each one sets the time of the next question. */
   see(session: Session<object>): void {
     const left = session.authenticated ? session.deviceExpiresIn : undefined
-    this.#dueMs = left === undefined ? undefined : Date.now() + Math.max(1, left) * 1000
+    const againMs = this.#wasOver ? retryMs : soonMs
+    this.#wasOver = left === 0
+    this.#dueMs = left === undefined ? undefined : Date.now() + (left === 0 ? againMs : left * 1000)
     this.#plan()
   }
 

@@ -153,6 +153,15 @@ describe('the proof of a device', () => {
     expect(questions()).toBe(3)
   })
 
+  it('is asked for every five seconds by a browser that does not renew it', async () => {
+    page.answer('/session', ...Array.from({ length: 60 }, () => boundFor(0)))
+    coatcheck.openEventSource('/api/events', () => undefined)
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect(questions()).toBe(2)
+    await vi.advanceTimersByTimeAsync(50_000)
+    expect(questions()).toBe(12)
+  })
+
   it('is asked for again when the gateway did not answer', async () => {
     page.answer('/session', boundFor(600), problem('session_store_unavailable', 503), boundFor(600))
     coatcheck.openEventSource('/api/events', () => undefined)

@@ -130,6 +130,16 @@ describe('the registration', () => {
 })
 
 describe('a bound session', () => {
+  test('is demanded its proof from the first good one on, be it on the way to GET /session', async () => {
+    const { browser, tab, offer } = await offered()
+    await createSoftwareDevice().register(tab, offer)
+    await tab.fetch('/session')
+    await eventually(async () => {
+      for (const _node of [1, 2]) expect((await thief(browser).fetch('/api/orders')).status).toBe(401)
+    })
+    expect((await tab.fetch('/api/orders')).status).toBe(200)
+  })
+
   test('is worth nothing without its device: API, list, refresh; and nothing is ended by trying', async () => {
     const { browser, tab } = await bound()
     const stolen = thief(browser)

@@ -42,8 +42,10 @@ function installDeviceCheck(scope: FastifyInstance, { device, paths }: HttpConte
   if (device === undefined) return
   scope.addHook('preHandler', function checkDevice(request, _reply, done): void {
     const session = openSessionOf(request.session)
-    if (session !== undefined && request.routeOptions.url !== paths.session) {
-      device.guard.check(session.id, session.view, request.headers)
+    if (session !== undefined) {
+      const { guard } = device
+      const look = request.routeOptions.url === paths.session ? guard.notice : guard.check
+      look(session.id, session.view, request.headers)
     }
     done()
   })

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { DeviceRule } from '../../session/device/device-rule.ts'
+import type { DeviceRule, DeviceVerdict } from '../../session/device/device-rule.ts'
 import type { AccessTokens, Sessions } from '../../session/lifecycle/sessions.ts'
 import type { SessionRecord, SessionView } from '../../session/record/session.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
@@ -18,6 +18,8 @@ export interface DeviceGuard {
    * @throws GatewayError `device_proof_missing`; `overloaded` when the browser says that it could not renew its proof
    */
   check(untrustedId: string, view: SessionView, untrustedHeaders: IncomingHttpHeaders): number | undefined
+  /** The same where nothing is demanded: a first good proof counts wherever it comes. */
+  notice(untrustedId: string, view: SessionView, untrustedHeaders: IncomingHttpHeaders): void
 }
 
 /** What the guard works with. */
@@ -34,16 +36,25 @@ export interface DeviceGuardParts {
 export function createDeviceGuard(parts: DeviceGuardParts): DeviceGuard {
   const { rule, cookies, toleranceMs } = parts
   const enforce = createEnforcing(parts)
+  const judge: (...of: Parameters<DeviceGuard['check']>) => DeviceVerdict | undefined = (
+    untrustedId,
+    view,
+    untrustedHeaders,
+  ) => {
+    const { device } = view
+    if (device === undefined) return undefined
+    const verdict = rule.judge(view, device, cookies.readDevice(untrustedHeaders.cookie))
+    if (verdict.kind === 'proven' && verdict.isFirst) enforce(untrustedId, view.h)
+    return verdict
+  }
   return {
     toleranceMs,
     check(untrustedId, view, untrustedHeaders) {
-      const { device } = view
-      if (device === undefined) return undefined
-      const verdict = rule.judge(view, device, cookies.readDevice(untrustedHeaders.cookie))
-      if (verdict.kind === 'unproven') throw unproven(untrustedHeaders)
-      if (verdict.isFirst) enforce(untrustedId, view.h)
-      return verdict.untilMs
+      const verdict = judge(untrustedId, view, untrustedHeaders)
+      if (verdict?.kind === 'unproven') throw unproven(untrustedHeaders)
+      return verdict?.untilMs
     },
+    notice: (...of) => void judge(...of),
   }
 }
 
