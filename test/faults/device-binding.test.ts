@@ -113,6 +113,23 @@ describe('a fault of ours at the device endpoints', () => {
   })
 })
 
+describe('an offer that nobody takes', () => {
+  beforeAll(async () => {
+    world = await start({ RATE_LIMIT: 'off' })
+  })
+  afterAll(() => world?.stop())
+
+  it('ends two minutes after the login', async () => {
+    const browser = await openBrowser()
+    world.advance(118_000)
+    expect(await sessionOf(browser)).toMatchObject({ device: 'unbound' })
+    world.advance(3_000)
+    const late = await get(browser, '/session')
+    expect(late.json()).toMatchObject({ authenticated: true, device: 'unsupported' })
+    expect(late.headers['secure-session-registration']).toBeUndefined()
+  })
+})
+
 describe('a limit at the device endpoints', () => {
   beforeAll(async () => {
     world = await start({ RATE_LIMIT: 'on', TRUST_PROXY: '127.0.0.1/32' })
