@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** Where the gateway of a world stands: the only one of its process, or the second of three, beneath a path, with one above and one below. */
-export type Placement = 'alone' | 'the second of three frontends, beneath a path'
+export type Placement = 'alone' | 'alone, beneath a path' | 'the second of three frontends, beneath a path'
 
-/** Both, for tests that run in each. */
+/** Those with most between them, for tests that run in each. */
 export const placements: readonly Placement[] = ['alone', 'the second of three frontends, beneath a path']
 
 /** What a world does differently for a placement. */
@@ -30,6 +30,15 @@ export async function place(placement: Placement, origin: string, port: number):
       cookieSuffix: '',
       settings: { BASE_URL: origin },
       backchannelLogoutUrl: `http://127.0.0.1:${port}/backchannel-logout`,
+      stop: async () => undefined,
+    }
+  }
+  if (placement === 'alone, beneath a path') {
+    return {
+      basePath: '/desk',
+      cookieSuffix: '',
+      settings: { BASE_URL: `${origin}/desk` },
+      backchannelLogoutUrl: `http://127.0.0.1:${port}/desk/backchannel-logout`,
       stop: async () => undefined,
     }
   }
