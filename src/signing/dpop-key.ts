@@ -20,6 +20,9 @@ export interface DpopKey {
   readonly secret: string
 }
 
+/** With which all proofs are signed. */
+export const proofAlgorithm = 'ES256'
+
 const curve = 'prime256v1'
 const coordinateBytes = 32
 const secretPattern = /^[A-Za-z0-9_-]{43}$/
@@ -53,7 +56,7 @@ function toDpopKey(privateKey: KeyObject, { kty, crv, x, y, d = '' }: JsonWebKey
     privateKey,
     publicJwk,
     thumbprint: jwkThumbprint(publicJwk),
-    proofHeader: encode({ typ: 'dpop+jwt', alg: 'ES256', jwk: publicJwk }),
+    proofHeader: encode({ typ: 'dpop+jwt', alg: proofAlgorithm, jwk: publicJwk }),
     secret: d,
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { DpopKey } from './dpop-key.ts'
+import { type DpopKey, proofAlgorithm } from './dpop-key.ts'
 import { encode, signatureOf } from './jws.ts'
 
 /** What a proof is for (RFC 9449 section 4.2). */
@@ -28,7 +28,7 @@ export function createDpopProof(key: DpopKey, target: ProofTarget, nowMs: number
     nonce: target.nonce,
   }
   const input = `${key.proofHeader}.${encode(payload)}`
-  return `${input}.${signatureOf(input, { privateKey: key.privateKey, algorithm: 'ES256' })}`
+  return `${input}.${signatureOf(input, { privateKey: key.privateKey, algorithm: proofAlgorithm })}`
 }
 
 /** `htu` of a URL: without query and fragment (RFC 9449 section 4.2). */

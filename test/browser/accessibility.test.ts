@@ -38,7 +38,13 @@ const looks = [
 
 /** Pages by what they are, and how to get there. */
 const pages: readonly (readonly [string, (page: Page) => Promise<unknown>])[] = [
-  ['the demo, signed out', (page) => page.goto(demo.url)],
+  [
+    'the demo, signed out',
+    async (page) => {
+      await page.goto(demo.url)
+      await page.getByRole('heading', { name: /keep a ticket/ }).waitFor()
+    },
+  ],
   [
     'the demo, signed in',
     async (page) => {

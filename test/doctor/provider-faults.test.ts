@@ -88,6 +88,14 @@ describe('doctor does not pass', () => {
     const refused = await clinic.examine({ TOKEN_BINDING: 'dpop' }, true)
     expect(without(refused)).toEqual(['fail upstream.token'])
     expect(findingOf(refused, 'upstream.token').fix).toContain('TOKEN_BINDING=none')
+    const { discovery = (metadata) => metadata } = provider.faults
+    provider.faults.discovery = (metadata) => ({
+      ...(discovery(metadata) as object),
+      dpop_signing_alg_values_supported: ['RS256'],
+    })
+    const unsigned = await clinic.examine({ TOKEN_BINDING: 'dpop' })
+    expect(without(unsigned)).toEqual(['fail discovery.client'])
+    expect(findingOf(unsigned, 'discovery.client').summary).toContain('RS256, not ES256')
   })
 
   it('an API of which nothing can be told, and calls no step-up a refusal', async () => {

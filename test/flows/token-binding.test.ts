@@ -44,7 +44,7 @@ beforeAll(async () => {
 })
 beforeEach(() => {
   api.calls.length = 0
-  Object.assign(api.behaviour, { nonces: () => [], answerEarly: false, name: api.url })
+  Object.assign(api.behaviour, { nonces: () => [], answerEarly: false, name: api.url, otherChallenges: '' })
 })
 afterAll(async () => {
   await gateway.stop()
@@ -277,6 +277,21 @@ describe('an API that wants its nonce in every proof', () => {
     api.behaviour.nonces = () => ['second-nonce']
     await call('/api/orders')
     expect(faults().at(-1)).toBe('')
+  })
+
+  it.each([
+    ['Bearer, '],
+    ['Bearer realm="coats", '],
+    ['Bearer error="invalid_token", '],
+    ['DPoP algs="ES256", '],
+    ['Basic realm="x", Bearer realm="y", '],
+  ])('may name other schemes first: %s', async (otherChallenges) => {
+    const nonce = `nonce-beside-${otherChallenges.length}`
+    Object.assign(api.behaviour, { nonces: () => [nonce], otherChallenges })
+    const answer = await call('/api/orders')
+    expect([answer.status, faults()]).toEqual([200, ['use_dpop_nonce', '']])
+    api.behaviour.nonces = () => [`${nonce}-socket`]
+    expect(await echo('/api/socket')).toBe('hello')
   })
 
   it.each([

@@ -24,14 +24,24 @@ export interface ProvingApi {
   /** Shared by the whole API, so that a proof that was taken once is refused for ever. */
   readonly verifier: ProofVerifier
   /** Changed between tests. */
-  readonly behaviour: { nonces: () => readonly string[]; answerEarly: boolean; name: string }
+  readonly behaviour: {
+    nonces: () => readonly string[]
+    answerEarly: boolean
+    name: string
+    otherChallenges: string
+  }
   stop(): Promise<void>
 }
 
 /** @param publicKeys the provider's */
 export async function startProvingApi(publicKeys: () => readonly JsonWebKey[]): Promise<ProvingApi> {
   const calls: ProvedCall[] = []
-  const behaviour: ProvingApi['behaviour'] = { nonces: () => [], answerEarly: false, name: '' }
+  const behaviour: ProvingApi['behaviour'] = {
+    nonces: () => [],
+    answerEarly: false,
+    name: '',
+    otherChallenges: '',
+  }
   const verifier = createProofVerifier(() => behaviour.nonces())
   const server = createServer((request, response) => void answer(request, response))
   const sockets = new WebSocketServer({ noServer: true })
@@ -56,7 +66,7 @@ export async function startProvingApi(publicKeys: () => readonly JsonWebKey[]): 
     const error = fault === 'use_dpop_nonce' ? fault : 'invalid_token'
     return {
       ...(nonce === undefined ? {} : { 'DPoP-Nonce': nonce }),
-      ...(fault === '' ? {} : { 'www-authenticate': `dPoP error="${error}"` }),
+      ...(fault === '' ? {} : { 'www-authenticate': `${behaviour.otherChallenges}dPoP error="${error}"` }),
     }
   }
 

@@ -19,8 +19,11 @@ export interface ScriptedAnswer {
 /** How the provider misbehaves. May be changed at any time. */
 export interface ScriptedFaults {
   discovery?: (metadata: Members) => unknown
-  /** Binds tokens to the key of the request's proof (RFC 9449), and demands one of these nonces, the newest first, where there are any. */
-  dpop?: undefined | { readonly nonces?: () => readonly string[] }
+  /**
+   * Binds tokens to the key of the request's proof (RFC 9449), and demands one of these nonces, the newest first, where there are any. Only
+   * where it is optional a request without a proof gets a bearer token.
+   */
+  dpop?: undefined | { readonly nonces?: () => readonly string[]; readonly isOptional?: boolean }
   /** Instead of the metadata. */
   discoveryAnswer?: () => ScriptedAnswer | undefined
   revocation?: () => ScriptedAnswer | undefined
@@ -195,7 +198,9 @@ export async function startScriptedProvider(
   }
 
   async function tokenAnswer(form: URLSearchParams, request: IncomingMessage): Promise<ScriptedAnswer> {
-    const confirmation = faults.dpop === undefined ? {} : proved(request)
+    const isUnproved = valuesOf(request.rawHeaders, 'dpop').length === 0
+    const isBound = faults.dpop !== undefined && !(faults.dpop.isOptional === true && isUnproved)
+    const confirmation = isBound ? proved(request) : {}
     if ('status' in confirmation) return confirmation
     const nonce = nonces.get(form.get('code') ?? '')
     const header: Members = {}
@@ -205,7 +210,7 @@ export async function startScriptedProvider(
     faults.idToken?.(claims, header, access)
     const answer = {
       access_token: access,
-      token_type: faults.dpop === undefined ? 'Bearer' : 'DPoP',
+      token_type: isBound ? 'DPoP' : 'Bearer',
       expires_in: lifeSeconds,
       id_token: await (faults.signIdToken ?? sign)(claims, header),
       refresh_token: `rt-${randomId()}`,

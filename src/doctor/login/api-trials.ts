@@ -60,7 +60,8 @@ async function tryApi(
 /** The nonce that an API wants to see in the proof (RFC 9449 section 9). */
 function wantedNonce(answer: ProbeAnswer): string | undefined {
   if (answer.kind === 'failed' || answer.status !== 401) return undefined
-  const isAsked = readBearerChallenge(answer.headers['www-authenticate'] ?? '')?.error === 'use_dpop_nonce'
+  const isAsked =
+    readBearerChallenge(answer.headers['www-authenticate'] ?? '', 'dpop')?.error === 'use_dpop_nonce'
   const nonce = answer.headers['dpop-nonce']
   return isAsked && typeof nonce === 'string' ? nonce : undefined
 }

@@ -49,19 +49,34 @@ export interface BearerChallenge {
   readonly claims: string | undefined
 }
 
-/** Reads the bearer challenge of a 401; `undefined` when there is none. */
-export function readBearerChallenge(value: string): BearerChallenge | undefined {
-  const challenge = splitChallenges(value)?.find(({ scheme }) => scheme === 'bearer' || scheme === 'dpop')
-  if (challenge === undefined) return undefined
-  const maxAge = parameter(challenge.text, 'max_age')
-  return {
-    scheme: challenge.scheme === 'dpop' ? 'dpop' : 'bearer',
-    error: parameter(challenge.text, 'error'),
-    description: parameter(challenge.text, 'error_description'),
-    acrValues: parameter(challenge.text, 'acr_values'),
-    claims: parameter(challenge.text, 'claims'),
-    maxAge: maxAge !== undefined && /^\d{1,9}$/.test(maxAge) ? maxAge : undefined,
-  }
+/**
+ * Reads what a 401 says about a token; `undefined` when it says nothing. An API that takes tokens either way names both (RFC 9449 section
+ * 7.1): what has an error is about the token that it got.
+ *
+ * @param sent the scheme of that token
+ */
+export function readBearerChallenge(
+  value: string,
+  sent: BearerChallenge['scheme'] = 'bearer',
+): BearerChallenge | undefined {
+  const named = (splitChallenges(value) ?? []).flatMap(readToken)
+  const faults = named.filter(({ error }) => error !== undefined)
+  return faults.find(({ scheme }) => scheme === sent) ?? faults[0] ?? named[0]
+}
+
+function readToken({ scheme, text }: Challenge): readonly BearerChallenge[] {
+  if (scheme !== 'bearer' && scheme !== 'dpop') return []
+  const maxAge = parameter(text, 'max_age')
+  return [
+    {
+      scheme,
+      error: parameter(text, 'error'),
+      description: parameter(text, 'error_description'),
+      acrValues: parameter(text, 'acr_values'),
+      claims: parameter(text, 'claims'),
+      maxAge: maxAge !== undefined && /^\d{1,9}$/.test(maxAge) ? maxAge : undefined,
+    },
+  ]
 }
 
 function parameter(challenge: string, name: string): string | undefined {

@@ -26,7 +26,8 @@ export function judgeRefusal(
   session: SessionView | undefined,
   token: AccessToken | undefined,
 ): GatewayError | 'curable' | 'nonce' | 'final' {
-  const challenge = bearerChallengeOf(rawHeaders)
+  const isProved = token?.boundTo !== undefined && session?.binding?.kind === 'dpop'
+  const challenge = bearerChallengeOf(rawHeaders, isProved ? 'dpop' : 'bearer')
   const demand = challenge === undefined ? undefined : demandOf(challenge)
   // Without a session nobody here can sign in more strongly: the challenge is the caller's own.
   if (demand !== undefined && session !== undefined && route.token !== 'client') {
@@ -42,9 +43,12 @@ export function judgeRefusal(
 }
 
 /** The bearer challenge of an upstream's 401, from its raw headers. */
-function bearerChallengeOf(rawHeaders: readonly Buffer[]): BearerChallenge | undefined {
+function bearerChallengeOf(
+  rawHeaders: readonly Buffer[],
+  sent: BearerChallenge['scheme'],
+): BearerChallenge | undefined {
   const value = challengesOf(rawHeaders)
-  return value === undefined ? undefined : readBearerChallenge(value)
+  return value === undefined ? undefined : readBearerChallenge(value, sent)
 }
 
 function challengesOf(rawHeaders: readonly Buffer[]): string | undefined {

@@ -1,5 +1,6 @@
 import type { Config } from '../../../config/load-config.ts'
 import { chooseAlgorithm } from '../../../signing/algorithms.ts'
+import { proofAlgorithm } from '../../../signing/dpop-key.ts'
 import { readPrivateKeys } from '../../../signing/signing-keys.ts'
 import type { Check } from '../../check.ts'
 import { type Finding, fail, pass, warn } from '../../finding.ts'
@@ -10,7 +11,7 @@ export const discoveryClientCheck: Check = {
   id: 'discovery.client',
   async examine({ metadata, config }) {
     const document = await metadata()
-    const found = [methods, signatures, requestObjects, responseModes].flatMap((look) =>
+    const found = [methods, signatures, requestObjects, responseModes, proofs].flatMap((look) =>
       look(document, config),
     )
     return found.length > 0
@@ -66,5 +67,17 @@ const responseModes: Look = (document, { responseMode }) => {
   const fix = 'Set RESPONSE_MODE to one of these.'
   return [
     fail(`The provider announces the response modes ${announced.join(', ')}, not ${responseMode}.`, fix),
+  ]
+}
+
+const proofs: Look = (document, { tokenBinding }) => {
+  const announced = listOf(document, 'dpop_signing_alg_values_supported')
+  if (tokenBinding !== 'dpop' || announced === undefined || announced.includes(proofAlgorithm)) return []
+  const fix = `Let the provider take ${proofAlgorithm}, or set TOKEN_BINDING to mtls or none.`
+  return [
+    fail(
+      `The provider takes proofs of possession (DPoP) signed with ${announced.join(', ')}, not ${proofAlgorithm}.`,
+      fix,
+    ),
   ]
 }

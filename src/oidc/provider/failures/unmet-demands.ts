@@ -1,4 +1,5 @@
 import type { ServerMetadata } from 'openid-client'
+import { proofAlgorithm } from '../../../signing/dpop-key.ts'
 import type { ProviderOptions } from '../options.ts'
 
 /**
@@ -7,9 +8,10 @@ import type { ProviderOptions } from '../options.ts'
  */
 export function unmetDemands(
   metadata: ServerMetadata,
-  { pushedAuthorizationRequests = 'off', responseMode = 'query' }: Partial<DemandedOptions>,
+  { pushedAuthorizationRequests = 'off', responseMode = 'query', tokenBinding }: Partial<DemandedOptions>,
 ): readonly string[] {
   const { require_pushed_authorization_requests: mustPush, response_modes_supported: modes } = metadata
+  const { dpop_signing_alg_values_supported: proofs } = metadata
   const found: string[] = []
   if (mustPush === true && pushedAuthorizationRequests === 'off')
     found.push(
@@ -20,8 +22,13 @@ export function unmetDemands(
       `the provider does not announce the response mode "${responseMode}", only ${modes.join(', ')}: set RESPONSE_MODE to one that both can do`,
     )
   }
+  if (tokenBinding === 'dpop' && Array.isArray(proofs) && !proofs.includes(proofAlgorithm)) {
+    found.push(
+      `the provider takes proofs of possession (DPoP) signed with ${proofs.join(', ') || 'nothing'}, not ${proofAlgorithm}: let it take ${proofAlgorithm}, or set TOKEN_BINDING to mtls or none`,
+    )
+  }
   return found
 }
 
 /** Settings that meet such demands. */
-type DemandedOptions = Pick<ProviderOptions, 'pushedAuthorizationRequests' | 'responseMode'>
+type DemandedOptions = Pick<ProviderOptions, 'pushedAuthorizationRequests' | 'responseMode' | 'tokenBinding'>
