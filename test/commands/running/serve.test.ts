@@ -80,7 +80,8 @@ describe('one process', () => {
   })
 
   it('on SIGTERM drains first, still answering, then finishes what is under way and exits 0', async () => {
-    const gateway = await launch({ DRAIN_DELAY: '1' })
+    // Long enough for two requests on a busy machine.
+    const gateway = await launch({ DRAIN_DELAY: '5' })
     await gateway.said(listening)
     gateway.child.kill('SIGTERM')
     await gateway.said('draining begun')
