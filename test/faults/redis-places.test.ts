@@ -81,6 +81,7 @@ describe('closed within a TLS handshake, the store', () => {
     const ended: Promise<unknown>[] = []
     const between = createServer((near: Socket) => {
       const far = openSocket(port, '127.0.0.1')
+      far.on('error', () => undefined)
       near.on('error', () => undefined).pipe(far)
       held.push(() => far.pipe(near))
       ended.push(once(near, 'close'))

@@ -36,18 +36,26 @@ const own = (): string => `host: x\r\ncookie: ${gateway.cookie}\r\nsec-fetch-sit
 const statusesOf = (text: string): readonly number[] =>
   [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
 
-/** Writes the parts one after the other, each when the one before it has left, and reads until the end of the connection or of `ms`. */
+/**
+ * Writes the parts one after the other, each when the one before it has left, and reads until the end of the connection, or until nothing
+ * has come for `ms`; for a first answer it waits five times as long.
+ */
 function converse(parts: readonly string[], ms = 400): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(gateway.port, '127.0.0.1')
     let text = ''
-    const finish = setTimeout(() => socket.destroy(), ms)
+    const finish = setTimeout(() => socket.destroy(), 5 * ms)
+    let quiet: NodeJS.Timeout | undefined
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1')
+      clearTimeout(finish)
+      clearTimeout(quiet)
+      quiet = setTimeout(() => socket.destroy(), ms)
     })
     socket.on('error', () => undefined)
     socket.once('close', () => {
       clearTimeout(finish)
+      clearTimeout(quiet)
       resolve(text)
     })
     const write = ([part, ...rest]: readonly string[]): void => {
