@@ -3,9 +3,9 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { accessDocuments } from './access/documents.ts'
 import { createGatewayKeys } from './access/gateway-keys.ts'
 import { createAccessServices } from './access/parts.ts'
+import { createServices, type Dependencies, type Services, type SharedParts } from './app/services.ts'
 import { attachChecks } from './check/attached-checks.ts'
 import { type Check, createCheck } from './check/check.ts'
-import { type GatewayCookieNames, gatewayCookieNames } from './config/cookie-names.ts'
 import type { Config } from './config/load-config.ts'
 import { isProxied } from './config/routes/route.ts'
 import { registerFetchScope } from './http/account/fetch-scope.ts'
@@ -18,12 +18,11 @@ import { registerClientKeys } from './http/keys/client-keys.ts'
 import { registerPublicDocuments } from './http/keys/public-documents.ts'
 import { closeWithin } from './http/lifetime/closing.ts'
 import { ownLives, type Route } from './http/lifetime/listener.ts'
-import { createLimits, noLimits } from './http/limits/limits.ts'
 import { installOverloadProtection, type Shedder, watchEventLoop } from './http/limits/overload.ts'
 import { registerNavigationScope } from './http/login/navigation-scope.ts'
 import { registerProviderScope } from './http/logout/provider-scope.ts'
 import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
-import { createHttpContext, type HttpContext } from './http/server/http-context.ts'
+import type { HttpContext } from './http/server/http-context.ts'
 import { installLoopbackRedirect } from './http/server/loopback-redirect.ts'
 import { registerMethodGuards } from './http/server/method-guards.ts'
 import { installRequestCheck } from './http/server/request-form.ts'
@@ -36,38 +35,13 @@ import {
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
 import { installSecurityHeaders } from './http/server/transport-headers.ts'
 import { installSpa } from './http/spa/install-spa.ts'
-import {
-  type ClientCertificates,
-  createClientCertificates,
-} from './oidc/client-authentication/client-certificate.ts'
-import { createProvider } from './oidc/provider/create-provider.ts'
 import type { Provider } from './oidc/provider/provider.ts'
-import { createProcessNames, type ProcessNames, type ReservedNames } from './proxy/headers/reserved-names.ts'
 import { knowAllMethods, type ProxyHandle, registerProxyScope } from './proxy/routes/proxy-routes.ts'
-import { createSealer } from './sealing/sealer.ts'
-import type { CacheRoom } from './session/lifecycle/cache.ts'
-import { createSessions } from './session/lifecycle/create-sessions.ts'
-import type { AccessTokens } from './session/lifecycle/sessions.ts'
-import { createSessionRecords } from './session/record/records.ts'
-import { createReferences } from './session/record/references.ts'
-import { createAccessTokens } from './session/refresh/access-token.ts'
-import type { SessionStore } from './session/store/contract.ts'
-import { createStore } from './session/store/create-store.ts'
-import { createNonceMemory, type NonceMemory } from './signing/nonces.ts'
 import { createTelemetry } from './telemetry/create-telemetry.ts'
 import { telemetryOfFrontend } from './telemetry/frontend-telemetry.ts'
-import type { Telemetry } from './telemetry/telemetry.ts'
 
+export type { Dependencies, SharedParts } from './app/services.ts'
 export { loadConfig } from './config/load-config.ts'
-
-/** What a gateway is made from besides its configuration; each part has a default. */
-export interface Dependencies {
-  readonly telemetry: Telemetry
-  readonly store: SessionStore
-  readonly provider: Provider
-  /** The clock, epoch milliseconds. */
-  readonly now: () => number
-}
 
 /** A ready gateway: a Fastify instance that is still to listen. */
 export type Gateway = FastifyInstance & {
@@ -75,20 +49,6 @@ export type Gateway = FastifyInstance & {
   readonly beginDraining: () => void
   /** What `/readyz` answers. */
   readonly checkReadiness: CheckReadiness
-}
-
-/** What a process shares out to its frontends. */
-export interface SharedParts {
-  /** What servers want to see in proofs of possession. */
-  readonly nonces: NonceMemory
-  /** The process's; each frontend reports under its name. */
-  readonly telemetry: Telemetry
-  readonly store: SessionStore
-  readonly cacheRoom: CacheRoom
-  readonly cookieNames: GatewayCookieNames
-  /** Headers that routes of any frontend write. */
-  readonly headerNames: ProcessNames
-  readonly shedder: Pick<Shedder, 'share'>
 }
 
 /** A whole gateway without a listener: one of several in a process. */
@@ -227,55 +187,4 @@ function closeWith(app: FastifyInstance, { context, accessTokens, store, telemet
     await Promise.all([accessTokens.drained(), context.sessions.drained()])
     await Promise.all([context.provider.close(), store.close(), telemetry.tracing?.close()])
   })
-}
-
-interface Services {
-  readonly context: HttpContext
-  readonly accessTokens: AccessTokens
-  readonly store: SessionStore
-  readonly nonces: NonceMemory
-  readonly certificates: ClientCertificates | undefined
-  readonly headerNames: ReservedNames
-  readonly telemetry: Telemetry
-}
-
-type GivenParts = Partial<Dependencies> &
-  Partial<Pick<SharedParts, 'cacheRoom' | 'cookieNames' | 'headerNames' | 'nonces'>>
-
-function createServices(config: Config, given: GivenParts, telemetry: Telemetry): Services {
-  const now = given.now ?? Date.now
-  const store = given.store ?? createStore(config, telemetry, now)
-  const { cacheRoom, cookieNames, headerNames = createProcessNames(), nonces = createNonceMemory() } = given
-  const sealer = createSealer(config.sessionSecret, config.frontend)
-  const certificates = createClientCertificates(config, telemetry.log)
-  const provider =
-    given.provider ??
-    createProvider(
-      { ...config, userClaims: config.identityClaims },
-      { telemetry, now, nonces, certificates, userRef: createReferences(sealer).user },
-    )
-  const records = createSessionRecords(config, {
-    store,
-    sealer,
-    telemetry,
-    now,
-    ...(cacheRoom === undefined ? {} : { cacheRoom }),
-  })
-  const sessions = createSessions({ records, store, sealer, provider, now })
-  const accessTokens = createAccessTokens(config, { records, store, provider, telemetry, now })
-  const limits = config.rateLimit
-    ? createLimits({ ...config, store, sessions, log: telemetry.log, now })
-    : noLimits
-  const names = cookieNames ?? gatewayCookieNames([config.cookieWord])
-  const made = { sessions, accessTokens, provider, store, limits, telemetry, sealer, now }
-  const services = { ...made, cookieNames: names }
-  return {
-    context: createHttpContext(config, services),
-    accessTokens,
-    store,
-    nonces,
-    certificates,
-    headerNames,
-    telemetry,
-  }
 }

@@ -9,7 +9,7 @@ export type AskTogether = <Asked, Answer>(
 ) => Promise<readonly (Answer | undefined)[]>
 
 /**
- * Makes one command of many where the server takes keys of several slots in one: it costs a twentieth. A Cluster does not, nor do some
+ * Makes one command of many where the server takes keys of several slots in one. A Cluster does not, nor do some
  * services that hide one behind a single address; those say so once, and are asked key by key from then on.
  *
  * @returns `undefined` for what was not answered
