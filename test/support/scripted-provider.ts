@@ -269,6 +269,7 @@ export async function startScriptedProvider(
       case '/revoke':
         return faults.revocation?.() ?? {}
       case '/userinfo':
+      case '/alias/userinfo':
         return faults.userinfo?.() ?? { body: { sub: 'alice' } }
       case '/par':
       case '/alias/par':

@@ -1,4 +1,5 @@
-import { parseObject } from '../../basics/plain-object.ts'
+import type { ServerMetadata } from 'openid-client'
+import { isPlainObject, parseObject } from '../../basics/plain-object.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { DpopKey } from '../../signing/dpop-key.ts'
 import { sha256 } from '../../signing/thumbprints.ts'
@@ -6,6 +7,7 @@ import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf } from '../provider/endpoints.ts'
 import { classifyFailure } from '../provider/failures/provider-error.ts'
 import { CheckError, plainValue } from '../provider/failures/refusal.ts'
+import type { ProviderOptions } from '../provider/options.ts'
 import type { Claims } from '../verification/claims.ts'
 import { openIfEncrypted } from '../verification/decryption.ts'
 
@@ -55,7 +57,7 @@ async function askOnce(
   { accessToken, key }: UserinfoRequest,
 ): Promise<Response> {
   const metadata = (await client.configuration()).serverMetadata()
-  const endpoint = endpointOf(metadata, 'userinfo_endpoint', options.issuerUrl)
+  const endpoint = userinfoEndpoint(metadata, options)
   if (endpoint === undefined) throw rejected('the provider announces no userinfo_endpoint: USERINFO=off')
   const authorization = `${key === undefined ? 'Bearer' : 'DPoP'} ${accessToken}`
   const headers = { accept: 'application/json, application/jwt', authorization }
@@ -66,6 +68,16 @@ async function askOnce(
     .catch((error: unknown) => {
       throw unavailable(classifyFailure(error).error)
     })
+}
+
+/** With a certificate the address for those who show one, where there is one (RFC 8705 section 5). */
+function userinfoEndpoint(
+  metadata: ServerMetadata,
+  { clientCertificate, issuerUrl }: ProviderOptions,
+): URL | undefined {
+  const aliases = clientCertificate === undefined ? undefined : metadata.mtls_endpoint_aliases
+  const found = isPlainObject(aliases) ? endpointOf(aliases, 'userinfo_endpoint', issuerUrl) : undefined
+  return found ?? endpointOf(metadata, 'userinfo_endpoint', issuerUrl)
 }
 
 function expectAnswer(response: Response): Response {
@@ -90,10 +102,17 @@ async function readJwt({ client, keys, options }: ProviderContext, untrustedJwt:
   })
   const claims = opened?.startsWith('{')
     ? readClaims(opened)
-    : (await keys.verify(opened ?? untrustedJwt, { kind: 'userinfo' }, [])).payload
+    : (await keys.verify(opened ?? untrustedJwt, { kind: 'userinfo' }, []).catch(notRead)).payload
   expectParty('iss', claims.iss, options.issuerUrl)
   expectParty('aud', claims.aud, options.clientId)
   return claims
+}
+
+/** What is no signed JWT at all is no forgery either. */
+function notRead(error: unknown): never {
+  throw error instanceof CheckError && error.facts.check === 'userinfo.format'
+    ? rejected('userinfo_malformed')
+    : error
 }
 
 function readClaims(untrustedText: string): Claims {

@@ -86,6 +86,14 @@ describe('userinfo', () => {
     expectRefusedLogin(await world.logIn(), code)
   })
 
+  it.each(['garbage', 'a.b.c', 'e30.e30.', '<html>'])(
+    'that says it is signed and is %s is no answer of a provider',
+    async (text) => {
+      says(text, 200, { 'content-type': 'application/jwt' })
+      expectRefusedLogin(await world.logIn(), 'provider_rejected')
+    },
+  )
+
   it('that is signed is verified as every JWT of the provider, iss and aud where they are', async () => {
     const jwt = { 'content-type': 'application/jwt' }
     const { issuer } = world.provider
