@@ -5,7 +5,11 @@ import { createAssertionAuthentication } from './assertion-authentication.ts'
 import type { ClientCertificateOptions } from './client-certificate.ts'
 import type { ClientKeyOptions, ClientKeys } from './client-keys.ts'
 import { createKeyAuthentication } from './key-authentication.ts'
-import { createSecretAuthentication, type SecretMethod } from './secret-authentication.ts'
+import {
+  type AttemptedEndpoint,
+  createSecretAuthentication,
+  type SecretMethod,
+} from './secret-authentication.ts'
 
 /** The ways of a client to prove itself (DESIGN-2 section 4.1). */
 export type ClientAuthenticationMethod =
@@ -29,7 +33,7 @@ export interface ClientAuthentication {
   /** Puts the client's proof into a request of the OpenID library. */
   readonly apply: ClientAuth
   /** A `fetch` that finds out which way the provider takes a secret, when the settings leave it open. */
-  attempting(fetch: CustomFetch): CustomFetch
+  attempting(fetch: CustomFetch, endpoint: AttemptedEndpoint): CustomFetch
   /** The way that is gone at a provider with these metadata; `auto` where only attempts with the secret can tell. */
   methodFor(server: ServerMetadata): ClientAuthenticationMethod | 'auto'
 }

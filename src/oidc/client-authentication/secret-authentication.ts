@@ -23,8 +23,11 @@ export interface SecretAuthentication {
   /** Puts the client's proof into a request of the OpenID library. */
   readonly apply: ClientAuth
   /** A `fetch` that finds out which way the provider takes, when the settings leave it open. */
-  attempting(fetch: CustomFetch): CustomFetch
+  attempting(fetch: CustomFetch, endpoint: AttemptedEndpoint): CustomFetch
 }
+
+/** Endpoints that refuse a client which proves itself the wrong way. */
+export type AttemptedEndpoint = 'token' | 'pushed_authorization'
 
 type FetchInit = Parameters<CustomFetch>[1]
 
@@ -54,11 +57,12 @@ export function createSecretAuthentication(
   return {
     apply: (server, client, body, headers) =>
       appliers[accepted ?? announcedMethod(server)](server, client, body, headers),
-    attempting: (fetch) => async (url, init) => {
+    attempting: (fetch, endpoint) => async (url, init) => {
       const response = await fetch(url, init)
       if (accepted !== undefined || !showsSecret(init)) return response
       if (await isClientRefused(response)) return attemptOther(fetch, url, init, response)
-      if (response.ok) accepted = methodOf(init)
+      // Where requests are pushed some providers take either way.
+      if (response.ok && endpoint === 'token') accepted = methodOf(init)
       return response
     },
   }
@@ -109,7 +113,9 @@ function reauthenticated(init: FetchInit, clientId: string, apply: ClientAuth): 
   const headers = new Headers(init.headers)
   const body = new URLSearchParams(String(init.body))
   headers.delete('authorization')
-  for (const name of ['client_id', 'client_secret']) body.delete(name)
+  body.delete('client_secret')
+  // A pushed request names the client in any case (RFC 9126 section 2.1).
+  if (body.has('grant_type')) body.delete('client_id')
   apply({ issuer: '' }, { client_id: clientId }, body, headers)
   return { ...init, body, headers: Object.fromEntries(headers.entries()) }
 }

@@ -71,14 +71,20 @@ export function createOidcClient(
     options,
     dependencies,
   )
-  const known = { metadata: () => watch.current()?.serverMetadata(), lookAgain: watch.lookAgain }
+  const known = {
+    metadata: () => watch.current()?.serverMetadata(),
+    usesAliases: options.clientCertificate !== undefined,
+    lookAgain: watch.lookAgain,
+  }
   const fetch = (endpoint: ProviderEndpoint, { possession, deadlineMs }: EndpointCall = {}): BoundedFetch => {
     const plain = network.fetch(endpoint, deadlineMs)
     // Beneath what repeats requests: each has a proof of its own, for the address where it goes.
     const sending = possession === undefined ? plain : proving(plain, possession, dependencies)
     const following = followingMoves(sending, endpoint, known)
-    // Only this endpoint tells how the client must prove itself: others are lenient, or say nothing.
-    return endpoint === 'token' ? authentication.attempting(following) : following
+    // Only these tell how the client must prove itself: others are lenient, or say nothing.
+    return endpoint === 'token' || endpoint === 'pushed_authorization'
+      ? authentication.attempting(following, endpoint)
+      : following
   }
   return {
     configuration: watch.configuration,

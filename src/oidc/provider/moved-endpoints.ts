@@ -21,6 +21,8 @@ const unreachableCodes =
 
 /** What is known about the provider, and how to look again. */
 export interface KnownMetadata {
+  /** Whether our client shows a certificate, and so calls the addresses for such clients (RFC 8705 section 5). */
+  readonly usesAliases: boolean
   metadata(): ServerMetadata | undefined
   /** Discovers anew, unless that was just done. */
   lookAgain(): Promise<void>
@@ -41,10 +43,19 @@ export function followingMoves(
     const settled = await settle(fetch(url, init))
     if (!seemsMoved(settled)) return outcomeOf(settled)
     await known.lookAgain()
-    const announced = known.metadata()?.[member]
+    const announced = addressOf(known, member)
     if (announced === undefined || announced === url) return outcomeOf(settled)
     return fetch(announced, init)
   }
+}
+
+/** As the OpenID library chooses it. */
+function addressOf(
+  { metadata, usesAliases }: KnownMetadata,
+  member: NonNullable<(typeof memberOf)[ProviderEndpoint]>,
+): string | undefined {
+  const found = metadata()
+  return (usesAliases ? found?.mtls_endpoint_aliases?.[member] : undefined) ?? found?.[member]
 }
 
 type Settled = PromiseSettledResult<Response>

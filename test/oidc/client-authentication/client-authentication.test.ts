@@ -45,7 +45,11 @@ function openWith(options: Partial<ClientAuthenticationOptions>): ClientAuthenti
 }
 
 /** A token request as the OpenID library makes it. */
-async function ask({ apply, attempting }: ClientAuthentication, announced?: readonly string[]) {
+async function ask(
+  { apply, attempting }: ClientAuthentication,
+  announced?: readonly string[],
+  place: 'token' | 'pushed_authorization' = 'token',
+) {
   const metadata = {
     issuer: 'x',
     ...(announced && { token_endpoint_auth_methods_supported: [...announced] }),
@@ -60,7 +64,7 @@ async function ask({ apply, attempting }: ClientAuthentication, announced?: read
     headers: Object.fromEntries(headers.entries()),
     redirect: 'manual',
   } as const
-  return attempting(provider)('http://127.0.0.1/token', init)
+  return attempting(provider, place)('http://127.0.0.1/token', init)
 }
 
 const inBody = {
@@ -148,6 +152,16 @@ describe('a client secret', () => {
     answer = () => refused(status, error)
     expect((await ask(open())).status).toBe(status)
     expect(requests).toEqual([inBody])
+  })
+
+  it('at the endpoint of pushed requests goes the other way too, and is learned by a refusal alone', async () => {
+    const authentication = open()
+    const push = () => ask(authentication, undefined, 'pushed_authorization')
+    await push()
+    answer = ({ basic }) => (basic === null ? refused(401, 'invalid_client') : Response.json({}))
+    expect((await push()).status).toBe(200)
+    expect((await push()).status).toBe(200)
+    expect(requests.map(({ basic }) => basic !== null)).toEqual([false, false, true, true])
   })
 
   it('goes one way only when the settings say which', async () => {

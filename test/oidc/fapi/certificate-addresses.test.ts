@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
+import { freePort } from '../../support/ports.ts'
 import { openProvider } from '../../support/scripted-login.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts'
 
@@ -36,29 +37,56 @@ function open(changes: Partial<ProviderOptions> = {}): Provider {
 const begin = (provider: Provider) =>
   provider.beginLogin({ returnTo: '/', parameters: { login_hint: 'alice@example' }, endsSession: undefined })
 
+/** A provider's side with a certificate of ours, and with these addresses for clients that show one. */
+function openWithCertificate(
+  aliases: Readonly<Record<string, string>>,
+  changes: Partial<ProviderOptions> = {},
+) {
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
+  const request = ['req', '-x509', '-days', '2', '-subj', '/CN=gateway', ...newKey, '-out', certificate]
+  execFileSync('openssl', request, { stdio: 'pipe' })
+  const known = scripted.faults.discovery
+  scripted.faults.discovery = (metadata) => ({
+    ...(known?.(metadata) as object),
+    mtls_endpoint_aliases: aliases,
+  })
+  return open({
+    clientCertificate: readFileSync(certificate, 'utf8'),
+    clientCertificateKey: readFileSync(key, 'utf8'),
+    ...changes,
+  })
+}
+
 describe('a client that shows a certificate', () => {
   it('calls the addresses that the provider keeps for such clients (RFC 8705 section 5)', async () => {
-    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
-    const request = ['req', '-x509', '-days', '2', '-subj', '/CN=gateway', ...newKey, '-out', certificate]
-    execFileSync('openssl', request, { stdio: 'pipe' })
-    const known = scripted.faults.discovery
-    scripted.faults.discovery = (metadata) => ({
-      ...(known?.(metadata) as object),
-      mtls_endpoint_aliases: {
+    const provider = openWithCertificate(
+      {
         token_endpoint: `${scripted.issuer}/alias/token`,
         pushed_authorization_request_endpoint: `${scripted.issuer}/alias/par`,
+        userinfo_endpoint: `${scripted.issuer}/alias/userinfo`,
       },
-    })
-    const provider = open({
-      clientCertificate: readFileSync(certificate, 'utf8'),
-      clientCertificateKey: readFileSync(key, 'utf8'),
-    })
+      { userinfo: true },
+    )
     const from = scripted.requests.length
     const { url, transaction } = await begin(provider)
     const query = scripted.approve(url)
     expect((await provider.completeLogin(query, transaction)).identity.subject).toBe('alice')
     const paths = scripted.requests.slice(from).map(({ path }) => path)
-    expect(paths.filter((path) => /par|token/.test(path))).toEqual(['/alias/par', '/alias/token'])
+    expect(paths.filter((path) => /par|token|userinfo/.test(path))).toEqual([
+      '/alias/par',
+      '/alias/token',
+      '/alias/userinfo',
+    ])
+  })
+
+  it('does not call the plain address while that of such clients cannot be reached', async () => {
+    const nobody = await freePort()
+    const provider = openWithCertificate({ token_endpoint: `http://127.0.0.1:${nobody}/token` })
+    const { url, transaction } = await begin(provider)
+    const from = scripted.requests.length
+    const completed = provider.completeLogin(scripted.approve(url), transaction)
+    await expect(completed).rejects.toMatchObject({ code: 'provider_unavailable' })
+    expect(scripted.requests.slice(from).map(({ path }) => path)).not.toContain('/token')
   })
 })
