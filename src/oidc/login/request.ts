@@ -11,9 +11,10 @@ import { librarySigner } from '../client-authentication/signing-key.ts'
 import { profileAlgorithms } from '../provider/algorithms.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { endpointOf } from '../provider/endpoints.ts'
-import { classifyFailure } from '../provider/failures/provider-error.ts'
+import { classifyFailure, unwrapped } from '../provider/failures/provider-error.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import { withNonce } from '../provider/proving.ts'
+import { readableRefusal } from '../tokens/code-grant.ts'
 
 /** The login whose request is built. */
 interface PushingLogin {
@@ -78,7 +79,10 @@ async function push(
   { caller, key }: PushingLogin,
 ): Promise<URL> {
   const possession = key === undefined ? undefined : { key }
-  const configuration = await client.endpointConfiguration('pushed_authorization', { possession })
+  const configuration = await client.endpointConfiguration('pushed_authorization', {
+    possession,
+    wrap: (fetch) => async (url, init) => readableRefusal(await fetch(url, init)),
+  })
   const metadata = configuration.serverMetadata()
   if (endpointOf(metadata, 'pushed_authorization_request_endpoint', options.issuerUrl) === undefined)
     throw rejected('the provider takes no pushed authorization requests')
@@ -96,7 +100,8 @@ async function push(
 }
 
 /** What is wrong with a push is never the user's fault: the provider is not there, or refuses us. */
-function pushFailure(error: unknown): GatewayError {
+function pushFailure(thrown: unknown): GatewayError {
+  const error = unwrapped(thrown)
   if (error instanceof GatewayError) return error
   const failure = classifyFailure(error)
   const context = { reason: failure.error, endpoint: 'pushed_authorization', ...failure.facts }

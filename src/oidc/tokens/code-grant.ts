@@ -83,6 +83,17 @@ function pick(untrusted: Readonly<Record<string, unknown>>, names: readonly stri
   )
 }
 
+/**
+ * An answer with its error as the OpenID library reads it. A challenge that asks for a nonce stays (RFC 9449 section 8): it says more than
+ * the body.
+ */
+export async function readableRefusal(response: Response): Promise<Response> {
+  const asksForNonce = response.headers.get('www-authenticate')?.includes('use_dpop_nonce') === true
+  if (response.ok || asksForNonce) return response
+  const text = await response.text()
+  return refusal(parseObject(text), text, response)
+}
+
 /** An error as the library reads it. It takes a challenge for the error, and the body says more. */
 function refusal(
   untrusted: Readonly<Record<string, unknown>> | undefined,

@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ServerMetadata } from 'openid-client'
+import { ClientError, type ServerMetadata } from 'openid-client'
 import { afterAll, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
 import {
@@ -10,6 +10,7 @@ import {
   createClientAuthentication,
 } from '../../../src/oidc/client-authentication/client-authentication.ts'
 import { createClientKeys } from '../../../src/oidc/client-authentication/client-keys.ts'
+import { classifyFailure, loginFailure } from '../../../src/oidc/provider/failures/provider-error.ts'
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-client-'))
@@ -106,6 +107,19 @@ describe('private_key_jwt', () => {
     await expect(answer).rejects.toThrow(GatewayError)
     await expect(answer).rejects.toMatchObject({ code: 'provider_rejected' })
   })
+
+  it.each([
+    ['provider_rejected', 'rejected'],
+    ['provider_unavailable', 'unavailable'],
+  ] as const)(
+    'that fails of itself is told by its own reason, %s, through the OpenID library too',
+    (code, kind) => {
+      const own = new GatewayError(code, { context: { reason: 'no key' } })
+      const wrapped = new ClientError('something went wrong', { cause: own })
+      expect(loginFailure(wrapped)).toBe(own)
+      expect(classifyFailure(wrapped)).toMatchObject({ kind, error: 'no key' })
+    },
+  )
 
   it('follows its file', async () => {
     const path = join(folder, 'key.pem')

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { expectProblem } from '../../support/expect-problem.ts'
 import { type FaultWorld, sessionCookieOf, startFaultWorld } from '../../support/fault-world.ts'
@@ -55,6 +56,14 @@ describe('a pushed authorization request', () => {
     expect((await begin()).status).toBe(303)
   })
 
+  it('that is refused with a challenge is told in the words of the body too', async () => {
+    const headers = { 'www-authenticate': 'Basic realm="push"' }
+    const body = { error: 'invalid_client', error_description: 'the secret has run out' }
+    says({ status: 401, headers, body })
+    expectProblem(await begin(), 502, 'provider_rejected')
+    expect(world.log()).toContain('the secret has run out')
+  })
+
   it('is not made while pushes fail, and the rest of a login that is under way is', async () => {
     // What went well before no longer counts.
     world.advance(11_000)
@@ -98,5 +107,31 @@ describe('PUSHED_AUTHORIZATION_REQUESTS=on', () => {
 
   it('is 502 at a provider that takes none', async () => {
     expectProblem(await begin(), 502, 'provider_rejected')
+  })
+})
+
+describe('a push that the key of the client cannot prove', () => {
+  beforeAll(async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+    const settings = {
+      CLIENT_AUTHENTICATION: 'private_key_jwt',
+      CLIENT_KEY: `${privateKey.export({ format: 'pem', type: 'pkcs8' })}`,
+    }
+    world = await startFaultWorld(
+      { PUSHED_AUTHORIZATION_REQUESTS: 'on', ...settings },
+      ({ faults, issuer }) => {
+        faults.discovery = (metadata) => ({
+          ...metadata,
+          pushed_authorization_request_endpoint: `${issuer}/par`,
+          token_endpoint_auth_signing_alg_values_supported: ['ES256'],
+        })
+      },
+    )
+  })
+  afterAll(() => world?.stop())
+
+  it('is 502, with the reason', async () => {
+    expectProblem(await begin(), 502, 'provider_rejected')
+    expect(world.log()).toContain('no algorithm that CLIENT_KEY can sign with')
   })
 })

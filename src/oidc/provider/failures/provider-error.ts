@@ -72,8 +72,14 @@ export type GrantKind = 'code' | 'refresh'
 const wordsOfDeadTokens = new Set(['invalid_request', 'invalid_token', 'expired_token'])
 
 /** Classifies whatever a grant has thrown. */
-export function classifyFailure(error: unknown, grant: GrantKind = 'code'): ProviderFailure {
+export function classifyFailure(thrown: unknown, grant: GrantKind = 'code'): ProviderFailure {
+  const error = unwrapped(thrown)
   return { ...classify(error, grant), facts: factsOf(error) }
+}
+
+/** What our own client authentication has thrown, which the OpenID library wraps like a fault of its own; anything else as it is. */
+export function unwrapped(error: unknown): unknown {
+  return error instanceof ClientError && error.cause instanceof GatewayError ? error.cause : error
 }
 
 function factsOf(error: unknown): RefusalFacts {
@@ -94,13 +100,22 @@ function classify(error: unknown, grant: GrantKind): Failure {
   if (error instanceof WWWAuthenticateChallengeError)
     return { kind: 'rejected', error: `challenge_${error.status}` }
   if (error instanceof CheckError) return { kind: 'invalid', error: error.code }
-  if (error instanceof GatewayError && error.code === 'provider_unavailable') return transport('no_metadata')
+  if (error instanceof GatewayError) return classifyOwn(error)
   const code = codeOf(error)
   if (error instanceof ClientError) return classifyClientError(error, code, grant)
   // `fetch` reports network failures as a bare TypeError with a cause.
   if (error instanceof TypeError && error.cause !== undefined) return transport('network')
   if (isInterrupted(error)) return transport(error.name)
   return { kind: 'invalid', error: code }
+}
+
+/** What we have found out ourselves, before or instead of an answer. */
+function classifyOwn({ code, context }: GatewayError): Failure {
+  const reason = typeof context.reason === 'string' ? context.reason : undefined
+  if (code === 'provider_unavailable') return transport(reason ?? 'no_metadata')
+  return code === 'provider_rejected'
+    ? { kind: 'rejected', error: reason ?? code }
+    : { kind: 'invalid', error: code }
 }
 
 const interruptions = /^(?:TimeoutError|AbortError|AnswerTooLargeError|AnswerMalformedError)$/
@@ -181,7 +196,8 @@ function explanationOf({ check }: RefusalFacts): { readonly detail?: string } {
 }
 
 /** The failure of a login as the gateway's error. */
-export function loginFailure(error: unknown): GatewayError {
+export function loginFailure(thrown: unknown): GatewayError {
+  const error = unwrapped(thrown)
   if (error instanceof GatewayError) return error
   if (error instanceof AuthorizationResponseError) return new GatewayError('login_refused')
   const failure = classifyFailure(error)
