@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
@@ -117,7 +118,10 @@ describe('FAPI 2.0', () => {
     await expect(signIn(downgraded, open(downgraded, signing))).rejects.toMatchObject({
       code: 'login_refused',
     })
-    fapi.tamper = (location) => new URL(`${location.origin}${location.pathname}?code=c&state=s`)
+    fapi.tamper = (location) => {
+      const { state } = decodeJwt(location.searchParams.get('response') ?? '')
+      return new URL(`${location.origin}${location.pathname}?code=c&state=${state}`)
+    }
     try {
       await expect(signIn(fapi, open(fapi, signing))).rejects.toMatchObject({
         context: { check: 'response.mode' },
