@@ -17,13 +17,24 @@ export function demandOf(transaction: LoginTransaction): string | undefined {
   return demandKey({ acrValues, maxAge: maxAgeSeconds === undefined ? undefined : `${maxAgeSeconds}` })
 }
 
-/** The `claims` parameter of the authorization request: the operator's, and a sealed demand's. */
+/**
+ * The `claims` parameter of the authorization request: the operator's, and a sealed demand's. Beside the demand's `acr_values` the operator's
+ * own `acr` would ask for two things at once.
+ */
 export function claimsParameter(
   operators: string | undefined,
-  demanded: string | undefined,
+  { acrValues, claims: demanded }: LoginDemand = {},
 ): Readonly<Record<string, string>> {
-  if (demanded !== undefined) return { claims: mergeClaims(operators, demanded) }
-  return operators === undefined ? {} : { claims: operators }
+  const kept = operators === undefined || acrValues === undefined ? operators : withoutAcr(operators)
+  if (demanded !== undefined) return { claims: mergeClaims(kept, demanded) }
+  return kept === undefined ? {} : { claims: kept }
+}
+
+function withoutAcr(claims: string): string {
+  const { id_token: asked, ...others } = parse(claims)
+  if (!isPlainObject(asked) || !Object.hasOwn(asked, 'acr')) return claims
+  const rest = Object.entries(asked).filter(([name]) => name !== 'acr')
+  return JSON.stringify({ ...others, id_token: Object.fromEntries(rest) })
 }
 
 /** Both requests in one, member by member; of the same claim the demand's counts. */

@@ -1,3 +1,4 @@
+import { isPlainObject } from '../../basics/plain-object.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import type { LoginDemand } from '../provider/provider.ts'
 
@@ -24,19 +25,27 @@ export function demandsOf(
   const operators = [fixed.acr_values, acrOf(claims)]
     .filter((one) => one !== undefined && one !== '')
     .join(' ')
-  const acrValues = stepUp.acrValues ?? (operators === '' ? link.acr_values : operators)
+  const acrValues =
+    stepUp.acrValues ?? acrOf(stepUp.claims) ?? (operators === '' ? link.acr_values : operators)
   const ages = [fixed.max_age, link.max_age, stepUp.maxAge].filter((one) => one !== undefined).map(Number)
   return { acrValues, maxAgeSeconds: ages.length === 0 ? undefined : Math.min(...ages) }
 }
 
-/** The `acr` that the `claims` parameter asks of the ID token (OpenID Connect Core section 5.5.1.1). */
-function acrOf(claims: string | undefined): string | undefined {
-  if (claims === undefined) return undefined
-  const { id_token: asked } = JSON.parse(claims) as {
-    readonly id_token?: { readonly acr?: { readonly value?: unknown; readonly values?: unknown } | null }
-  }
-  const values = [asked?.acr?.value, asked?.acr?.values].flat().filter((one) => typeof one === 'string')
-  return values.length === 0 ? undefined : values.join(' ')
+/**
+ * The `acr` that the `claims` parameter asks of the ID token (OpenID Connect Core section 5.5.1.1), separated by blanks.
+ *
+ * @param claims JSON text
+ */
+export function acrOf(claims: string | undefined): string | undefined {
+  const idToken = memberOf(claims === undefined ? undefined : JSON.parse(claims), 'id_token')
+  const acr = memberOf(idToken, 'acr')
+  const values = [memberOf(acr, 'value'), memberOf(acr, 'values')].flat()
+  const texts = values.filter((one) => typeof one === 'string')
+  return texts.length === 0 ? undefined : texts.join(' ')
+}
+
+function memberOf(untrusted: unknown, name: string): unknown {
+  return isPlainObject(untrusted) ? untrusted[name] : undefined
 }
 
 /** The demands as parameters of the authorization request. */

@@ -41,7 +41,7 @@ export async function beginLogin(
     // What the operator has fixed wins over what a link asks for.
     ...options.authorizationParameters,
     ...demandParameters(demands),
-    ...claimsParameter(options.claims, request.stepUp?.claims),
+    ...claimsParameter(options.claims, request.stepUp),
     ...audienceParameters(options.audience),
     response_type: 'code',
     scope: options.scope,

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { claimsParameter } from '../../../src/oidc/login/demand.ts'
 import { demandsOf } from '../../../src/oidc/login/demands.ts'
 import { type FaultWorld, startFaultWorld } from '../../support/fault-world.ts'
 
@@ -24,6 +25,33 @@ describe('what a login must come back with', () => {
     const claims = JSON.stringify({ id_token: { acr: { essential: true, values: ['a', 'b'] } } })
     expect(demandsOf({ acr_values: 'c' }, { authorizationParameters: {}, claims }).acrValues).toBe('a b')
   })
+})
+
+describe('a sealed demand', () => {
+  const operators = JSON.stringify({
+    id_token: { acr: { values: ['a'] }, email: null },
+    userinfo: { x: null },
+  })
+  const asked = (values: readonly string[]) => JSON.stringify({ id_token: { acr: { values } } })
+  const free = { authorizationParameters: {}, claims: operators }
+
+  it("takes the place of the acr that the operator's CLAIMS ask for", () => {
+    const { claims = '' } = claimsParameter(operators, { acrValues: 'b' })
+    expect(JSON.parse(claims)).toEqual({ id_token: { email: null }, userinfo: { x: null } })
+    expect(claimsParameter(operators, { maxAge: '0' })).toEqual({ claims: operators })
+  })
+
+  it('may ask for it by its own claims', () => {
+    expect(demandsOf({}, free, { claims: asked(['b']) }).acrValues).toBe('b')
+    expect(demandsOf({}, free, { claims: asked(['b']), acrValues: 'c' }).acrValues).toBe('c')
+  })
+
+  it.each(['{"id_token":7}', '{"id_token":{"acr":"x"}}', '{"id_token":null}', '[]'])(
+    'of %s asks for no acr',
+    (claims) => {
+      expect(demandsOf({}, free, { claims }).acrValues).toBe('a')
+    },
+  )
 })
 
 describe('what the operator has fixed', () => {
