@@ -39,7 +39,8 @@ export function configWarnings({
   const isWeak = sessionSecret.some((secret) => new Set(secret).size < leastDifferentCharacters)
   const isPlain = providerAddress?.protocol === 'http:' && !isLoopback(providerAddress)
   const words = scope.split(' ')
-  const asksTwice = words.includes('online_access') && words.includes('offline_access')
+  const isOnline = words.includes('online_access')
+  const asksTwice = isOnline && words.includes('offline_access')
   const provesTooOften = deviceBinding !== 'off' && deviceBindingLifetime < leastProofSeconds
   return [
     ...(isWeak
@@ -63,6 +64,11 @@ export function configWarnings({
       : []),
     ...(asksTwice
       ? ['SCOPE asks for online_access beside offline_access, which Auth0 refuses; keep one of them']
+      : []),
+    ...(isOnline && !asksTwice
+      ? [
+          "SCOPE asks for online_access: at Auth0 a sign-out revokes that refresh token, which ends the user's session there, with all its applications; offline_access keeps the two apart",
+        ]
       : []),
   ]
 }

@@ -10,7 +10,6 @@ export const fapiAlgorithms: readonly SigningAlgorithm[] = ['PS256', 'ES256', 'E
 const algorithmsByKind: Readonly<Record<string, readonly SigningAlgorithm[]>> = {
   'ec:prime256v1': ['ES256'],
   rsa: ['PS256', 'RS256'],
-  'rsa-pss': ['PS256'],
   ed25519: ['EdDSA', 'Ed25519'],
 }
 

@@ -19,12 +19,14 @@ describe('a SESSION_SECRET', () => {
   })
 })
 
-it('online_access beside offline_access is warned about', () => {
+it('online_access is warned about, alone and beside offline_access', () => {
   const scope = 'openid online_access offline_access'
   expect(configWarnings(loadConfig({ ...minimalEnv, SCOPE: scope }))).toEqual([
     expect.stringContaining('Auth0 refuses'),
   ])
-  expect(configWarnings(loadConfig({ ...minimalEnv, SCOPE: 'openid online_access' }))).toEqual([])
+  expect(configWarnings(loadConfig({ ...minimalEnv, SCOPE: 'openid online_access' }))).toEqual([
+    expect.stringContaining('a sign-out'),
+  ])
 })
 
 it.each([

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import { type ConfigRule, rule } from './rule.ts'
 import type { SettingValues } from './settings.ts'
 
@@ -50,9 +51,10 @@ export const clientRules: readonly ConfigRule[] = [
   }),
 ]
 
-/** Whether a certificate and a private key, both PEM, belong together. */
+/** Whether a certificate and a private key, both PEM, belong together, and TLS takes them with the whole chain. */
 export function isPair(certificatePem: string, keyPem = ''): boolean {
   try {
+    createSecureContext({ cert: certificatePem, key: keyPem })
     return new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem))
   } catch {
     return false

@@ -1,3 +1,4 @@
+import { readKeyMaterial } from './kinds/private-keys.ts'
 import { isFapiAlgorithm } from './profile.ts'
 import { type ConfigRule, rule } from './rule.ts'
 import type { SettingValues } from './settings.ts'
@@ -43,6 +44,20 @@ export const profileRules: readonly ConfigRule[] = [
         : `is missing, and a CLIENT_SECRET beside the certificate ${contradicts(profile)}: remove it, or name the CLIENT_AUTHENTICATION`
     },
   ),
+  rule(['CLIENT_ASSERTION_FILE', 'SECURITY_PROFILE'], ({ securityProfile, clientAssertionFile }) =>
+    securityProfile === 'none' || clientAssertionFile === undefined
+      ? undefined
+      : `${contradicts(securityProfile)}, which takes private_key_jwt and mutual TLS alone: remove it`,
+  ),
+  rule(['CLIENT_KEY', 'SECURITY_PROFILE'], ({ securityProfile, clientKey }) => {
+    if (securityProfile === 'none' || clientKey === undefined) return undefined
+    const foreign = readKeyMaterial(clientKey).find(
+      ({ algorithm }) => algorithm !== undefined && !isFapiAlgorithm(algorithm),
+    )
+    return foreign === undefined
+      ? undefined
+      : `is marked for ${foreign.algorithm}, which ${contradicts(securityProfile)}: PS256, ES256 and EdDSA are its algorithms`
+  }),
   rule(['TOKEN_BINDING', 'SECURITY_PROFILE'], ({ securityProfile, tokenBinding }) =>
     securityProfile === 'none' || tokenBinding !== 'none'
       ? undefined

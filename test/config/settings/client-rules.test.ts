@@ -1,8 +1,12 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { faultsOf, load } from '../fixtures.ts'
 
-const pem = (type: 'ec' | 'rsa', options: object) =>
+const pem = (type: 'ec' | 'rsa' | 'rsa-pss', options: object) =>
   generateKeyPairSync(type as 'rsa', options as { modulusLength: number })
     .privateKey.export({ format: 'pem', type: 'pkcs8' })
     .toString()
@@ -50,6 +54,26 @@ it('a weak or broken CLIENT_KEY refuses to start, without being shown', () => {
     expect(fault?.name).toBe('CLIENT_KEY')
     expect(JSON.stringify(fault)).not.toContain(text.slice(40, 60))
   }
+})
+
+it('a CLIENT_KEY that is for RSA-PSS alone, which no JWK can describe, is refused by name', () => {
+  expect(faultsOf({ CLIENT_KEY: pem('rsa-pss', { modulusLength: 2_048 }) })).toEqual([
+    expect.objectContaining({ name: 'CLIENT_KEY', problem: expect.stringContaining('rsa-pss') }),
+  ])
+})
+
+it('a certificate whose chain is broken refuses to start', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'coatcheck-chain-'))
+  const keyPath = join(folder, 'key.pem')
+  writeFileSync(keyPath, key)
+  const request = ['req', '-x509', '-days', '2', '-subj', '/CN=gateway', '-key', keyPath]
+  const certificate = execFileSync('openssl', request, { stdio: 'pipe' }).toString()
+  rmSync(folder, { recursive: true })
+  const broken = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
+  expect(faultsOf({ CLIENT_CERTIFICATE: certificate, CLIENT_CERTIFICATE_KEY: key })).toEqual([])
+  expect(faultsOf({ CLIENT_CERTIFICATE: certificate + broken, CLIENT_CERTIFICATE_KEY: key })).toEqual([
+    expect.objectContaining({ name: 'CLIENT_CERTIFICATE' }),
+  ])
 })
 
 it('a certificate and a key that are no pair refuse to start', () => {

@@ -79,6 +79,18 @@ describe('a security profile', () => {
     expect(problemsOf({ CLIENT_KEY: '' })).toEqual([expect.stringContaining('CLIENT_KEY is missing')])
   })
 
+  it('refuses an assertion of the platform, and a key that is marked for another algorithm', () => {
+    expect(problemsOf({ CLIENT_ASSERTION_FILE: '/run/token' })).toEqual([
+      expect.stringMatching(/^CLIENT_ASSERTION_FILE contradicts SECURITY_PROFILE=fapi2/),
+    ])
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+    const marked = (alg: string) => JSON.stringify({ ...privateKey.export({ format: 'jwk' }), alg })
+    expect(problemsOf({ CLIENT_KEY: marked('RS256') })).toEqual([
+      expect.stringMatching(/^CLIENT_KEY .*RS256.* contradicts SECURITY_PROFILE=fapi2/),
+    ])
+    expect(problemsOf({ CLIENT_KEY: marked('PS256') })).toEqual([])
+  })
+
   it('of another name is refused by its own', () => {
     expect(problemsOf({ SECURITY_PROFILE: 'fapi1' })).toEqual([expect.stringMatching(/^SECURITY_PROFILE /)])
   })

@@ -33,7 +33,10 @@ const pemCertificate = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-
 export function readKeyMaterial(untrusted: string): readonly KeyMaterial[] {
   const keys = untrusted.trimStart().startsWith('{') ? readJwks(untrusted) : readPem(untrusted)
   if (keys.length > mostKeys) throw new ValueFault(`holds more than ${mostKeys} keys`)
-  for (const { privateKey } of keys) expectStrong(privateKey)
+  for (const { privateKey } of keys) {
+    expectStrong(privateKey)
+    expectPublishable(privateKey)
+  }
   return keys
 }
 
@@ -118,7 +121,13 @@ function expectStrong(privateKey: KeyObject): void {
     throw new ValueFault(`holds an RSA key of ${modulusLength} bits; at least ${leastRsaBits} are needed`)
 }
 
-const signingKinds = new Set(['rsa', 'rsa-pss', 'ed25519'])
+/** A JWK has no way to say that a key is for RSA-PSS alone, and Node exports none. */
+function expectPublishable({ asymmetricKeyType: kind }: KeyObject): void {
+  if (kind === 'rsa-pss')
+    throw new ValueFault('holds a key for RSA-PSS alone (rsa-pss): a plain RSA key signs PS256, too')
+}
+
+const signingKinds = new Set(['rsa', 'ed25519'])
 const encryptionKinds = new Set(['rsa', 'x25519'])
 const encryptionCurves = new Set(['prime256v1', 'secp384r1', 'secp521r1'])
 
