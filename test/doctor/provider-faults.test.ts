@@ -155,6 +155,27 @@ describe('doctor does not pass', () => {
     expect(without(await clinic.examine(env, true))).toEqual([])
   })
 
+  it('under a security profile what breaks its rules', async () => {
+    const { issuer } = clinic.provider
+    clinic.provider.faults.discovery = (metadata) => ({
+      ...metadata,
+      pushed_authorization_request_endpoint: `${issuer}/par`,
+      token_endpoint_auth_signing_alg_values_supported: ['RS256'],
+    })
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+    const CLIENT_KEY = `${privateKey.export({ format: 'pem', type: 'pkcs8' })}`
+    const report = await clinic.examine({ SECURITY_PROFILE: 'fapi2', CLIENT_KEY, CLIENT_SECRET: undefined })
+    expect(findingOf(report, 'discovery.response-issuer').status).toBe('fail')
+    expect(findingOf(report, 'discovery.keys')).toMatchObject({
+      status: 'fail',
+      summary: expect.stringContaining('PS256'),
+    })
+    expect(findingOf(report, 'discovery.client')).toMatchObject({
+      status: 'fail',
+      summary: expect.stringContaining('signed with RS256'),
+    })
+  })
+
   const encryption = { use: 'enc' }
   const short = {
     ...generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' }),

@@ -1,5 +1,6 @@
 import type { Config } from '../../../config/load-config.ts'
-import { chooseAlgorithm } from '../../../signing/algorithms.ts'
+import { profileAlgorithms } from '../../../oidc/provider/algorithms.ts'
+import { chooseAlgorithm, type SigningAlgorithm } from '../../../signing/algorithms.ts'
 import { proofAlgorithm } from '../../../signing/dpop-key.ts'
 import { readPrivateKeys } from '../../../signing/signing-keys.ts'
 import type { Check } from '../../check.ts'
@@ -32,14 +33,19 @@ const methods: Look = (document, { clientAuthentication: method }) => {
   return [warn(`The provider announces ${announced.join(', ')}, not CLIENT_AUTHENTICATION=${method}.`, fix)]
 }
 
-const signatures: Look = (document, { clientKey, clientAuthentication: method }) => {
+const signatures: Look = (document, config) => {
+  const { clientKey, clientAuthentication: method } = config
   if (clientKey === undefined || !['auto', 'private_key_jwt'].includes(method)) return []
-  return signable(document, clientKey, 'token_endpoint_auth_signing_alg_values_supported', 'assertions')
+  const name = 'token_endpoint_auth_signing_alg_values_supported'
+  return signable(listOf(document, name), clientKey, profileAlgorithms(config), 'assertions')
 }
 
-const requestObjects: Look = (document, { requestObject, clientKey }) => {
-  if (requestObject === 'signed' && clientKey !== undefined)
-    return signable(document, clientKey, 'request_object_signing_alg_values_supported', 'request objects')
+const requestObjects: Look = (document, config) => {
+  const { requestObject, clientKey } = config
+  if (requestObject === 'signed' && clientKey !== undefined) {
+    const announced = listOf(document, 'request_object_signing_alg_values_supported')
+    return signable(announced, clientKey, profileAlgorithms(config), 'request objects')
+  }
   return document.require_signed_request_object === true
     ? [
         fail(
@@ -50,13 +56,20 @@ const requestObjects: Look = (document, { requestObject, clientKey }) => {
     : []
 }
 
-function signable(document: Metadata, clientKey: string, name: string, what: string): readonly Finding[] {
-  const announced = listOf(document, name)
+function signable(
+  announced: readonly string[] | undefined,
+  clientKey: string,
+  allowed: readonly SigningAlgorithm[] | undefined,
+  what: string,
+): readonly Finding[] {
   const [key] = readPrivateKeys(clientKey)
-  if (chooseAlgorithm(key, announced) !== undefined) return []
+  if (chooseAlgorithm(key, announced, allowed) !== undefined) return []
   const fix = `Make a key that it takes with coatcheck client-key, and put it into CLIENT_KEY.`
   return [
-    fail(`The provider takes ${what} signed with ${announced?.join(', ')}, which CLIENT_KEY cannot do.`, fix),
+    fail(
+      `The provider takes ${what} signed with ${announced?.join(', ')}, which CLIENT_KEY cannot do${allowed === undefined ? '' : ' under SECURITY_PROFILE'}.`,
+      fix,
+    ),
   ]
 }
 

@@ -1,4 +1,5 @@
 import { signatureAlgorithms } from '../../../config/settings/kinds/algorithm.ts'
+import { allowedAlgorithms } from '../../../oidc/provider/algorithms.ts'
 import { describeTransportError } from '../../../oidc/provider/failures/provider-error.ts'
 import type { Check, DoctorContext } from '../../check.ts'
 import { type Finding, fail, pass } from '../../finding.ts'
@@ -13,8 +14,9 @@ export const discoveryKeysCheck: Check = {
   id: 'discovery.keys',
   async examine(context) {
     const metadata = await context.metadata()
+    const { idTokenAlgorithm: configured } = context.config
     // Discovery section 3 demands RS256 of everybody.
-    const announced = listOf(metadata, 'id_token_signing_alg_values_supported') ?? ['RS256']
+    const announced = listOf(metadata, 'id_token_signing_alg_values_supported') ?? configured ?? ['RS256']
     const usable = announced.filter((name) => safe.includes(name))
     if (usable.length === 0) {
       return fail(
@@ -22,7 +24,14 @@ export const discoveryKeysCheck: Check = {
         'Let it sign the ID tokens of this client with RS256, PS256 or ES256.',
       )
     }
-    return describeKeys(await findKeys(metadata, context), usable)
+    const taken = usable.filter((name) => allowedAlgorithms(configured, {}).includes(name))
+    if (taken.length === 0) {
+      return fail(
+        `The provider signs ID tokens with ${usable.join(', ')}; the settings (ID_TOKEN_ALGORITHM, or SECURITY_PROFILE) take ${configured?.join(', ')} alone.`,
+        'Let it sign the ID tokens of this client with one of these, or add its own to ID_TOKEN_ALGORITHM where no profile forbids it.',
+      )
+    }
+    return describeKeys(await findKeys(metadata, context), taken)
   },
 }
 
