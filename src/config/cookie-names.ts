@@ -52,13 +52,16 @@ export function gatewayCookieNames(words: Iterable<string>): GatewayCookieNames 
   return {
     add: (word) => void known.add(word.toLowerCase()),
     has(untrustedCookieName) {
-      const word = wordOf(untrustedCookieName.toLowerCase())
-      return usualWord.test(word) || known.has(word)
+      return wordsOf(untrustedCookieName.toLowerCase()).some(
+        (word) => usualWord.test(word) || known.has(word),
+      )
     },
   }
 }
 
-/** Words hold neither ending, so the first one that is found ends the word. */
-function wordOf(lowerCaseName: string): string {
-  return lowerCaseName.replace(browserPrefix, '').replace(/(?:-log(?:in|out)-.*|-device)$/s, '')
+/** All that may be the word: one that ends in `-login` stands before another `-login-`. */
+function wordsOf(lowerCaseName: string): readonly string[] {
+  const name = lowerCaseName.replace(browserPrefix, '')
+  const ends = [...name.matchAll(/-log(?:in|out)(?=-)/g)].map(({ index }) => name.slice(0, index))
+  return [name, name.replace(/-device$/, ''), ...ends]
 }

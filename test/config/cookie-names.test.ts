@@ -22,7 +22,7 @@ describe('the word of the cookies', () => {
 })
 
 describe('what is a cookie of a gateway in this process', () => {
-  const names = gatewayCookieNames(['shop', 'coatcheck-Desk'])
+  const names = gatewayCookieNames(['shop', 'coatcheck-Desk', 'a-login'])
 
   it.each([
     'shop',
@@ -34,6 +34,10 @@ describe('what is a cookie of a gateway in this process', () => {
     '__Host-shop-device',
     'coatcheck-desk',
     '__Host-Http-coatcheck-desk-login-abcdefgh',
+    'a-login',
+    '__Host-Http-a-login-login-abcdefgh',
+    'a-login-logout-abcdefgh',
+    '__Host-a-login-device',
     // Of other gateways under the same host name.
     'coatcheck',
     'coatcheck-3000',

@@ -1,10 +1,10 @@
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { withWayToLogin } from '../../http/login/way-to-login.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { SessionView } from '../../session/record/session.ts'
 import type { Admission } from '../admission.ts'
 import type { AccessContext, KnownSession } from '../context.ts'
 import type { AccessRequest } from '../request.ts'
-import { withWayToLogin } from './way-to-login.ts'
 
 const endless = Number.POSITIVE_INFINITY
 

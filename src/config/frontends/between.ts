@@ -5,15 +5,21 @@ import type { DocumentPlace } from '../yaml/source.ts'
 /** What must be true between frontends: no two at one address, none at an endpoint of another, no two with one cookie. */
 export function betweenFrontends(configs: readonly Config[]): readonly DocumentPlace[] {
   const addresses = new Map<string, Config>()
+  const byPlace = new Map<string, Config>()
   const words = new Map<string, Config>()
   const places: DocumentPlace[] = []
   const complain = ({ frontend = '' }: Config, key: string, problem: string): void => {
     places.push({ path: ['frontends', frontend, key], problem })
   }
   for (const config of configs) {
-    const address = addresses.get(config.baseUrl.href)
-    if (address !== undefined) complain(config, 'BASE_URL', `is that of ${address.frontend} too`)
-    else addresses.set(config.baseUrl.href, config)
+    // The doorman sees an authority and a path, and no scheme.
+    const place = `${config.baseUrl.host}${config.basePath}`
+    const taken = byPlace.get(place)
+    if (taken !== undefined) complain(config, 'BASE_URL', `is that of ${taken.frontend} too`)
+    else {
+      byPlace.set(place, config)
+      addresses.set(config.baseUrl.href, config)
+    }
     const word = config.cookieWord.toLowerCase()
     const owner = words.get(word)
     if (owner !== undefined) complain(config, 'COOKIE_NAME', `gives it the cookies of ${owner.frontend}`)

@@ -3,6 +3,7 @@ import { openSessionOf } from '../../session/lifecycle/fastify-store.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { type SessionLimits, sessionLimits } from '../../session/record/session.ts'
 import { describeDevice, offerDevice } from '../device/device-offer.ts'
+import { withWayToLogin } from '../login/way-to-login.ts'
 import type { HttpContext } from '../server/http-context.ts'
 import { describeSession, type SessionAnswer } from './session-answer.ts'
 
@@ -53,7 +54,11 @@ export function createSessionRefresh(context: HttpContext) {
     if (session !== undefined) {
       await context.limits.admitRefresh(session.view.h)
       await context.sessions.touchNow(session.view)
-      await context.accessTokens.refreshIfDue(session.id, session.view, context.options.audience)
+      await context.accessTokens
+        .refreshIfDue(session.id, session.view, context.options.audience)
+        .catch((error: unknown) => {
+          throw withWayToLogin(context.stepUps, session.view, error)
+        })
     }
     const refreshed = session === undefined ? undefined : await context.sessions.open(session.id)
     return reply.send(answerFor(context, request, refreshed, limits))

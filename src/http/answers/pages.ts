@@ -1,3 +1,4 @@
+import { textOf } from '../../basics/text.ts'
 import type { OperatorPages } from '../../config/pages/folder.ts'
 import type { PageTemplate } from '../../config/pages/template.ts'
 import type { ProblemDocument } from '../../errors/problem.ts'
@@ -74,11 +75,13 @@ export function createPages(links: PageLinks, operator?: OperatorPages): Pages {
     problem(problem, requestId, untrustedAcceptLanguage) {
       const texts = textsFor(untrustedAcceptLanguage)
       const shown = { ...problem, ...texts.ofProblem(problem) }
+      // A demand of its own leads to a login of its own.
+      const loginUrl = textOf(problem.loginUrl) ?? links.login
       if (operator?.problem === undefined)
-        return layout(texts, shown.title, problemBody(shown, requestId, texts, links))
+        return layout(texts, shown.title, problemBody(shown, requestId, texts, { ...links, login: loginUrl }))
       const { title, detail, code } = shown
       const values = { title, detail, code, status: `${shown.status}`, requestId }
-      return fill(operator.problem, { ...texts, ...addresses, ...values })
+      return fill(operator.problem, { ...texts, ...addresses, loginUrl, ...values })
     },
     confirmLogout(form, untrustedAcceptLanguage) {
       const texts = textsFor(untrustedAcceptLanguage)

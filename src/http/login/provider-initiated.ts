@@ -15,7 +15,7 @@ export const initiationParameters = ['iss', 'target_link_uri', 'login_hint'] as 
  * @throws GatewayError `request_invalid`: another provider, a form without `iss`, two return addresses; `return_to_invalid`
  */
 export function initiatedLogin(
-  context: Pick<HttpContext, 'provider' | 'resolveReturnTo' | 'startPath'>,
+  context: Pick<HttpContext, 'provider' | 'resolveReturnTo' | 'returnToRules' | 'startPath'>,
   untrusted: ReadonlyMap<string, string>,
   isForm: boolean,
 ): AskedLogin | undefined {
@@ -25,6 +25,10 @@ export function initiatedLogin(
   if (issuer !== context.provider.issuer) throw invalid('The parameter iss must name the provider.')
   if (target !== undefined && untrusted.has('returnTo'))
     throw invalid('There may be target_link_uri or returnTo, not both.')
+  // However long it is, it must not be anybody else's.
+  const { origin } = context.returnToRules.baseUrl
+  if (target !== undefined && URL.parse(target, origin)?.origin !== origin)
+    throw new GatewayError('return_to_invalid')
   const returnTo = context.resolveReturnTo(target ?? untrusted.get('returnTo') ?? context.startPath)
   if (returnTo === undefined) throw new GatewayError('return_to_invalid')
   return { returnTo, parameters: pickLoginParameters(untrusted, ['login_hint']) }

@@ -1,5 +1,6 @@
 import { GatewayError, type GatewayErrorOptions } from '../../errors/gateway-error.ts'
 import { demandKey } from '../../oidc/login/demand.ts'
+import { acrOf } from '../../oidc/login/demands.ts'
 import type { LoginDemand } from '../../oidc/provider/provider.ts'
 import type { Sealer } from '../../sealing/sealer.ts'
 import type { SessionView } from '../../session/record/session.ts'
@@ -51,6 +52,8 @@ export interface StepUpDependencies {
   readonly loginParameters: readonly string[]
   /** `AUTHORIZATION_PARAMETERS`: against what the operator has fixed a plain link says nothing. */
   readonly authorizationParameters: Readonly<Record<string, string>>
+  /** `CLAIMS`: the same, where it fixes an `acr`. */
+  readonly fixedClaims?: string | undefined
   readonly now: () => number
 }
 
@@ -58,6 +61,8 @@ export interface StepUpDependencies {
 const handleLifeMs = 600_000
 /** A demand in equal words so soon after the login that met it will not be met by another login; milliseconds. */
 const repetitionMs = 600_000
+/** Nothing is fresher than this: a request that follows a sign-in is on its way so long; milliseconds. */
+const leastFreshMs = 5_000
 const context = 'step-up'
 
 /** Makes the step-ups of a gateway. */
@@ -68,7 +73,8 @@ export function createStepUps({ sealer, now, ...rules }: StepUpDependencies): St
     required(session, demand, { isSealed = false, ...options } = {}) {
       const isRepeated = wasJustMet(session, demand, now())
       const query = plainQuery(demand)
-      if (isSealed || isRepeated || needsSeal(demand, rules)) {
+      // A plain link without words would be any login, and the demand never known for the same.
+      if (isSealed || isRepeated || query.size === 0 || needsSeal(demand, rules)) {
         query.set('stepUp', seal({ h: session.h, demand, isRepeated, expiresAtMs: now() + handleLifeMs }))
       }
       const loginUrl = query.size === 0 ? rules.loginUrl : `${rules.loginUrl}?${query}`
@@ -98,8 +104,10 @@ function needsSeal(
   {
     loginParameters,
     authorizationParameters,
-  }: Pick<StepUpDependencies, 'loginParameters' | 'authorizationParameters'>,
+    fixedClaims,
+  }: Pick<StepUpDependencies, 'loginParameters' | 'authorizationParameters' | 'fixedClaims'>,
 ): boolean {
+  if (acrValues !== undefined && acrOf(fixedClaims) !== undefined) return true
   const isSayable = (name: string, value: string | undefined): boolean =>
     value === undefined || (loginParameters.includes(name) && authorizationParameters[name] === undefined)
   return claims !== undefined || !isSayable('acr_values', acrValues) || !isSayable('max_age', maxAge)
@@ -109,7 +117,8 @@ function needsSeal(
 function wasJustMet(session: StepUpSession, demand: StepUpDemand, nowMs: number): boolean {
   if (session.lastDemand !== demandKey(demand)) return false
   const ageMs = nowMs - session.createdAtMs
-  return ageMs < repetitionMs && (demand.maxAge === undefined || ageMs < Number(demand.maxAge) * 1_000)
+  const freshMs = Math.max(Number(demand.maxAge ?? Number.POSITIVE_INFINITY) * 1_000, leastFreshMs)
+  return ageMs < Math.min(repetitionMs, freshMs)
 }
 
 function openHandle(sealer: Pick<Sealer, 'open'>, untrustedHandle: string): Handle | undefined {

@@ -3,15 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { startTransaction } from '../cookies/transaction-cookies.ts'
 import type { HttpContext } from '../server/http-context.ts'
-import { maxHeadBytes, readQuery } from '../server/query.ts'
+import { queryOf } from '../server/query.ts'
 
 /** 256 bits: names the logout when the provider sends the browser back. */
 const stateBytes = 32
 
 /** The `returnTo` of a logout; an invalid one is ignored, because nothing must stand between a user and the end of a session. */
 export function logoutReturnTo(context: HttpContext, request: FastifyRequest): string {
-  const untrusted = readQuery(request.raw.url ?? '', { names: ['returnTo'], maxBytes: maxHeadBytes })
-  return context.resolveReturnTo(untrusted.get('returnTo') ?? context.startPath) ?? context.startPath
+  const asked = new URLSearchParams(queryOf(request.raw.url ?? '')).getAll('returnTo')
+  const [only = context.startPath] = asked.length === 1 ? asked : []
+  return context.resolveReturnTo(only) ?? context.startPath
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ownedPaths } from '../../config/endpoints.ts'
+import { ownedPaths, resourceMetadataPrefix } from '../../config/endpoints.ts'
 import { createErrorAnswers, type ErrorAnswers } from '../answers/error-answer.ts'
 import { createPages, type Pages } from '../answers/pages.ts'
 import { type HeaderFields, transportHeaders } from '../answers/security-headers.ts'
@@ -70,6 +70,7 @@ export function createHttpContext(options: HttpOptions, services: GatewayService
       loginUrl: paths.login,
       loginParameters: options.loginParameters,
       authorizationParameters: options.authorizationParameters,
+      fixedClaims: options.claims,
       now: services.now,
     }),
     transactions: createTransactions(services.sealer, owner, services.now),
@@ -84,5 +85,13 @@ function reservedPaths(options: HttpOptions): readonly string[] {
     .filter(({ upstream }) => upstream !== 'external')
     .map(({ prefix }) => prefix)
   const foreign = options.foreignPaths ?? []
-  return [...prefixes, ...foreign, ...ownedPaths(options.authPrefix)].map((path) => path.toLowerCase())
+  const minted = options.routes.some(({ access }) => access?.token === 'gateway')
+  const documents = [
+    ...(minted ? [`${options.authPrefix}/keys`] : []),
+    `${options.basePath}/.well-known/openid-configuration`,
+    resourceMetadataPrefix,
+  ]
+  return [...prefixes, ...foreign, ...ownedPaths(options.authPrefix), ...documents].map((path) =>
+    path.toLowerCase(),
+  )
 }

@@ -38,6 +38,8 @@ export interface HttpOptions extends CookieOptions, SecurityHeaderOptions, Devic
   /** What `/session` shows of the identity. */
   readonly userClaims: readonly string[]
   readonly authorizationParameters: Readonly<Record<string, string>>
+  /** `CLAIMS`. */
+  readonly claims?: string | undefined
   readonly loginParameters: readonly string[]
   /** How the provider answers a login. */
   readonly responseMode?: 'query' | 'form_post' | 'jwt'
@@ -48,5 +50,9 @@ export interface HttpOptions extends CookieOptions, SecurityHeaderOptions, Devic
   /** What belongs to other frontends below this one; nobody returns there. */
   readonly foreignPaths?: readonly string[]
   /** Nobody returns to what is proxied here. */
-  readonly routes: readonly { readonly prefix: string; readonly upstream?: URL | 'external' }[]
+  readonly routes: readonly {
+    readonly prefix: string
+    readonly upstream?: URL | 'external'
+    readonly access?: { readonly token: string }
+  }[]
 }

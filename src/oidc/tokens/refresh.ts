@@ -5,6 +5,7 @@ import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { audienceParameters } from '../login/login.ts'
 import type { ProviderContext } from '../provider/context.ts'
+import { errorDetails } from '../provider/failures/error-details.ts'
 import { classifyFailure, type ProviderFailure } from '../provider/failures/provider-error.ts'
 import type { RefreshOutcome } from '../provider/provider.ts'
 import { withNonce } from '../provider/proving.ts'
@@ -81,8 +82,13 @@ export async function refresh(context: ProviderContext, request: RefreshRequest)
       rulesOf(request),
       expectedBy(context, request.binding),
     )
-    return failedRefresh(classifyFailure(cause, 'refresh'), response)
+    return withDemand(failedRefresh(classifyFailure(cause, 'refresh'), response), errorDetails(error).claims)
   }
+}
+
+/** What the user has to do before there are tokens again, where the provider says it. */
+function withDemand(outcome: RefreshOutcome, claims: string | undefined): RefreshOutcome {
+  return outcome.kind === 'refused' && claims !== undefined ? { ...outcome, claims } : outcome
 }
 
 function failedRefresh(failure: ProviderFailure, response: UntrustedTokenResponse): RefreshOutcome {

@@ -25,11 +25,17 @@ export function createLocationMapper(rules: LocationRules): LocationMapper {
     const url = resolve(untrustedLocation, rules.upstreamOrigin + upstreamTarget)
     if (url === undefined || !isPlainWeb(url)) return undefined
     if (url.origin === rules.upstreamOrigin) return withinPrefix(url, rules)
-    if (url.origin !== rules.baseOrigin && allowed.has(url.host))
+    if (url.origin !== rules.baseOrigin && isNamed(url, allowed))
       return isDowngrade(url) ? undefined : url.href
     if (isOurs(url)) return onOurOrigin(url, rules)
     return isUpstream(url) ? withinPrefix(url, rules) : undefined
   }
+}
+
+/** A list may name the scheme's own port, which a URL does not. */
+function isNamed({ host, hostname, port, protocol }: URL, hosts: ReadonlySet<string>): boolean {
+  if (hosts.has(host)) return true
+  return port === '' && hosts.has(`${hostname}:${protocol === 'https:' ? 443 : 80}`)
 }
 
 /** Resolves as browsers do; header values arrive as one character per byte, and the bytes are UTF-8. */

@@ -169,6 +169,11 @@ describe('a frontends file is refused, with line and path,', () => {
       'must not hold -login-',
     ],
     [
+      'two that only the scheme tells apart',
+      'frontends:\n  one:\n    BASE_URL: http://localhost:3000\n  two:\n    BASE_URL: https://localhost:3000',
+      'is that of one too',
+    ],
+    [
       'one cookie for two',
       `${one('    COOKIE_NAME: coatcheck-two')}\n  two:\n    BASE_URL: https://two.example.com`,
       'gives it the cookies of one',

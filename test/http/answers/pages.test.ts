@@ -79,6 +79,16 @@ describe("the operator's templates", () => {
     )
   })
 
+  it('lead to the login that the problem names, ours and theirs', () => {
+    const loginUrl = '/auth/login?stepUp=x'
+    const demand = toProblemDocument(
+      new GatewayError('step_up_required', { extensions: { loginUrl } }),
+      'req-3',
+    )
+    for (const each of [pages, createPages(links)])
+      expect(each.problem(demand, 'req-3')).toContain(`href="${loginUrl}"`)
+  })
+
   it('carry the proof of the form, or none where there is no session', () => {
     const action = '/logout?returnTo=%2F&x'
     expect(pages.confirmLogout({ action, proof: 'abc' })).toContain(

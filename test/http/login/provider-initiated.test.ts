@@ -44,6 +44,11 @@ describe('a login that the provider begins', () => {
   it.each<readonly [string, string, Readonly<Record<string, string>>]>([
     ['another provider', 'request_invalid', { iss: 'https://other.test' }],
     ['a foreign target', 'return_to_invalid', { target_link_uri: 'https://evil.test/' }],
+    [
+      'a long foreign target',
+      'return_to_invalid',
+      { target_link_uri: `https://evil.test/${'x'.repeat(2_500)}` },
+    ],
     ['a target on another port', 'return_to_invalid', { target_link_uri: `${base}:8443/` }],
     ['a target under the API', 'return_to_invalid', { target_link_uri: `${base}/api/x` }],
     ['a script', 'return_to_invalid', { target_link_uri: 'javascript:alert(1)' }],

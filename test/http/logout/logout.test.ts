@@ -111,6 +111,16 @@ describe('POST /logout', () => {
     },
   )
 
+  it.each(['returnTo=%zz', 'returnTo=/a&returnTo=/b', 'returnTo[]=x', '%zz=x'])(
+    'goes on whatever the query is: %s',
+    async (query) => {
+      gateway.provider.hasEndSession = false
+      const answer = await post(`/logout?${query}`, own)
+      expect([answer.statusCode, answer.headers.location]).toEqual([303, '/'])
+      expect(gateway.sessions.byHash.size).toBe(0)
+    },
+  )
+
   it('claims nothing and keeps the cookie while the store is down', async () => {
     gateway.sessions.isDown = true
     const answer = await post('/logout', fetchHeaders)

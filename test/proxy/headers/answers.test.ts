@@ -26,7 +26,7 @@ beforeAll(async () => {
         prefix: '/lax',
         activeContent: true,
         allowSetCookies: ['theme', 'coatcheck'],
-        allowRedirectHosts: ['files.example', 'files.example:8443'],
+        allowRedirectHosts: ['files.example', 'files.example:8443', 'cdn.example:443'],
       }),
       routeTo(`${upstream.origin}/v1`, { prefix: '/open', auth: 'none' }),
       routeTo(`http://127.0.0.1:${raw.port}`, { prefix: '/raw', auth: 'none' }),
@@ -467,6 +467,7 @@ describe('a redirect', () => {
   it('to a host that the route allows passes, over https or where we are on http ourselves', async () => {
     for (const location of [
       'https://files.example/a?sig=1',
+      'https://cdn.example/a',
       'https://files.example:8443/a',
       'http://files.example/a',
     ]) {

@@ -1,7 +1,7 @@
 import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { StepUps } from '../../http/login/step-up.ts'
 import type { SessionView } from '../../session/record/session.ts'
+import type { StepUps } from './step-up.ts'
 
 /**
  * A refresh that the provider wants the user for first, with the way to a login that can satisfy it; every other failure as it is.
