@@ -56,7 +56,13 @@ const pages: readonly (readonly [string, (page: Page) => Promise<unknown>])[] = 
       await page.getByRole('button', { name: 'My coats' }).click()
     },
   ],
-  ['the demo without an audience', (page) => page.goto(demo.withoutAudienceUrl)],
+  [
+    'the demo without an audience',
+    async (page) => {
+      await page.goto(demo.withoutAudienceUrl)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+    },
+  ],
   ["the provider's sign-in", (page) => page.goto(`${demo.url}/login`)],
   ['the buttons of coatcheck dev', (page) => page.goto(dev.controlUrl)],
   ["the gateway's question before a sign-out", (page) => page.goto(`${demo.url}/logout`)],
