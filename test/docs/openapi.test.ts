@@ -236,9 +236,6 @@ const scenarios: Readonly<Record<string, Scenario | Readonly<Record<string, Scen
     return { headers: { ...request.headers, accept: 'application/json' } }
   },
   'POST /logout 303': fetching(),
-  'POST /logout 400': {
-    request_invalid: () => ({ url: '/logout?returnTo=/a&returnTo=/b', headers: fetchHeaders }),
-  },
   'POST /logout 403': { csrf_rejected: foreign },
   'POST /logout 413': {
     payload_too_large: () => ({ headers: { ...fetchHeaders, ...form }, payload: 'x'.repeat(5_000) }),
@@ -246,7 +243,6 @@ const scenarios: Readonly<Record<string, Scenario | Readonly<Record<string, Scen
   'POST /logout 503': { session_store_unavailable: storeDown },
   'GET /logout 200': () => ({}),
   'GET /logout 303': () => ({ headers: { ...navigationHeaders, 'sec-fetch-site': 'same-origin' } }),
-  'GET /logout 400': { request_invalid: () => ({ url: '/logout?returnTo=/a&returnTo=/b' }) },
   'GET /logout 503': {
     session_store_unavailable: async (gateway) => {
       const { headers } = await storeDown(gateway)
