@@ -83,8 +83,11 @@ describe.each([
       ...processSeries,
       ...(workers > 1 ? Object.values(supervisorSeries) : []),
     ]
+    // Of a garbage collection that has not happened yet there is a heading only.
+    const announced = new Set(processSeries.map(({ name }) => name))
     const missing = documented.filter(({ name, kind }) => {
       const sampleName = kind === 'histogram' ? `${name}_count` : name
+      if (announced.has(name) && scrape.text.includes(`# TYPE ${name} `)) return false
       return !scrape.samples.some((sample) => sample.name === sampleName)
     })
     expect(missing.map(({ name }) => name)).toEqual([])
