@@ -1,4 +1,5 @@
 import type { Configuration, CustomFetch } from 'openid-client'
+import { parseObject } from '../../basics/plain-object.ts'
 import { AnswerMalformedError } from '../../network/bounded-answer.ts'
 import type { EndpointCall, OidcClient } from '../provider/client.ts'
 import { openEncrypted } from '../verification/decryption.ts'
@@ -42,7 +43,7 @@ export async function beginTokenExchange(
     async (url, init) => {
       const response = await fetch(url, init)
       const text = await response.text()
-      const untrusted = parseObject(text)
+      const untrusted = parseMembers(text)
       if (!response.ok) return refusal(untrusted, text, response)
       if (untrusted === undefined) throw new AnswerMalformedError('the answer is no JSON object')
       if (untrusted.access_token === undefined && typeof untrusted.error === 'string')
@@ -67,14 +68,10 @@ async function openedIdToken(
 }
 
 /** Members without a value count as left out (RFC 6749 section 3.2); some serialisers write `null` for those. */
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-    return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null && member !== ''))
-  } catch {
-    return undefined
-  }
+function parseMembers(text: string): Readonly<Record<string, unknown>> | undefined {
+  const parsed = parseObject(text)
+  if (parsed === undefined) return undefined
+  return Object.fromEntries(Object.entries(parsed).filter(([, member]) => member !== null && member !== ''))
 }
 
 function pick(untrusted: Readonly<Record<string, unknown>>, names: readonly string[]) {
@@ -91,7 +88,7 @@ export async function readableRefusal(response: Response): Promise<Response> {
   const asksForNonce = response.headers.get('www-authenticate')?.includes('use_dpop_nonce') === true
   if (response.ok || asksForNonce) return response
   const text = await response.text()
-  return refusal(parseObject(text), text, response)
+  return refusal(parseMembers(text), text, response)
 }
 
 /** An error as the library reads it. It takes a challenge for the error, and the body says more. */
