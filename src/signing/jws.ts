@@ -1,5 +1,6 @@
 import { type KeyObject, sign, verify } from 'node:crypto'
 import { digestOf, type SigningAlgorithm, signatureOptions } from './algorithms.ts'
+import { toJoseSignature } from './ecdsa-signature.ts'
 
 /** What a JWS is signed with. */
 export interface JwsKey {
@@ -23,8 +24,10 @@ export function signJwt(
 
 /** The signature over a signing input (RFC 7515 section 5.1), base64url. */
 export function signatureOf(input: string, { privateKey, algorithm }: JwsKey): string {
-  const options = { key: privateKey, ...signatureOptions(algorithm) }
-  return sign(digestOf(algorithm), Buffer.from(input), options).toString('base64url')
+  const digest = digestOf(algorithm)
+  const bytes = Buffer.from(input)
+  if (algorithm === 'ES256') return toJoseSignature(sign(digest, bytes, privateKey)).toString('base64url')
+  return sign(digest, bytes, { key: privateKey, ...signatureOptions(algorithm) }).toString('base64url')
 }
 
 /** Whether the signature over a signing input is this key's. */
