@@ -57,7 +57,7 @@ export async function finishLogin(
   transaction: LoginTransaction,
 ): Promise<CompletedLogin> {
   const untrusted = callback.search.slice(1)
-  const state = await provider.stateOf(untrusted)
+  const state = await provider.stateOf(untrusted, () => undefined)
   if (state !== transaction.state && state !== undefined) throw new GatewayError('login_state_invalid')
   const answer = await provider.checkAuthorizationResponse(untrusted, transaction)
   return provider.completeLogin(answer, transaction)

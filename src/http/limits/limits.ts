@@ -7,6 +7,7 @@ import {
   createAddressLimits,
   rateLimited,
 } from './address-limits.ts'
+import type { LimitedRequest } from './limited-request.ts'
 import { createTokenBuckets } from './token-buckets.ts'
 
 /** Requests of one session to the session endpoints, in one process: each costs a read of the store and an opened record. */
@@ -14,6 +15,9 @@ const sessionRules = { burst: 1_000, perSecond: 20, mostKeys: 50_000 }
 
 /** Attempts to complete one login: beyond the first each is a duplicate, but costs a write to find that out. */
 const transactionRules = { burst: 100, perSecond: 1, mostKeys: 50_000 }
+
+/** Answers that are decrypted for one login at its own expense: one comes, and perhaps once more. */
+const openingRules = { burst: 3, perSecond: 0.05, mostKeys: 50_000 }
 
 /** How often something may happen within a fixed window, counted by the store for all processes together. */
 interface CountedRule {
@@ -41,6 +45,8 @@ export interface Limits extends AddressLimits {
   admitSession(h: string): void
   /** An attempt to complete this login. @throws GatewayError `rate_limited` */
   admitTransaction(state: string): void
+  /** An answer that has to be decrypted to a login under way; beyond a few only while the address has strays left. @throws GatewayError `rate_limited` */
+  admitOpening(request: LimitedRequest, state: string): void
   /** An explicit refresh. @throws GatewayError `rate_limited`, `session_store_unavailable` */
   admitRefresh(h: string): Promise<void>
   /** A look at all sessions of a user. @throws GatewayError `rate_limited`, `session_store_unavailable` */
@@ -60,13 +66,18 @@ export function createLimits(dependencies: LimitsDependencies): Limits {
   const { store, sessions, now } = dependencies
   const bySession = createTokenBuckets(sessionRules, now)
   const byTransaction = createTokenBuckets(transactionRules, now)
+  const openings = createTokenBuckets(openingRules, now)
+  const byAddress = createAddressLimits(dependencies)
   const count = async (key: string, { most, windowMs }: CountedRule): Promise<void> => {
     if ((await store.count(key, windowMs)) > most) throw rateLimited(Math.min(windowMs, longestWaitMs))
   }
   return {
-    ...createAddressLimits(dependencies),
+    ...byAddress,
     admitSession: (h) => expectToken(bySession.take(h)),
     admitTransaction: (state) => expectToken(byTransaction.take(state)),
+    admitOpening(request, state) {
+      if (openings.take(state) > 0) byAddress.admitStray(request)
+    },
     admitRefresh: (h) => count(`refresh:${h}`, refreshRule),
     admitListing: (user) => count(`list:${sessions.userRef(user)}`, listRule),
     admitSignIn: (user) => count(`login:${sessions.userRef(user)}`, loginRule),
@@ -91,6 +102,7 @@ export const noLimits: Limits = {
   countStray: nothing,
   admitSession: nothing,
   admitTransaction: nothing,
+  admitOpening: nothing,
   admitRefresh: soon,
   admitListing: soon,
   admitSignIn: soon,

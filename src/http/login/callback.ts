@@ -95,18 +95,43 @@ async function findByState(
   request: FastifyRequest,
   untrustedAnswer: string,
 ): Promise<FoundTransaction<'login'>> {
-  const state = await context.provider.stateOf(untrustedAnswer)
   const found = findTransactions(context, 'login', request.headers.cookie)
+  const state = await stateOf(context, request, untrustedAnswer, found)
   const match = found.find(({ transaction }) => transaction.state === state)
   if (match === undefined) {
-    const refusal = context.limits.countStray(request)
     // Some providers answer an error without `state`; anybody else can write it into a link, so it is for the log only.
-    const words = wordsOf(new URLSearchParams(queryOf(request.raw.url ?? '')))
-    throw refusal ?? new GatewayError('login_state_invalid', { context: { reason: 'no cookie', ...words } })
+    const words = wordsOf(new URLSearchParams(untrustedAnswer))
+    const reason = found.length === 0 ? 'no cookie' : 'no cookie of this state'
+    throw (
+      context.limits.countStray(request) ??
+      new GatewayError('login_state_invalid', { context: { reason, ...words } })
+    )
   }
   // A login that this browser began is never limited by address, only against its own repetition.
   context.limits.admitTransaction(match.transaction.state)
   return match
+}
+
+/**
+ * The `state` of an answer, which may have to be decrypted for it: that is done only for browsers which are in the middle of a login, and
+ * after the first attempts of each only while their address has not sent too much that led nowhere.
+ */
+async function stateOf(
+  { provider, limits }: HttpContext,
+  request: FastifyRequest,
+  untrustedAnswer: string,
+  [newest]: readonly FoundTransaction<'login'>[],
+): Promise<string | undefined> {
+  if (newest === undefined) return undefined
+  return provider
+    .stateOf(untrustedAnswer, () => limits.admitOpening(request, newest.transaction.state))
+    .catch((error: unknown) => {
+      throw isLimit(error) ? error : (limits.countStray(request) ?? error)
+    })
+}
+
+function isLimit(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'rate_limited'
 }
 
 /** A form is taken where one was asked for, and only there; whether an answer is signed is the provider's part. */

@@ -1,9 +1,9 @@
 import { decodeJwt } from 'jose'
 import type { ClientAuth } from 'openid-client'
 import { textOf } from '../../basics/text.ts'
-import { GatewayError } from '../../errors/gateway-error.ts'
 import { watchFile } from '../../signing/watched-file.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
+import { noProof } from '../provider/failures/provider-error.ts'
 
 const assertionTypes = 'urn:ietf:params:oauth:client-assertion-type'
 
@@ -24,8 +24,7 @@ export function createAssertionAuthentication(path: string, log: Logger): Client
   return (_server, client, body) => {
     const current = file.current()
     // The platform may write it a moment after we have started.
-    if (current === undefined)
-      throw new GatewayError('provider_unavailable', { context: { reason: 'no CLIENT_ASSERTION_FILE yet' } })
+    if (current === undefined) throw noProof('no CLIENT_ASSERTION_FILE yet')
     body.set('client_id', client.client_id)
     body.set('client_assertion_type', current.type)
     body.set('client_assertion', current.assertion)

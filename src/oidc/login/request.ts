@@ -44,12 +44,34 @@ export async function authorizationUrl(
   parameters: URLSearchParams,
   login: PushingLogin,
 ): Promise<URL> {
-  const url =
-    context.options.requestObject === 'signed'
-      ? await signedRequest(context, configuration, parameters)
-      : buildAuthorizationUrl(configuration, parameters)
-  if (pushesLogins(context.options, configuration)) return push(context, url.searchParams, login)
-  return context.options.requestObject === 'signed' ? withOuterParameters(url, parameters) : url
+  const isSigned = context.options.requestObject === 'signed'
+  const isPushed = pushesLogins(context.options, configuration)
+  if (!isSigned && !isPushed) return buildAuthorizationUrl(configuration, parameters)
+  const bare = await bareConfiguration(context, login.key)
+  const request = isSigned ? (await signedRequest(context, bare, parameters)).searchParams : parameters
+  const sent = isPushed
+    ? (await push(context, bare, request, login)).searchParams
+    : withOuterParameters(request, parameters)
+  // The endpoint's own query belongs to its address alone (RFC 6749 section 3.1).
+  return withParameters(configuration.serverMetadata().authorization_endpoint, sent)
+}
+
+/** One whose authorization endpoint has no query, which the OpenID library would put into what is signed and pushed. */
+function bareConfiguration({ client }: ProviderContext, key: DpopKey | undefined): Promise<Configuration> {
+  return client.endpointConfiguration('pushed_authorization', {
+    possession: key === undefined ? undefined : { key },
+    wrap: (fetch) => async (url, init) => readableRefusal(await fetch(url, init)),
+    change: (metadata) => ({
+      ...metadata,
+      authorization_endpoint: (metadata.authorization_endpoint ?? '').replace(/[?#].*$/s, ''),
+    }),
+  })
+}
+
+function withParameters(endpoint = '', parameters: URLSearchParams): URL {
+  const url = new URL(endpoint)
+  for (const [name, value] of parameters) url.searchParams.append(name, value)
+  return url
 }
 
 async function signedRequest(
@@ -67,22 +89,19 @@ async function signedRequest(
 }
 
 /** A provider reads these before it opens the request (OpenID Connect Core section 6.1). */
-function withOuterParameters(url: URL, parameters: URLSearchParams): URL {
-  for (const name of ['response_type', 'scope']) url.searchParams.set(name, parameters.get(name) ?? '')
-  return url
+function withOuterParameters(request: URLSearchParams, parameters: URLSearchParams): URLSearchParams {
+  const whole = new URLSearchParams(request)
+  for (const name of ['response_type', 'scope']) whole.set(name, parameters.get(name) ?? '')
+  return whole
 }
 
 /** Hands the request to the provider; the reference lives for seconds, so this is done for each login anew. */
 async function push(
-  { client, options, pushBreaker }: ProviderContext,
+  { options, pushBreaker }: ProviderContext,
+  configuration: Configuration,
   parameters: URLSearchParams,
-  { caller, key }: PushingLogin,
+  { caller }: PushingLogin,
 ): Promise<URL> {
-  const possession = key === undefined ? undefined : { key }
-  const configuration = await client.endpointConfiguration('pushed_authorization', {
-    possession,
-    wrap: (fetch) => async (url, init) => readableRefusal(await fetch(url, init)),
-  })
   const metadata = configuration.serverMetadata()
   if (endpointOf(metadata, 'pushed_authorization_request_endpoint', options.issuerUrl) === undefined)
     throw rejected('the provider takes no pushed authorization requests')
@@ -94,7 +113,9 @@ async function push(
     return url
   } catch (error) {
     const failure = classifyFailure(error)
-    pushBreaker.record(caller, failure.kind === 'unavailable' && failure.cause === 'transport')
+    // What we have found wrong with ourselves says nothing about the provider: it was not asked.
+    if (!(unwrapped(error) instanceof GatewayError))
+      pushBreaker.record(caller, failure.kind === 'unavailable' && failure.cause === 'transport')
     throw pushFailure(error)
   }
 }

@@ -1,26 +1,57 @@
-import { decodeJwt } from 'jose'
+import { decodeJwt, type JWTPayload } from 'jose'
 import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { loginFailure } from '../provider/failures/provider-error.ts'
-import { openEncrypted } from '../verification/decryption.ts'
+import { CheckError } from '../provider/failures/refusal.ts'
+import { isEncrypted, openEncrypted } from '../verification/decryption.ts'
+import { plainState } from './authorization-response.ts'
 
 /** What a signed response may bring besides the code (RFC 6749 section 4.1.2, RFC 9207). */
 const parameters = ['code', 'state', 'iss', 'error', 'error_description', 'error_uri', 'session_state']
 const longestResponse = 16_384
 
 /**
- * The `state` that a signed response (JARM) names, which nobody has verified yet: it finds the transaction and is good for nothing else.
+ * The `state` that a signed response (JARM) names, which nobody has verified yet: it finds the transaction and is good for nothing else. An
+ * answer that cannot be read may have one beside it: its login is found then, to be refused by name.
  *
  * @param untrustedQuery the raw query of the callback
+ * @param admit called before something is decrypted
+ * @returns `undefined` for an answer that is not signed and has no `state`
+ * @throws GatewayError `login_refused`, whatever `admit` throws
  */
 export async function unverifiedState(
   { client }: Pick<ProviderContext, 'client'>,
   untrustedQuery: string,
+  admit: () => void,
 ): Promise<string | undefined> {
+  const plain = plainState(untrustedQuery)
+  if (plain !== undefined || !new URLSearchParams(untrustedQuery).has('response')) return plain
   try {
-    const jwt = await openEncrypted(responseOf(untrustedQuery), client.clientKeys.decryption())
-    return textOf(decodeJwt(jwt).state)
+    const untrusted = responseOf(untrustedQuery)
+    const keys = client.clientKeys.decryption()
+    if (keys.length > 0 && isEncrypted(untrusted)) admit()
+    return stateIn(await openEncrypted(untrusted, keys, 'response'))
+  } catch (error) {
+    throw loginFailure(error)
+  }
+}
+
+function stateIn(untrustedJwt: string): string {
+  const format = isEncrypted(untrustedJwt)
+    ? 'an encrypted one (JWE), and CLIENT_ENCRYPTION_KEY is not set'
+    : 'none'
+  const payload = parsePayload(untrustedJwt)
+  if (payload === undefined)
+    throw new CheckError('response.format', { expected: 'a signed JWT', received: format })
+  const state = textOf(payload.state)
+  if (state === undefined) throw new CheckError('response.state', { expected: 'one', received: 'none' })
+  return state
+}
+
+function parsePayload(untrustedJwt: string): JWTPayload | undefined {
+  try {
+    return decodeJwt(untrustedJwt)
   } catch {
     return undefined
   }
@@ -37,7 +68,7 @@ export async function verifySignedResponse(
   untrustedQuery: string,
 ): Promise<string> {
   try {
-    const jwt = await openEncrypted(responseOf(untrustedQuery), client.clientKeys.decryption())
+    const jwt = await openEncrypted(responseOf(untrustedQuery), client.clientKeys.decryption(), 'response')
     const { payload } = await keys.verify(jwt, { kind: 'response' }, ['iss', 'aud', 'exp', 'state'])
     const found = new URLSearchParams()
     for (const name of parameters) {

@@ -1,4 +1,4 @@
-import type { Configuration, CustomFetch } from 'openid-client'
+import type { Configuration, CustomFetch, ServerMetadata } from 'openid-client'
 import {
   type BoundedFetch,
   createProviderNetwork,
@@ -36,11 +36,15 @@ export interface OidcClient {
    * A configuration like the discovered one, for the OpenID library's calls to one endpoint.
    *
    * @param wrap what happens to each exchange on its way
+   * @param change what the metadata are to be for this call
    * @throws GatewayError `provider_unavailable`
    */
   endpointConfiguration(
     endpoint: ProviderEndpoint,
-    call?: EndpointCall & { readonly wrap?: (fetch: CustomFetch) => CustomFetch },
+    call?: EndpointCall & {
+      readonly wrap?: (fetch: CustomFetch) => CustomFetch
+      readonly change?: (metadata: ServerMetadata) => ServerMetadata
+    },
   ): Promise<Configuration>
   /** The discovered configuration, if there is one; makes no request. */
   current(): Configuration | undefined
@@ -88,8 +92,8 @@ export function createOidcClient(
   }
   return {
     configuration: watch.configuration,
-    async endpointConfiguration(endpoint, { wrap = (one: CustomFetch) => one, ...call } = {}) {
-      const found = (await watch.configuration()).serverMetadata()
+    async endpointConfiguration(endpoint, { wrap = unchanged, change = unchanged, ...call } = {}) {
+      const found = change((await watch.configuration()).serverMetadata())
       return configurationOf(found, options, authentication.apply, wrap(fetch(endpoint, call)))
     },
     current: watch.current,
@@ -102,4 +106,8 @@ export function createOidcClient(
       network.close()
     },
   }
+}
+
+function unchanged<Value>(value: Value): Value {
+  return value
 }

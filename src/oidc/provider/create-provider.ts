@@ -38,8 +38,8 @@ export function createProvider(options: ProviderOptions, given: ProviderDependen
     pushesLogins: () => pushesLogins(options, client.current()),
     beginLogin: (request) => beginLogin(context, request),
     // One that is not signed as it should be is refused by name, once its login is found.
-    stateOf: async (untrustedAnswer) =>
-      (isSigned ? await unverifiedState(context, untrustedAnswer) : undefined) ?? plainState(untrustedAnswer),
+    stateOf: async (untrustedAnswer, admit) =>
+      isSigned ? unverifiedState(context, untrustedAnswer, admit) : plainState(untrustedAnswer),
     async checkAuthorizationResponse(untrustedAnswer, transaction) {
       const metadata = (await client.configuration()).serverMetadata()
       const answer = isSigned ? await verifySignedResponse(context, untrustedAnswer) : untrustedAnswer

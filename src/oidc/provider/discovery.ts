@@ -8,6 +8,7 @@ import {
   discovery,
   type ServerMetadata,
 } from 'openid-client'
+import { isPlainObject } from '../../basics/plain-object.ts'
 import { publicAddress } from '../../network/provider-address.ts'
 import { allowedAlgorithms } from './algorithms.ts'
 import { endpointOf } from './endpoints.ts'
@@ -86,11 +87,23 @@ function isInsecure({ issuerUrl }: ProviderOptions): boolean {
  */
 function withPublicAddresses(metadata: ServerMetadata, options: ProviderOptions): ServerMetadata {
   if (options.providerAddress === undefined) return metadata
-  const places = Object.entries(metadata).flatMap(([name, value]: [string, unknown]) => {
+  const { mtls_endpoint_aliases: aliases } = metadata
+  return {
+    ...metadata,
+    ...publicPlaces(metadata, options),
+    ...(isPlainObject(aliases)
+      ? { mtls_endpoint_aliases: { ...aliases, ...publicPlaces(aliases, options) } }
+      : {}),
+  }
+}
+
+/** The members that name an address, with the public one. */
+function publicPlaces(members: object, options: ProviderOptions): Readonly<Record<string, string>> {
+  const places = Object.entries(members).flatMap(([name, value]: [string, unknown]) => {
     const url = /_(?:endpoint|uri)$/.test(name) && typeof value === 'string' ? URL.parse(value) : null
     return url === null ? [] : [[name, publicAddress(url, options).href] as const]
   })
-  return { ...metadata, ...Object.fromEntries(places) }
+  return Object.fromEntries(places)
 }
 
 /** Discovery section 4.3 and RFC 9207 compare issuers as plain strings, so a slash too many fails every login later. */

@@ -121,8 +121,8 @@ export type RefreshOutcome =
       readonly error: string
       readonly facts?: RefusalFacts
       readonly retryAfterSeconds: number | undefined
-      /** `transport` counts for the breaker: network, timeout or 5xx; `busy` is a 429. */
-      readonly cause: 'transport' | 'busy'
+      /** `transport` counts for the breaker: network, timeout or 5xx; `busy` is a 429; at `own` we had no proof to show, and asked nobody. */
+      readonly cause: 'transport' | 'busy' | 'own'
     }
   /** The answer failed its checks although the old token is spent: revoke what came, end the session. */
   | {
@@ -166,8 +166,10 @@ export interface Provider {
    * The `state` that an authorization response names: it finds the transaction, and nothing has been verified yet.
    *
    * @param untrustedAnswer the query, or the posted form
+   * @param admit called before something is decrypted; throws when that may not be
+   * @throws GatewayError `login_refused` when it has the form that was asked for and names none; whatever `admit` throws
    */
-  stateOf(untrustedAnswer: string): Promise<string | undefined>
+  stateOf(untrustedAnswer: string, admit: () => void): Promise<string | undefined>
   /**
    * Checks an authorization response: signature where one was asked for (JARM), duplicates, `state`, `iss` (RFC 9207), `error`. Makes no
    * request to the provider but for its keys. Runs before the state is redeemed.

@@ -64,7 +64,7 @@ async function openedIdToken(
   untrusted: unknown,
 ): Promise<{ readonly id_token?: string }> {
   if (typeof untrusted !== 'string') return {}
-  return { id_token: await openEncrypted(untrusted, client.clientKeys.decryption()) }
+  return { id_token: await openEncrypted(untrusted, client.clientKeys.decryption(), 'id_token') }
 }
 
 /** Members without a value count as left out (RFC 6749 section 3.2); some serialisers write `null` for those. */

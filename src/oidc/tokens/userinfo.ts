@@ -97,7 +97,7 @@ async function readAnswer(context: ProviderContext, response: Response): Promise
 
 /** What is encrypted to us may be signed inside, or not at all (Core section 5.3.2): then it says as much as one that came in the clear. */
 async function readJwt({ client, keys, options }: ProviderContext, untrustedJwt: string): Promise<Claims> {
-  const opened = await openIfEncrypted(untrustedJwt, client.clientKeys.decryption()).catch(() => {
+  const opened = await openIfEncrypted(untrustedJwt, client.clientKeys.decryption(), 'userinfo').catch(() => {
     throw rejected('userinfo_cannot_be_opened')
   })
   const claims = opened?.startsWith('{')

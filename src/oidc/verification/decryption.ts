@@ -1,5 +1,7 @@
-import { compactDecrypt, decodeProtectedHeader, errors } from 'jose'
+import { compactDecrypt } from 'jose'
 import type { PrivateKey } from '../../signing/signing-keys.ts'
+import { CheckError } from '../provider/failures/refusal.ts'
+import { headerOf } from './jwt-refusal.ts'
 
 /** How the content's key may have been wrapped (RFC 7518 section 4.1); RSA1_5 is broken, and a password is no key of ours. */
 const keyManagementAlgorithms = [
@@ -27,24 +29,36 @@ const partsOfJws = 3
  * The signed JWT inside of what the provider has encrypted to us (RFC 7519 section 11.2). What is not encrypted is handed back as it is, and
  * so is everything when there is no key: the signature decides all the same.
  *
- * @throws errors of jose when it opens with none of the keys, or holds no signed JWT
+ * @param token the kind of token, as checks name it
+ * @throws CheckError when it opens with none of the keys, or holds no signed JWT
  */
-export async function openEncrypted(untrustedJwt: string, keys: readonly PrivateKey[]): Promise<string> {
-  const opened = await openIfEncrypted(untrustedJwt, keys)
-  return opened === undefined ? untrustedJwt : signedJwt(opened)
+export async function openEncrypted(
+  untrustedJwt: string,
+  keys: readonly PrivateKey[],
+  token: string,
+): Promise<string> {
+  const opened = await openIfEncrypted(untrustedJwt, keys, token)
+  if (opened === undefined) return untrustedJwt
+  if (countParts(opened) === partsOfJws) return opened
+  throw new CheckError(`${token}.format`, {
+    expected: 'a signed JWT inside',
+    received: 'an unsigned content',
+  })
 }
 
 /**
  * What the provider has encrypted to us, whatever it is; `undefined` for what is not encrypted, and when there is no key.
  *
- * @throws errors of jose when it opens with none of the keys
+ * @param token the kind of token, as checks name it
+ * @throws CheckError when it opens with none of the keys
  */
 export async function openIfEncrypted(
   untrustedJwt: string,
   keys: readonly PrivateKey[],
+  token: string,
 ): Promise<string | undefined> {
-  if (keys.length === 0 || countParts(untrustedJwt) !== partsOfJwe) return undefined
-  const { kid } = decodeProtectedHeader(untrustedJwt)
+  if (keys.length === 0 || !isEncrypted(untrustedJwt)) return undefined
+  const { kid, alg } = headerOf(untrustedJwt)
   const named = keys.filter(({ keyId }) => keyId === kid)
   for (const { privateKey } of named.length > 0 ? named : keys) {
     const opened = await compactDecrypt(untrustedJwt, privateKey, {
@@ -53,12 +67,13 @@ export async function openIfEncrypted(
     }).catch(() => undefined)
     if (opened !== undefined) return Buffer.from(opened.plaintext).toString()
   }
-  throw new errors.JWEDecryptionFailed()
+  const expected = `one that opens with CLIENT_ENCRYPTION_KEY (${keys.map(({ keyId }) => keyId).join(', ')})`
+  throw new CheckError(`${token}.encryption`, { expected, received: [alg, kid] })
 }
 
-function signedJwt(untrusted: string): string {
-  if (countParts(untrusted) !== partsOfJws) throw new errors.JWEInvalid('no signed JWT inside')
-  return untrusted
+/** Whether a JWT has the form of an encrypted one (RFC 7516 section 7.1). */
+export function isEncrypted(untrustedJwt: string): boolean {
+  return countParts(untrustedJwt) === partsOfJwe
 }
 
 function countParts(text: string): number {

@@ -30,10 +30,14 @@ export function jwtRefusal(error: unknown, untrustedJwt: string, expected: JwtEx
   if (error instanceof errors.JWKSNoMatchingKey)
     return named('kid', { expected: `a published key for ${String(header.alg)}`, received: header.kid })
   if (error instanceof errors.JWSSignatureVerificationFailed) return named('signature', {})
+  // No extension is known here, so whatever has one fails by it (RFC 7515 section 4.1.11).
+  if (header.crit !== undefined)
+    return named('crit', { expected: 'no extension that has to be understood', received: header.crit })
   if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
     return named('alg', { expected: expected.algorithms, received: header.alg })
-  const received = untrustedJwt.split('.').length === encryptedParts ? 'an encrypted one (JWE)' : error.code
-  return named('format', { expected: 'a signed JWT', received })
+  if (untrustedJwt.split('.').length === encryptedParts)
+    return named('format', { expected: 'a signed JWT', received: 'an encrypted one (JWE)' })
+  return named('format', { expected: 'a signed JWT', received: error.code })
 }
 
 const encryptedParts = 5
@@ -49,7 +53,11 @@ function expectedClaim(claim: string, { issuer, audience, nowMs }: JwtExpectatio
 }
 
 /** What an unverified JWT says in its header; empty when it has none. */
-export function headerOf(untrustedJwt: string): { readonly alg?: unknown; readonly kid?: unknown } {
+export function headerOf(untrustedJwt: string): {
+  readonly alg?: unknown
+  readonly kid?: unknown
+  readonly crit?: unknown
+} {
   try {
     return decodeProtectedHeader(untrustedJwt)
   } catch {

@@ -62,28 +62,30 @@ export function mayBeRotation(error: unknown): boolean {
 /**
  * Verifies a JWT with the keys of a set.
  *
+ * @param token the kind of token, as checks name it
  * @throws errors of jose when it is invalid; GatewayError `provider_unavailable` when its key is unusable
  */
 export async function verifyWith(
   set: KeySet,
   untrustedJwt: string,
   checks: JWTVerifyOptions,
+  token: string,
 ): Promise<VerifiedJwt> {
   try {
     const { payload, protectedHeader } = await jwtVerify(untrustedJwt, set, checks)
     return { payload, header: protectedHeader }
   } catch (error) {
     if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithEach(error, untrustedJwt, checks)
-    throw isAboutToken(error) ? error : unusableKey(error, untrustedJwt)
+    throw isAboutToken(error) ? error : unusableKey(error, untrustedJwt, token)
   }
 }
 
 /** Too short an RSA key is the usual case, and jose says so only in a message. */
-function unusableKey(cause: unknown, untrustedJwt: string): GatewayError {
+function unusableKey(cause: unknown, untrustedJwt: string, token: string): GatewayError {
   const isShort = cause instanceof TypeError && /modulusLength/.test(cause.message)
   const expected = isShort ? 'an RSA key of at least 2048 bits' : 'a public key that can be used'
   const { kid, alg } = headerOf(untrustedJwt)
-  const facts = { check: 'id_token.kid', expected, received: plainValue(`${textOf(kid)} (${textOf(alg)})`) }
+  const facts = { check: `${token}.kid`, expected, received: plainValue(`${textOf(kid)} (${textOf(alg)})`) }
   return unavailable(isShort ? 'a key of the provider is too short' : 'a key is unusable', cause, facts)
 }
 

@@ -125,7 +125,7 @@ export function createProviderKeys(
   /** Verifies with these keys, then with newer ones while there may be some that fit. */
   async function verifyFrom(tried: NextSet, jwt: UntrustedJwt): Promise<VerifiedJwt> {
     try {
-      return await verifyWith(tried.set, jwt.text, jwt.checks)
+      return await verifyWith(tried.set, jwt.text, jwt.checks, tokenNames[jwt.use.kind])
     } catch (error) {
       if (tried.isForThis || !mayBeRotation(error)) throw error
       const next = await nextSet(tried.set, jwt.use)

@@ -129,7 +129,9 @@ async function ask(
     .catch(unexpected)
   const outcome = await Promise.race([asking, givenUp.promise]).finally(() => clearTimeout(timer))
   const hasFailed = outcome.kind === 'unavailable' && outcome.cause === 'transport'
-  if (!(isLate && hasFailed)) breaker.record(h, hasFailed)
+  // Where we had nothing to prove ourselves with nobody was asked.
+  const wasAsked = !(outcome.kind === 'unavailable' && outcome.cause === 'own')
+  if (wasAsked && !(isLate && hasFailed)) breaker.record(h, hasFailed)
   telemetry.metrics.refresh(outcome.kind, (performance.now() - startedAtMs) / 1_000)
   return outcome
 }

@@ -73,6 +73,16 @@ describe('POST /callback', () => {
     expect(answer.body).toContain('login_state_invalid')
   })
 
+  it('keeps the words of an error that names no login', async () => {
+    const { cookie } = await begin()
+    await post('error=invalid_scope&error_description=no+such+scope', { url: '/callback?reposted', cookie })
+    expect(gateway.audited.at(-1)).toMatchObject({
+      code: 'login_state_invalid',
+      providerError: 'invalid_scope',
+      providerErrorDescription: 'no such scope',
+    })
+  })
+
   it.each([
     ['a field twice', 'code=a&code=b&state=x'],
     ['too many fields', Array.from({ length: 33 }, (_, at) => `f${at}=x`).join('&')],

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { freePort } from '../../support/ports.ts'
+import { claimsOf } from '../../support/proof-verifier.ts'
 import { openProvider } from '../../support/scripted-login.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts'
 
@@ -78,6 +79,24 @@ describe('a client that shows a certificate', () => {
       '/alias/token',
       '/alias/userinfo',
     ])
+  })
+
+  it('proves its key for the public form of an address that the provider keeps for it beneath PROVIDER_ADDRESS', async () => {
+    const inside = scripted.issuer.replace('127.0.0.1', 'localhost')
+    scripted.faults.dpop = {}
+    const provider = openWithCertificate(
+      {
+        token_endpoint: `${inside}/alias/token`,
+        pushed_authorization_request_endpoint: `${inside}/alias/par`,
+      },
+      { tokenBinding: 'dpop', providerAddress: new URL(inside) },
+    )
+    const { url, transaction } = await begin(provider)
+    const { accessToken } = await provider.completeLogin(scripted.approve(url), transaction)
+    expect(claimsOf(accessToken.value).cnf).toBeDefined()
+    const { path, rawHeaders } = scripted.requests.findLast(({ method }) => method === 'POST') ?? {}
+    expect(path).toBe('/alias/token')
+    expect(rawHeaders?.join(' ')).toContain(`x-forwarded-host ${new URL(scripted.issuer).host}`)
   })
 
   it('does not call the plain address while that of such clients cannot be reached', async () => {

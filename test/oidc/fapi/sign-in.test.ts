@@ -130,8 +130,8 @@ describe('a provider of the FAPI 2.0 profile', () => {
 
     it('an unsigned response by its name: its login is found', async () => {
       const provider = open({ responseMode: 'jwt' })
-      expect(await provider.stateOf('code=c&state=the-state')).toBe('the-state')
-      expect(await provider.stateOf('response=a.b.c&state=the-state')).toBe('the-state')
+      expect(await provider.stateOf('code=c&state=the-state', () => undefined)).toBe('the-state')
+      expect(await provider.stateOf('response=a.b.c&state=the-state', () => undefined)).toBe('the-state')
     })
 
     it('a signed response that was changed, or has parameters beside it', async () => {

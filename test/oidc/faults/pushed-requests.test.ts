@@ -1,8 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { expectProblem } from '../../support/expect-problem.ts'
 import { type FaultWorld, sessionCookieOf, startFaultWorld } from '../../support/fault-world.ts'
-import type { ScriptedAnswer } from '../../support/scripted-provider.ts'
+import { type ScriptedAnswer, unsigned } from '../../support/scripted-provider.ts'
 
 let world: FaultWorld
 const start = (settings: Readonly<Record<string, string>> = {}, isAnnounced = true) =>
@@ -133,5 +136,29 @@ describe('a push that the key of the client cannot prove', () => {
   it('is 502, with the reason', async () => {
     expectProblem(await begin(), 502, 'provider_rejected')
     expect(world.log()).toContain('no algorithm that CLIENT_KEY can sign with')
+  })
+})
+
+describe('an assertion of the platform that is not there yet', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'coatcheck-assertion-'))
+  const file = join(folder, 'token')
+  beforeAll(async () => {
+    world = await start({
+      RATE_LIMIT: 'off',
+      CLIENT_AUTHENTICATION: 'assertion',
+      CLIENT_ASSERTION_FILE: file,
+    })
+  })
+  afterAll(async () => {
+    await world?.stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('is our own fault: once it is there the next login is pushed, however many have failed', async () => {
+    for (let n = 0; n < 30; n += 1) expectProblem(await begin(), 503, 'provider_unavailable')
+    expect(world.log()).toContain('no CLIENT_ASSERTION_FILE yet')
+    expect(world.log()).not.toContain('pushes fail')
+    writeFileSync(file, unsigned({ sub: 'system:serviceaccount:default:gateway' }, { alg: 'RS256' }))
+    expect((await begin()).status).toBe(303)
   })
 })

@@ -27,7 +27,7 @@ type Failure =
   | {
       readonly kind: 'unavailable'
       readonly error: string
-      readonly cause: 'transport' | 'busy'
+      readonly cause: 'transport' | 'busy' | 'own'
       readonly retryAfterSeconds: number | undefined
     }
   /** It answered, and the answer failed a check. */
@@ -77,9 +77,15 @@ export function classifyFailure(thrown: unknown, grant: GrantKind = 'code'): Pro
   return { ...classify(error, grant), facts: factsOf(error) }
 }
 
-/** What our own client authentication has thrown, which the OpenID library wraps like a fault of its own; anything else as it is. */
+/** What our own code within a request has thrown, which the OpenID library wraps like a fault of its own; anything else as it is. */
 export function unwrapped(error: unknown): unknown {
-  return error instanceof ClientError && error.cause instanceof GatewayError ? error.cause : error
+  if (!(error instanceof ClientError)) return error
+  return error.cause instanceof GatewayError || error.cause instanceof CheckError ? error.cause : error
+}
+
+/** Says that we have nothing to prove ourselves with: no request was made, and nothing is known of the provider. */
+export function noProof(reason: string): GatewayError {
+  return new GatewayError('provider_unavailable', { context: { reason, lacks: 'client proof' } })
 }
 
 function factsOf(error: unknown): RefusalFacts {
@@ -112,7 +118,10 @@ function classify(error: unknown, grant: GrantKind): Failure {
 /** What we have found out ourselves, before or instead of an answer. */
 function classifyOwn({ code, context }: GatewayError): Failure {
   const reason = typeof context.reason === 'string' ? context.reason : undefined
-  if (code === 'provider_unavailable') return transport(reason ?? 'no_metadata')
+  if (code === 'provider_unavailable') {
+    const failure = transport(reason ?? 'no_metadata')
+    return context.lacks === undefined ? failure : { ...failure, cause: 'own' }
+  }
   return code === 'provider_rejected'
     ? { kind: 'rejected', error: reason ?? code }
     : { kind: 'invalid', error: code }

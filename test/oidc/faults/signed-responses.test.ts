@@ -1,0 +1,206 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { CompactEncrypt } from 'jose'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { expectProblem } from '../../support/expect-problem.ts'
+import {
+  expectRefusedLogin,
+  type FaultWorld,
+  sessionCookieOf,
+  startFaultWorld,
+} from '../../support/fault-world.ts'
+import { newSigningKey, signWith, unsigned } from '../../support/scripted-provider.ts'
+
+const ours = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+const strangers = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+
+let world: FaultWorld
+beforeAll(async () => {
+  world = await startFaultWorld(
+    {
+      RESPONSE_MODE: 'jwt',
+      CLIENT_ENCRYPTION_KEY: `${ours.privateKey.export({ format: 'pem', type: 'pkcs8' })}`,
+      RATE_LIMIT: 'on',
+      TRUST_PROXY: '127.0.0.1/32',
+    },
+    ({ faults }) => {
+      faults.discovery = (metadata) => metadata
+    },
+  )
+})
+afterAll(() => world?.stop())
+afterEach(() => world.heal())
+
+const encrypt = (text: string, key: KeyObject = ours.publicKey, alg = 'RSA-OAEP-256') =>
+  new CompactEncrypt(new TextEncoder().encode(text)).setProtectedHeader({ alg, enc: 'A256GCM' }).encrypt(key)
+
+/** A login that the provider has approved: what it would say, and the cookie that the answer belongs to. */
+async function begin(headers: Readonly<Record<string, string>> = {}) {
+  const started = await world.request('GET', '/login', headers)
+  const approved = new URLSearchParams(world.provider.approve(new URL(started.headers.location ?? '')))
+  const { issuer: iss, clientId: aud } = world.provider
+  const exp = Math.floor(Date.now() / 1_000) + 60
+  const state = approved.get('state') ?? ''
+  return {
+    cookie: started.setCookies[0]?.split(';')[0] ?? '',
+    claims: { iss, aud, exp, state, code: approved.get('code') ?? '' },
+  }
+}
+type Begun = Awaited<ReturnType<typeof begin>>
+
+const comeBack = (query: string, headers: Readonly<Record<string, string>>) =>
+  world.request('GET', `/callback?${query}`, headers)
+
+describe('a signed response', () => {
+  it.each<readonly [string, (jws: string) => string | Promise<string>]>([
+    ['as it is, although it could be encrypted', (jws) => jws],
+    ['encrypted to us', (jws) => encrypt(jws)],
+  ])('%s signs in', async (_what, wrap) => {
+    const { cookie, claims } = await begin()
+    const jwt = await wrap(await world.provider.sign(claims))
+    expect(sessionCookieOf(await comeBack(`response=${jwt}`, { cookie }))).toBeDefined()
+  })
+
+  it.each<readonly [string, string, (claims: Begun['claims']) => Promise<string> | string]>([
+    ['without iss', 'response.iss', ({ iss: _gone, ...rest }) => world.provider.sign(rest)],
+    ['of another issuer', 'response.iss', (all) => world.provider.sign({ ...all, iss: 'https://b.example' })],
+    ['without aud', 'response.aud', ({ aud: _gone, ...rest }) => world.provider.sign(rest)],
+    ['for another client', 'response.aud', (all) => world.provider.sign({ ...all, aud: 'other' })],
+    ['without exp', 'response.exp', ({ exp: _gone, ...rest }) => world.provider.sign(rest)],
+    ['that has expired', 'response.exp', (all) => world.provider.sign({ ...all, exp: all.exp - 200 })],
+    ['without a signature', 'response.alg', (all) => unsigned(all, { alg: 'none' })],
+    ['signed with our public knowledge', 'response.alg', (all) => world.provider.signWithPublicKey(all)],
+    [
+      'with an extension that has to be understood',
+      'response.crit',
+      (all) => world.provider.sign(all, { crit: ['x'], x: true }),
+    ],
+    ['of an unknown key', 'response.kid', async (all) => signWith(await newSigningKey('stranger'), all)],
+    [
+      'of a false key',
+      'response.signature',
+      async (all) => signWith(await newSigningKey(world.provider.publicKeys[0]?.kid ?? ''), all),
+    ],
+    [
+      'without a signature within what is encrypted',
+      'response.alg',
+      (all) => encrypt(unsigned(all, { alg: 'none' })),
+    ],
+    ['without code and error', 'response.code', ({ code: _gone, ...rest }) => world.provider.sign(rest)],
+    [
+      'with code and error',
+      'response.code',
+      (all) => world.provider.sign({ ...all, error: 'access_denied' }),
+    ],
+  ])('%s is refused by name, and its code is not redeemed', async (_what, check, make) => {
+    const { cookie, claims } = await begin()
+    const before = world.provider.count('/token')
+    expectRefusedLogin(await comeBack(`response=${await make(claims)}`, { cookie }), 'login_refused')
+    expect(world.log()).toContain(`"check":"${check}"`)
+    expect(world.provider.count('/token')).toBe(before)
+    expect(world.leaks()).toEqual([])
+  })
+
+  it.each<readonly [string, string, (claims: Begun['claims']) => Promise<string> | string]>([
+    [
+      'encrypted to another key',
+      'response.encryption',
+      async (all) => encrypt(await world.provider.sign(all), strangers.publicKey),
+    ],
+    [
+      'with RSA1_5 for its key',
+      'response.encryption',
+      async (all) =>
+        (await encrypt(await world.provider.sign(all))).replace(
+          /^[^.]+/,
+          Buffer.from('{"alg":"RSA1_5","enc":"A256GCM"}').toString('base64url'),
+        ),
+    ],
+    ['encrypted and not signed', 'response.format', (all) => encrypt(JSON.stringify(all))],
+    [
+      'encrypted twice',
+      'response.format',
+      async (all) => encrypt(await encrypt(await world.provider.sign(all))),
+    ],
+    ['that is no JWT', 'response.format', () => 'nonsense'],
+    ['without a state', 'response.state', ({ state: _gone, ...rest }) => world.provider.sign(rest)],
+    ['with a code beside it', 'response.mode', async (all) => `${await world.provider.sign(all)}&code=c`],
+  ])('%s says so, and takes no login away: nobody knows whose it is', async (_what, check, make) => {
+    const { cookie, claims } = await begin()
+    const answer = await comeBack(`response=${await make(claims)}`, { cookie })
+    expectProblem(answer, 400, 'login_refused')
+    expect(answer.setCookies).toEqual([])
+    expect(world.log()).toContain(`"check":"${check}"`)
+    const whole = `response=${await world.provider.sign(claims)}`
+    expect(sessionCookieOf(await comeBack(whole, { cookie }))).toBeDefined()
+  })
+
+  it('of another login belongs to none here', async () => {
+    const [mine, other] = [await begin(), await begin()]
+    const response = `response=${await world.provider.sign(other.claims)}`
+    expectProblem(await comeBack(response, { cookie: mine.cookie }), 400, 'login_state_invalid')
+  })
+
+  it('works once', async () => {
+    const { cookie, claims } = await begin()
+    const response = `response=${await world.provider.sign(claims)}`
+    expect(sessionCookieOf(await comeBack(response, { cookie }))).toBeDefined()
+    const replay = await comeBack(response, { cookie })
+    expect({ status: replay.status, code: replay.json().code }).toEqual({
+      status: 400,
+      code: 'login_state_invalid',
+    })
+  })
+})
+
+describe('what is encrypted', () => {
+  it('is opened for nobody who has begun no login', async () => {
+    const { claims } = await begin()
+    const jwt = await encrypt(await world.provider.sign(claims), strangers.publicKey)
+    const answer = await comeBack(`response=${jwt}`, { cookie: '' })
+    expectProblem(answer, 400, 'login_state_invalid')
+    expect(world.log()).not.toContain('response.encryption')
+  })
+
+  it('is opened three times for a login, and then not while its address has sent too much, which keeps no other from signing in', async () => {
+    const from = { 'x-forwarded-for': '203.0.113.9' }
+    const { cookie, claims } = await begin(from)
+    const forged = await encrypt(await world.provider.sign(claims), strangers.publicKey)
+    const statuses = new Set<number>()
+    for (let sent = 0; sent < 1_100; sent += 1) {
+      const { status } = await comeBack(sent < 5 ? `response=${forged}` : 'state=x', { ...from, cookie })
+      statuses.add(status)
+    }
+    expect([...statuses]).toEqual([400, 429])
+    world.heal()
+    expect((await comeBack(`response=${forged}`, { ...from, cookie })).status).toBe(429)
+    expect(world.log()).not.toContain('response.encryption')
+    const next = await begin(from)
+    const jwt = await encrypt(await world.provider.sign(next.claims))
+    const answer = await comeBack(`response=${jwt}`, { ...from, cookie: next.cookie })
+    expect(sessionCookieOf(answer)).toBeDefined()
+  })
+})
+
+it('a key of the provider that is of no use is named with the JWT that it has signed', async () => {
+  const short = generateKeyPairSync('rsa', { modulusLength: 1_024 })
+  const { kid } = world.provider.publicKeys[0] ?? {}
+  world.provider.faults.keys = () => ({
+    body: {
+      keys: [
+        {
+          ...createPublicKey(short.publicKey.export({ format: 'pem', type: 'spki' })).export({
+            format: 'jwk',
+          }),
+          kid,
+          alg: 'RS256',
+        },
+      ],
+    },
+  })
+  world.advance(700_000)
+  const started = await begin()
+  const claims = { ...started.claims, exp: started.claims.exp + 700 }
+  const answer = await comeBack(`response=${await world.provider.sign(claims)}`, { cookie: started.cookie })
+  expectRefusedLogin(answer, 'provider_unavailable')
+  expect(world.log()).toContain('"check":"response.kid"')
+})
