@@ -23,6 +23,7 @@ try {
   await checkSchedules(stores, Number(runs), Number(seed))
 } catch (error) {
   // The other lanes are still at work: what they would say about closing stores is of no interest.
+  process.on('unhandledRejection', () => undefined)
   process.stdout.write(`${error}\nagain: npm run interleavings -- ${runs} ${seed}\n`)
   await own?.stop()
   process.exit(1)

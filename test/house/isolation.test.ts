@@ -1,5 +1,4 @@
-import { randomInt } from 'node:crypto'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { openSessions } from '../../src/commands/open-sessions.ts'
 import { loadHouse } from '../../src/config/frontends/load-house.ts'
 import { type FrontendName, frontendNames, ownFetch, startHouse, type TestHouse } from '../support/house.ts'
@@ -8,7 +7,7 @@ import { valuesOf } from '../support/upstream.ts'
 
 /** Steps that are tried; `ISOLATION_STEPS=1000` for the long run. */
 const steps = Number(process.env.ISOLATION_STEPS ?? 40)
-const seed = Number(process.env.ISOLATION_SEED ?? randomInt(2 ** 31))
+const seed = inject('seed')
 
 /** The session at each provider that logins belong to; the same in all of them, until one is logged out. */
 const sids: Record<FrontendName, string> = { shop: 'sid-0', desk: 'sid-0', till: 'sid-0' }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { TestProject } from 'vitest/node'
 import { findCommand, installPackage } from './commands.ts'
@@ -8,6 +9,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The suite's Redis. Files run at the same time: delete only keys that you made, never flush. */
     readonly redisUrl: string
+    /** What the random tests of this run begin with. */
+    readonly seed: number
   }
 }
 
@@ -34,6 +37,13 @@ async function findSuiteRedis(): Promise<SuiteRedis> {
   throw new Error('REDIS_URL is set, but no Redis answers there.')
 }
 
+/** Printed when the run starts, because what fails may end the run; `TEST_SEED` repeats one. */
+function chooseSeed(): number {
+  const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31))
+  process.stdout.write(`random tests: TEST_SEED=${seed}\n`)
+  return seed
+}
+
 /** Makes the certificates of the tests that speak TLS. */
 function ensureOpenssl(): void {
   if (findCommand('openssl') === undefined) installPackage('openssl')
@@ -46,6 +56,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const removeServer = ensureRedisServer()
   const redis = await findSuiteRedis()
   project.provide('redisUrl', redis.url)
+  project.provide('seed', chooseSeed())
   return async () => {
     await redis.stop()
     removeServer()

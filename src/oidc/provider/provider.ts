@@ -123,6 +123,8 @@ export type RefreshOutcome =
       readonly retryAfterSeconds: number | undefined
       /** `transport` counts for the breaker: network, timeout or 5xx; `busy` is a 429; at `own` we had no proof to show, and asked nobody. */
       readonly cause: 'transport' | 'busy' | 'own'
+      /** The request has gone out, and its answer has not come whole: the presented token may be spent. */
+      readonly isAnswerLost?: boolean
     }
   /** The answer failed its checks although the old token is spent: revoke what came, end the session. */
   | {

@@ -26,8 +26,6 @@ export interface GrantDependencies extends OutcomeDependencies {
   readonly telemetry: Telemetry
   /** The API of the login. */
   readonly defaultAudience: ApiAudience
-  /** Whoever waits for an answer of the provider waits no longer; the exchange itself goes on. Milliseconds. */
-  readonly answerWithinMs: number
 }
 
 /** One want of one session, and the lease under which it is served. */
@@ -65,14 +63,14 @@ async function grant(
   { h, want: { audience }, lease, putAside }: Serving,
   session: StoredSession,
 ): Promise<AccessToken | undefined> {
-  const { setbacks, breaker, defaultAudience } = dependencies
+  const { setbacks, breaker, defaultAudience, now } = dependencies
   const { refreshToken } = session.record.tokens
   if (refreshToken === undefined) throw await withoutRefreshToken(dependencies, session, audience.key)
   const standing = setbacks.standing(h) ?? setbacks.standing(setbackKey(h, audience.key))
   if (standing !== undefined) throw standing
   if (!breaker.allows()) throw setbacks.note(h, { code: 'provider_unavailable' }, outagePausesMs.slice(0, 1))
   const isDefault = audience.key === defaultAudience.key
-  const granted: Granted = { session, audience, isDefault, lease, putAside }
+  const granted: Granted = { session, audience, isDefault, askedAtMs: now(), lease, putAside }
   const result = await applyOutcome(dependencies, granted, await ask(dependencies, granted, refreshToken))
   if (result === 'ask_default') return askDefault(dependencies, granted, refreshToken)
   return result === 'look_again' ? undefined : result
@@ -84,7 +82,8 @@ async function askDefault(
   granted: Granted,
   refreshToken: string,
 ): Promise<undefined> {
-  const asked: Granted = { ...granted, audience: dependencies.defaultAudience, isDefault: true }
+  const { defaultAudience: audience, now } = dependencies
+  const asked: Granted = { ...granted, audience, isDefault: true, askedAtMs: now() }
   const result = await applyOutcome(dependencies, asked, await ask(dependencies, asked, refreshToken))
   if (result !== 'look_again') throw rejected(dependencies, granted, { error: 'invalid_grant' })
 }

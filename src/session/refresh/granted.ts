@@ -18,6 +18,8 @@ export interface OutcomeDependencies {
   readonly doubts: Doubts
   readonly telemetry: Pick<Telemetry, 'log' | 'audit'>
   readonly now: () => number
+  /** Whoever waits for an answer of the provider waits no longer; the exchange itself goes on. Milliseconds. */
+  readonly answerWithinMs: number
 }
 
 /** A grant whose answer has come. */
@@ -27,6 +29,8 @@ export interface Granted {
   readonly audience: ApiAudience
   /** Whether that is the API of the login: only for it a refusal ends the session. */
   readonly isDefault: boolean
+  /** When the provider was asked, epoch milliseconds. */
+  readonly askedAtMs: number
   readonly lease: Lease
   readonly putAside: PutAside
 }

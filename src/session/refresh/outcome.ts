@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { RefreshOutcome } from '../../oidc/provider/provider.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
@@ -33,7 +34,7 @@ export async function applyOutcome(
     case 'rejected':
       throw rejected(dependencies, granted, outcome)
     case 'unavailable':
-      throw unavailable(dependencies, granted, outcome)
+      throw await unavailable(dependencies, granted, outcome)
     case 'invalid':
       await revoke(dependencies, outcome.obtainedRefreshToken)
       throw await dependencies.endings.endRefused(granted.session)
@@ -80,13 +81,28 @@ async function unusable(
   throw dependencies.setbacks.note(key, problem, configurationPausesMs)
 }
 
-function unavailable(
-  { setbacks }: OutcomeDependencies,
-  { session }: Granted,
-  { retryAfterSeconds }: Of<'unavailable'>,
-): GatewayError {
-  const atLeastMs = (retryAfterSeconds ?? 0) * 1_000
-  return setbacks.note(session.view.h, { code: 'provider_unavailable' }, outagePausesMs, atLeastMs)
+/**
+ * The provider may still be at a request whose answer is lost: nobody asks it again before that would have been given up as well, on any
+ * node (DESIGN-2 section 12). The lease is held until then, while those who wait are sent away.
+ */
+async function unavailable(
+  { setbacks, answerWithinMs, now }: OutcomeDependencies,
+  { session, askedAtMs, putAside }: Granted,
+  { retryAfterSeconds, isAnswerLost = false }: Of<'unavailable'>,
+): Promise<GatewayError> {
+  const untilMs = askedAtMs + answerWithinMs
+  const quietMs = isAnswerLost ? Math.max(0, untilMs - now()) : 0
+  const atLeastMs = Math.max(quietMs, (retryAfterSeconds ?? 0) * 1_000)
+  const error = setbacks.note(session.view.h, { code: 'provider_unavailable' }, outagePausesMs, atLeastMs)
+  if (quietMs === 0) return error
+  const over = new AbortController()
+  putAside(error, () => {
+    const isOver = now() >= untilMs
+    if (isOver) over.abort()
+    return isOver
+  })
+  await sleep(quietMs, undefined, { signal: over.signal }).catch(() => undefined)
+  return error
 }
 
 /**

@@ -379,6 +379,26 @@ describe('an answer that is late', () => {
     expect(refreshes.presented).toEqual(['refresh-0'])
   })
 
+  it('is lost after 60 s: whoever comes then asks for it again, once', async () => {
+    clock.advance(60_000)
+    refreshes.answer = () => new Promise(() => undefined)
+    const impatient = createNode({
+      store,
+      now: clock.now,
+      provider: refreshes.provider,
+      providerTimeout: 0.05,
+    })
+    await expect(get(impatient)).rejects.toMatchObject({ code: 'provider_unavailable' })
+    clock.advance(59_000)
+    await expect(get(impatient)).rejects.toMatchObject({ code: 'provider_unavailable' })
+    expect(refreshes.presented).toEqual(['refresh-0'])
+    refreshes.answer = (input) => refreshes.rotate(input)
+    clock.advance(1_000)
+    expect(await Promise.all([get(impatient), get(impatient)])).toEqual(['default-1', 'default-1'])
+    expect(refreshes.presented).toEqual(['refresh-0', 'refresh-0'])
+    expect(await storedRefreshToken()).toBe('refresh-1')
+  })
+
   it('takes none of the places of other grants', async () => {
     clock.advance(60_000)
     const stop = createStop()

@@ -29,6 +29,8 @@ type Failure =
       readonly error: string
       readonly cause: 'transport' | 'busy' | 'own'
       readonly retryAfterSeconds: number | undefined
+      /** The request has gone out, and its answer has not come whole: the provider may have acted on it. */
+      readonly isAnswerLost?: boolean
     }
   /** It answered, and the answer failed a check. */
   | { readonly kind: 'invalid'; readonly error: string }
@@ -110,7 +112,8 @@ function classify(error: unknown, grant: GrantKind): Failure {
   const code = codeOf(error)
   if (error instanceof ClientError) return classifyClientError(error, code, grant)
   // `fetch` reports network failures as a bare TypeError with a cause.
-  if (error instanceof TypeError && error.cause !== undefined) return transport('network')
+  if (error instanceof TypeError && error.cause !== undefined)
+    return { ...transport('network'), isAnswerLost: lostAnswers.test(failureCode(error) ?? '') }
   if (isInterrupted(error)) return transport(error.name)
   return { kind: 'invalid', error: code }
 }
@@ -128,6 +131,9 @@ function classifyOwn({ code, context }: GatewayError): Failure {
 }
 
 const interruptions = /^(?:TimeoutError|AbortError|AnswerTooLargeError|AnswerMalformedError)$/
+
+/** Codes of connections that broke once there was one; what no connection could be made for was never sent. */
+const lostAnswers = /^(?:ECONNRESET|EPIPE|UND_ERR_(?:SOCKET|HEADERS_TIMEOUT|BODY_TIMEOUT|RES_\w+)|HPE_\w+)$/
 
 /** The exchange was broken off, by a deadline or by us. */
 function isInterrupted(error: unknown): error is Error {
