@@ -24,18 +24,20 @@ export function algorithmsOf(key: KeyObject): readonly SigningAlgorithm[] {
 interface ChoosableKey {
   readonly privateKey: KeyObject
   readonly algorithm: string | undefined
+  readonly certificateThumbprint?: string | undefined
 }
 
 /**
  * The algorithm for a key: its own `alg`, else the best one that the other side announces. Where nothing is announced RSA keys use RS256,
- * which every OpenID Provider takes (OpenID Connect Core section 15.1), and Ed25519 is written `EdDSA`.
+ * which every OpenID Provider takes (OpenID Connect Core section 15.1), but those with a certificate PS256, as Entra wants it, which
+ * announces nothing; and Ed25519 is written `EdDSA`.
  *
  * @param announced what the other side says it takes
  * @param allowed what our own rules allow, whatever is announced
  * @returns `undefined` when there is none for both sides
  */
 export function chooseAlgorithm(
-  { privateKey, algorithm: pinned }: ChoosableKey,
+  { privateKey, algorithm: pinned, certificateThumbprint }: ChoosableKey,
   announced: readonly string[] | undefined,
   allowed?: readonly SigningAlgorithm[],
 ): SigningAlgorithm | undefined {
@@ -43,7 +45,8 @@ export function chooseAlgorithm(
     .filter((each) => pinned === undefined || isSameFamily(each, pinned))
     .filter((each) => allowed === undefined || allowed.includes(each))
   if (announced !== undefined) return able.find((each) => announced.includes(each))
-  return able.find((each) => each === 'RS256') ?? able[0]
+  const usual = certificateThumbprint === undefined ? 'RS256' : 'PS256'
+  return able.find((each) => each === usual) ?? able[0]
 }
 
 /** A key that is marked `EdDSA` may be used under its other name too. */

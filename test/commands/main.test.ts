@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/commands/commands.ts'
 import { main } from '../../src/commands/main.ts'
 import { settingRows } from '../../src/config/settings/settings.ts'
+import { chooseAlgorithm } from '../../src/signing/algorithms.ts'
+import { readPrivateKeys } from '../../src/signing/signing-keys.ts'
 import { minimalEnv } from '../config/fixtures.ts'
 import { freePort } from '../support/ports.ts'
 
@@ -138,8 +140,23 @@ describe('coatcheck client-key', () => {
       expect(await run(['config'], { ...env, CLIENT_KEY: printed })).toMatchObject({ code: 0 })
       const told = complained.join('\n')
       expect(told.toLowerCase()).toContain(name)
-      // Nothing of the private half, which has a line of its own in every form.
-      for (const line of printed.split('\n').slice(1, -1)) expect(told).not.toContain(line)
+      // Nothing of the private half.
+      const secrets = printed.startsWith('{')
+        ? ['d', 'p', 'q', 'dp', 'dq', 'qi'].map((name) => JSON.parse(printed)[name])
+        : printed.split('\n').slice(1, -1)
+      for (const secret of secrets) expect(told).not.toContain(secret)
+    },
+  )
+
+  it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])(
+    'prints a key that signs with %s and nothing else, as the provider was told',
+    async (algorithm) => {
+      const { printed, complained } = await run(['client-key', '--for', 'okta', '--algorithm', algorithm])
+      const [key] = readPrivateKeys(printed)
+      const told = JSON.parse(complained.findLast((line) => line.startsWith('{')) ?? '')
+      expect(told).toMatchObject({ alg: algorithm, kid: key.keyId, use: 'sig' })
+      expect(chooseAlgorithm(key, ['PS256', 'RS256', 'ES256', 'EdDSA'])).toBe(algorithm)
+      expect(chooseAlgorithm(key, undefined)).toBe(algorithm)
     },
   )
 

@@ -34,12 +34,22 @@ const makers: Readonly<Record<KeyAlgorithm, () => KeyObject>> = {
  */
 export async function run({ arguments: args, print, complain }: CommandContext): Promise<number> {
   const { provider, algorithm } = readArguments(args)
-  const pem = makers[algorithm]().export({ format: 'pem', type: 'pkcs8' }).toString()
-  const [key] = readPrivateKeys(pem)
+  const text = textOf(makers[algorithm](), algorithm, provider)
+  const [key] = readPrivateKeys(text)
   const [published] = publishedKeys([{ ...key, algorithm }], 'sig')
-  print(pem.trimEnd())
+  print(text)
   for (const line of instructions(provider, publicPemOf(key.privateKey), published)) complain(line)
   return 0
+}
+
+/**
+ * RSA keys sign in two ways, and the provider is told one of them: only a JWK can say which, and the gateway keeps to it. Entra's need PEM,
+ * for the certificate that openssl makes.
+ */
+function textOf(key: KeyObject, algorithm: KeyAlgorithm, provider: ProviderName | undefined): string {
+  if (key.asymmetricKeyType !== 'rsa' || provider === 'entra')
+    return key.export({ format: 'pem', type: 'pkcs8' }).toString().trimEnd()
+  return JSON.stringify({ ...key.export({ format: 'jwk' }), alg: algorithm, use: 'sig' }, null, 2)
 }
 
 function readArguments(args: readonly string[]): {
@@ -86,7 +96,7 @@ function instructions(
       set,
     ],
     entra: [
-      'Entra knows a key by its certificate. Make one for the key and put both into the file of CLIENT_KEY:',
+      'Entra knows a key by its certificate. Make one for the key (of --for entra) and put both into the file of CLIENT_KEY:',
       '  openssl req -x509 -key client-key.pem -subj "/CN=coatcheck" -days 365 -out client-key.crt && cat client-key.crt >> client-key.pem',
       'Then App registrations → the app → Certificates & secrets → Certificates → Upload client-key.crt.',
     ],

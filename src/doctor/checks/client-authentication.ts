@@ -65,7 +65,7 @@ async function describe(answer: TokenAnswer, context: DoctorContext): Promise<Fi
 async function otherProof(context: DoctorContext): Promise<string | undefined> {
   const announced = listOf(await context.metadata(), 'token_endpoint_auth_methods_supported')
   if (proofOf(context.config) !== 'CLIENT_SECRET' || announced === undefined) return undefined
-  if (announced.some((method) => method.startsWith('client_secret'))) return undefined
+  if (announced.some((method) => /^client_secret_(?:basic|post)$/.test(method))) return undefined
   return `The provider takes ${announced.join(', ')} and no secret: set CLIENT_KEY_FILE (coatcheck client-key makes one), or CLIENT_CERTIFICATE_FILE, in place of CLIENT_SECRET.`
 }
 

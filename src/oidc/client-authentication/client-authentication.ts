@@ -61,7 +61,7 @@ export function createClientAuthentication(
   log: Logger,
   allowed?: readonly SigningAlgorithm[],
 ): ClientAuthentication {
-  const { clientAuthentication: configured, clientAssertionFile } = options
+  const { clientAssertionFile } = options
   const secret = secretAuthentication(options, log)
   const appliers: Readonly<Record<ClientAuthenticationMethod | 'auto', ClientAuth>> = {
     auto: secret.apply,
@@ -74,8 +74,7 @@ export function createClientAuthentication(
       clientAssertionFile === undefined ? None() : createAssertionAuthentication(clientAssertionFile, log),
     none: None(),
   }
-  const methodFor = (server: ServerMetadata) =>
-    configured === 'auto' ? automatic(options, server) : configured
+  const methodFor = (server: ServerMetadata) => methodAt(options, server)
   return {
     methodFor,
     apply: (server, client, body, headers) => appliers[methodFor(server)](server, client, body, headers),
@@ -83,10 +82,21 @@ export function createClientAuthentication(
   }
 }
 
+type AnnouncedMethods = Pick<ServerMetadata, 'token_endpoint_auth_methods_supported'>
+
+/** The way that is gone at a provider which announces this; `auto` where only attempts with the secret can tell. */
+export function methodAt(
+  options: ClientAuthenticationOptions,
+  server: AnnouncedMethods,
+): ClientAuthenticationMethod | 'auto' {
+  const { clientAuthentication: configured } = options
+  return configured === 'auto' ? automatic(options, server) : configured
+}
+
 /** By what is configured: the certificate where the provider announces it, then the key, the platform's assertion, the secret. */
 function automatic(
   { clientKey, clientAssertionFile, clientCertificate, clientSecret }: ClientAuthenticationOptions,
-  { token_endpoint_auth_methods_supported: announced = [] }: ServerMetadata,
+  { token_endpoint_auth_methods_supported: announced = [] }: AnnouncedMethods,
 ): ClientAuthenticationMethod | 'auto' {
   const byCertificate = tlsMethods.find((method) => announced.includes(method))
   if (clientCertificate !== undefined && byCertificate !== undefined) return byCertificate

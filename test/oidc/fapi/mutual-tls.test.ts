@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,13 +37,20 @@ afterAll(async () => {
 const subjectOf = (pem: string | undefined) =>
   pem === undefined ? '' : execFileSync('openssl', ['x509', '-noout', '-subject'], { input: pem }).toString()
 
-function start(known: readonly string[], binds = false): Promise<FapiProvider> {
+/** A certificate as a client registers it: the key, and the certificate itself beside it. */
+function registered(certificate: string) {
+  const { publicKey, raw } = new X509Certificate(certificate)
+  return { keys: [{ ...publicKey.export({ format: 'jwk' }), use: 'sig', x5c: [raw.toString('base64')] }] }
+}
+
+function start(known: readonly string[], binds = false, client: object = {}): Promise<FapiProvider> {
   const read = (file: string) => readFileSync(file, 'utf8')
   return startFapiProvider({
     client: {
       token_endpoint_auth_method: 'tls_client_auth',
       tls_client_auth_subject_dn: 'CN=coatcheck',
       tls_client_certificate_bound_access_tokens: binds,
+      ...client,
     },
     tls: { cert: read(authority.certificateFile), key: read(authority.keyFile), ca: authority.ca },
     features: {
@@ -95,6 +103,46 @@ describe('mutual TLS to the provider', () => {
       await fapi.stop()
     }
   })
+
+  it.each(['self_signed_tls_client_auth', 'auto'] as const)(
+    'with a certificate that the client has registered itself, by %s, and with no other of its name',
+    async (clientAuthentication) => {
+      const [ours, another] = [selfSigned('coatcheck'), selfSigned('coatcheck')]
+      const fapi = await start([], false, {
+        token_endpoint_auth_method: 'self_signed_tls_client_auth',
+        tls_client_auth_subject_dn: undefined,
+        jwks: registered(ours.certificate),
+      })
+      const open = ({ certificate, key }: typeof ours) =>
+        openFapi(fapi, {
+          clientAuthentication,
+          providerCa: authority.ca,
+          clientCertificate: certificate,
+          clientCertificateKey: key,
+        })
+      const [right, wrong] = [open(ours), open(another)]
+      try {
+        const { login } = await signIn(fapi, right)
+        expect(login.identity.subject).toBe('ada')
+        expect(await right.revoke(login.refreshToken ?? '', 'logout')).toBe(true)
+        const posts = fapi.requests.filter(({ method }) => method === 'POST')
+        expect(posts.map(({ path, status }) => [path, status])).toEqual([
+          ['/request', 201],
+          ['/token', 200],
+          ['/token/revocation', 200],
+        ])
+        expect(posts.every(({ certificate, form }) => certificate && !form.has('client_secret'))).toBe(true)
+        await expect(signIn(fapi, wrong)).rejects.toMatchObject({
+          code: 'provider_rejected',
+          context: { providerError: 'invalid_client' },
+        })
+      } finally {
+        await right.close()
+        await wrong.close()
+        await fapi.stop()
+      }
+    },
+  )
 
   it('gets tokens that are bound to its certificate, and keeps them so', async () => {
     const fapi = await start(['coatcheck'], true)
