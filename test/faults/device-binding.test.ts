@@ -8,10 +8,16 @@ let world: FaultWorld
 const start = async (settings: Readonly<Record<string, string>>): Promise<FaultWorld> =>
   startFaultWorld({ DEVICE_BINDING: 'auto', REDIS_COMMAND_TIMEOUT: '500', ...settings })
 
-/** A browser that keeps the cookies it was given. */
-async function openBrowser(): Promise<Sender> {
-  const cookies = new Map([(await world.signIn()).split('=') as [string, string]])
+interface TestBrowser extends Sender {
+  readonly longCookie: string
+}
+
+/** A browser that keeps the cookies it was given; one that begins with the session cookie of another is a thief's. */
+async function openBrowser(stolen?: string): Promise<TestBrowser> {
+  const longCookie = stolen ?? (await world.signIn())
+  const cookies = new Map([longCookie.split('=') as [string, string]])
   return {
+    longCookie,
     async fetch(path, { method, headers }) {
       const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
       const answer = await world.request(method, path, { cookie, 'x-csrf': '1', ...headers })
@@ -93,6 +99,46 @@ describe('a fault of ours at the device endpoints', () => {
       expect(await sessionOf(browser)).toMatchObject({ authenticated: true, device: 'unbound' })
     })
     await bind(browser)
+  })
+
+  it('of a lost answer to the registration is made good by the next one, and by none once the cookie was seen', async () => {
+    const browser = await openBrowser()
+    const offer = await offerOf(browser)
+    const lost = createSoftwareDevice()
+    expect((await lost.register(await openBrowser(browser.longCookie), offer)).status).toBe(200)
+    // It is still on its way to a slow browser.
+    expect(await offerOf(browser)).toBe('undefined')
+    world.advance(11_000)
+    expect(await sessionOf(browser)).toMatchObject({ authenticated: true, device: 'unbound' })
+    const again = await offerOf(browser)
+    const device = createSoftwareDevice()
+    const answer = await device.register(browser, again)
+    expect(answer.status).toBe(200)
+    expect((await get(browser, '/api/x')).status).not.toBe(401)
+    const thief = await openBrowser(browser.longCookie)
+    await eventually(async () => expectProblem(await get(thief, '/api/x'), 401, 'device_proof_missing'))
+    world.advance(60_000)
+    expect(await sessionOf(thief)).toMatchObject({ device: 'bound' })
+    for (const offered of [offer, again])
+      expect((await createSoftwareDevice().register(thief, offered)).status).toBe(400)
+    expect((await lost.renew(browser, String(answer.json().session_identifier))).status).toBe(403)
+    expect((await get(browser, '/api/x')).status).not.toBe(401)
+  })
+
+  it('is whatever bodies and types are sent along', async () => {
+    const browser = await openBrowser()
+    const { sessionId } = await bind(browser)
+    const cookie = browser.longCookie
+    for (const path of ['/device', '/device/refresh']) {
+      for (const [type, length] of [
+        ['nonsense', 1],
+        ['text/plain', 2_000],
+      ] as const) {
+        const headers = { cookie, 'sec-secure-session-id': sessionId, 'content-type': type }
+        const answer = await world.request('POST', path, headers, 'x'.repeat(length))
+        expectProblem(answer, 503, 'overloaded')
+      }
+    }
   })
 
   it('of a lost answer is made good by the next renewal', async () => {

@@ -18,7 +18,7 @@ function answerFor(
   const answer = describeSession(session, options.userClaims, paths, limits, now())
   if (!answer.authenticated) return { ...answer, ...explained(context, request) }
   if (session === undefined || device === undefined) return answer
-  return { ...answer, ...describeDevice(context, device, session, request.headers.cookie) }
+  return { ...answer, ...describeDevice(context, device, session, request.headers) }
 }
 
 /** Without an error there is no line about one: what keeps a user from ever being signed in is said here. */
@@ -39,7 +39,7 @@ export function createSessionAnswer(context: HttpContext) {
   return async function answerSession(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const session = openSessionOf(request.session)
     if (device !== undefined && session !== undefined) {
-      const offer = await offerDevice(context, device, session)
+      const offer = await offerDevice(context, device, session, request.headers)
       if (offer !== undefined) reply.header('secure-session-registration', offer)
     }
     return reply.send(answerFor(context, request, session, limits))

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { DeviceRule, DeviceVerdict } from '../../session/device/device-rule.ts'
+import { type DeviceKey, withDemand } from '../../session/device/registration.ts'
 import type { AccessTokens, Sessions } from '../../session/lifecycle/sessions.ts'
-import type { SessionRecord, SessionView } from '../../session/record/session.ts'
+import type { SessionView } from '../../session/record/session.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { Cookies } from '../cookies/cookies.ts'
 
@@ -10,6 +11,8 @@ import type { Cookies } from '../cookies/cookies.ts'
 export interface DeviceGuard {
   /** For how long a proof still counts after its end, milliseconds. */
   readonly toleranceMs: number
+  /** From when on a proof is demanded of this session, epoch milliseconds; endless: of itself never. */
+  demandedFromMs(view: SessionView): number
   /**
    * Synchronous; nothing is asked of the store. The first good proof of a session is written into its record, in the background: from then
    * on every node demands one.
@@ -44,11 +47,14 @@ export function createDeviceGuard(parts: DeviceGuardParts): DeviceGuard {
     const { device } = view
     if (device === undefined) return undefined
     const verdict = rule.judge(view, device, cookies.readDevice(untrustedHeaders.cookie))
-    if (verdict.kind === 'proven' && verdict.isFirst) enforce(untrustedId, view.h)
+    if (verdict.kind === 'proven' && verdict.isFirst && device.publicJwk !== undefined)
+      enforce(untrustedId, view.h, device.publicJwk)
     return verdict
   }
   return {
     toleranceMs,
+    demandedFromMs: ({ device }) =>
+      device === undefined ? Number.POSITIVE_INFINITY : rule.demandedFromMs(device),
     check(untrustedId, view, untrustedHeaders) {
       const verdict = judge(untrustedId, view, untrustedHeaders)
       if (verdict?.kind === 'unproven') throw unproven(untrustedHeaders)
@@ -74,22 +80,16 @@ function unproven(untrustedHeaders: IncomingHttpHeaders): GatewayError {
 
 function createEnforcing({ sessions, accessTokens, telemetry }: DeviceGuardParts) {
   const underWay = new Set<string>()
-  const write = async (untrustedId: string): Promise<void> => {
+  const write = async (untrustedId: string, provenJwk: DeviceKey): Promise<void> => {
     const session = await sessions.open(untrustedId)
-    if (session !== undefined) await accessTokens.update(session, enforced)
+    if (session !== undefined) await accessTokens.update(session, (record) => withDemand(record, provenJwk))
   }
-  return (untrustedId: string, h: string): void => {
+  return (untrustedId: string, h: string, provenJwk: DeviceKey): void => {
     if (underWay.has(h)) return
     underWay.add(h)
-    write(untrustedId)
+    write(untrustedId, provenJwk)
       // The next request tries again: it brings a first good proof too.
       .catch((error: unknown) => telemetry.log.debug({ err: error }, 'a device is not enforced yet'))
       .finally(() => underWay.delete(h))
   }
-}
-
-function enforced(record: SessionRecord): SessionRecord {
-  const { device } = record
-  if (device?.publicJwk === undefined || device.isEnforced) return record
-  return { ...record, device: { ...device, isEnforced: true } }
 }

@@ -1,3 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { GatewayError } from '../../errors/gateway-error.ts'
+import { isOpenToDevice } from '../../session/device/registration.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import type { SessionRecord } from '../../session/record/session.ts'
 import type { HttpContext } from '../server/http-context.ts'
@@ -8,12 +11,6 @@ export type DeviceStatus = 'bound' | 'unbound' | 'unsupported'
 
 /** How long after a login the binding is offered, milliseconds: a browser that has it registers within a second. */
 const offeredForMs = 120_000
-
-/** How a session is bound. One that was offered the binding and did not take it is in a browser that has none. */
-function deviceStatus({ view }: OpenSession, binding: DeviceBinding, nowMs: number): DeviceStatus {
-  if (view.device?.publicJwk !== undefined) return 'bound'
-  return isOffered(view.createdAtMs, binding, nowMs) ? 'unbound' : 'unsupported'
-}
 
 /** What `GET /session` says of the device. */
 export interface DeviceAnswer {
@@ -26,15 +23,23 @@ export interface DeviceAnswer {
 export function describeDevice(
   { cookies, now }: Pick<HttpContext, 'cookies' | 'now'>,
   binding: DeviceBinding,
-  session: OpenSession,
-  untrustedCookies: string | undefined,
+  { view }: OpenSession,
+  untrustedHeaders: IncomingHttpHeaders,
 ): DeviceAnswer {
-  const device = deviceStatus(session, binding, now())
-  const { h, device: state } = session.view
-  if (state?.publicJwk === undefined) return { device }
-  const untrustedValue = cookies.readDevice(untrustedCookies) ?? ''
-  const endsAtSeconds = binding.values.readEnd(untrustedValue, { h, publicJwk: state.publicJwk }) ?? 0
-  return { device, deviceExpiresIn: Math.max(0, Math.floor(endsAtSeconds - now() / 1_000)) }
+  const { h, device } = view
+  const nowMs = now()
+  // One that was offered the binding and did not take it is in a browser that has none.
+  const otherwise = isOffered(view.createdAtMs, binding, nowMs) ? 'unbound' : 'unsupported'
+  if (device?.publicJwk === undefined) return { device: otherwise }
+  const untrustedValue = cookies.readDevice(untrustedHeaders.cookie) ?? ''
+  const endsAtSeconds = binding.values.readEnd(untrustedValue, { h, publicJwk: device.publicJwk })
+  // A browser that has the key comes with its cookie, or says why it does not; without either the answer of its registration was lost.
+  const hasKey = endsAtSeconds !== undefined || untrustedHeaders['secure-session-skipped'] !== undefined
+  if (!hasKey && isOpenToDevice(device, nowMs)) return { device: otherwise }
+  return {
+    device: 'bound',
+    deviceExpiresIn: Math.max(0, Math.floor((endsAtSeconds ?? 0) - nowMs / 1_000)),
+  }
 }
 
 function isOffered(createdAtMs: number, { isRequired }: DeviceBinding, nowMs: number): boolean {
@@ -46,18 +51,31 @@ function isOffered(createdAtMs: number, { isRequired }: DeviceBinding, nowMs: nu
  * the time for it is over. Where binding is required, the first offer is noted in the record: the time without one begins there.
  */
 export async function offerDevice(
-  context: Pick<HttpContext, 'accessTokens' | 'paths' | 'now'>,
+  context: Pick<HttpContext, 'cookies' | 'accessTokens' | 'paths' | 'now'>,
   binding: DeviceBinding,
   session: OpenSession,
+  untrustedHeaders: IncomingHttpHeaders,
 ): Promise<string | undefined> {
-  const nowMs = context.now()
-  if (deviceStatus(session, binding, nowMs) !== 'unbound') return undefined
-  if (binding.isRequired && session.view.device === undefined) {
-    await context.accessTokens.update(session, (record) => offered(record, nowMs))
-  }
+  if (describeDevice(context, binding, session, untrustedHeaders).device !== 'unbound') return undefined
+  if (binding.isRequired && session.view.device === undefined) await noteOffer(context, session)
   const challenge = binding.challenges.make(session.view.h)
   return `(ES256);path="${context.paths.device}";challenge="${challenge}"`
 }
+
+/** What cannot be written now is written at the next offer: that is no reason not to say who is signed in. */
+async function noteOffer(
+  { accessTokens, now }: Pick<HttpContext, 'accessTokens' | 'now'>,
+  session: OpenSession,
+): Promise<void> {
+  const nowMs = now()
+  try {
+    await accessTokens.update(session, (record) => offered(record, nowMs))
+  } catch (error) {
+    if (!(error instanceof GatewayError) || !passing.has(error.code)) throw error
+  }
+}
+
+const passing: ReadonlySet<string> = new Set(['session_store_unavailable', 'provider_unavailable'])
 
 function offered(record: SessionRecord, nowMs: number): SessionRecord {
   return record.device === undefined

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { textOf } from '../../basics/text.ts'
+import type { ErrorCode } from '../../errors/codes.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { hasKey, isOpenToDevice, withDevice } from '../../session/device/registration.ts'
 import type { OpenSession } from '../../session/lifecycle/sessions.ts'
 import { isListedSessionId, listedSessionId } from '../../session/record/keys.ts'
-import type { SessionRecord } from '../../session/record/session.ts'
-import { type DeviceProof, verifyRegistration, verifyRenewal } from '../../signing/device-proof.ts'
+import { verifyRegistration, verifyRenewal } from '../../signing/device-proof.ts'
+import { toGatewayError } from '../answers/error-handler.ts'
 import { forbidStoring } from '../answers/no-store.ts'
 import { expectSmallBody } from '../lifetime/body.ts'
 import type { HttpContext } from '../server/http-context.ts'
@@ -31,26 +33,31 @@ export function registerDeviceScope(app: FastifyInstance, context: HttpContext):
       done(null, body),
     )
     scope.addHook('onRequest', forbidStoring)
-    scope.post(context.paths.device, keepingBinding(createRegistration(context, binding)))
-    scope.post(context.paths.deviceRefresh, keepingBinding(createRenewal(context, binding)))
+    scope.setErrorHandler((thrown) => {
+      throw keepingBinding(toGatewayError(thrown))
+    })
+    scope.post(context.paths.device, createRegistration(context, binding))
+    scope.post(context.paths.deviceRefresh, createRenewal(context, binding))
   })
 }
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
 
+/** What says nothing of a device, and yet is 4xx elsewhere: limits, and what a server on the way may do to a request without a body. */
+const limits: ReadonlySet<ErrorCode> = new Set([
+  'rate_limited',
+  'payload_too_large',
+  'unsupported_media_type',
+  'request_timeout',
+])
+
 /** Turns a limit, which would make the browser give up the binding, into 503. Every other fault of ours is one already. */
-function keepingBinding(handler: Handler): Handler {
-  return async (request, reply) => {
-    try {
-      return await handler(request, reply)
-    } catch (error) {
-      if (!(error instanceof GatewayError) || error.code !== 'rate_limited') throw error
-      throw new GatewayError('overloaded', {
-        cause: error,
-        context: { ...error.context, reason: error.code },
-      })
-    }
-  }
+function keepingBinding(error: GatewayError): GatewayError {
+  if (!limits.has(error.code)) return error
+  return new GatewayError('overloaded', {
+    cause: error,
+    context: { ...error.context, reason: error.code },
+  })
 }
 
 /** The live session of the long cookie. @throws GatewayError `session_missing`, `session_expired`, `session_store_unavailable` */
@@ -76,8 +83,7 @@ function createRegistration(context: HttpContext, binding: DeviceBinding): Handl
     if (untrustedOrigin !== undefined && untrustedOrigin !== origin) throw new GatewayError('csrf_rejected')
     const session = await openSession(context, request)
     const { h, device } = session.view
-    // Once per session: a second device does not take the place of the first.
-    if (device?.publicJwk !== undefined) throw refused(context, request, session, 'bound_already')
+    if (!isOpenToDevice(device, context.now())) throw refused(context, request, session, 'bound_already')
     const proof = verifyRegistration(headerOf(request, 'secure-session-response'))
     const challenge = proof === undefined ? undefined : binding.challenges.read(proof.untrustedChallenge, h)
     if (proof === undefined || challenge === undefined)
@@ -86,23 +92,14 @@ function createRegistration(context: HttpContext, binding: DeviceBinding): Handl
     if (!(await context.store.markDevice(h, challenge, binding.lifetimeSeconds * 1_000)))
       throw refused(context, request, session, 'challenge')
     const bound = await context.accessTokens.update(session, (record) =>
-      boundTo(record, proof, context.now()),
+      withDevice(record, proof.publicJwk, context.now()),
     )
-    if (!isBoundTo(bound.record, proof)) throw refused(context, request, session, 'bound_already')
+    if (!hasKey(bound.record.device, proof.publicJwk)) throw refused(context, request, session, 'bound_already')
     const { sessionRef, userRef } = session.view
     context.telemetry.audit.event('device.bound', { requestId: request.id, sessionRef, userRef })
     const knownAs = listedSessionId(context.sealer, h)
     return answerBound(context, binding, { session: bound, knownAs, publicJwk: proof.publicJwk }, reply)
   }
-}
-
-function boundTo(record: SessionRecord, { publicJwk }: DeviceProof, nowMs: number): SessionRecord {
-  if (record.device?.publicJwk !== undefined) return record
-  return { ...record, device: { offeredAtMs: nowMs, ...record.device, publicJwk, isEnforced: false } }
-}
-
-function isBoundTo({ device }: SessionRecord, { publicJwk }: DeviceProof): boolean {
-  return device?.publicJwk?.x === publicJwk.x && device?.publicJwk?.y === publicJwk.y
 }
 
 function createRenewal(context: HttpContext, binding: DeviceBinding): Handler {

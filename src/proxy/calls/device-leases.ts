@@ -68,5 +68,5 @@ function judge(
     return
   }
   const provenUntilMs = now() + lifeMs + deviceToleranceMs
-  for (const { lease } of calls) if (lease !== undefined) lease.provenUntilMs = provenUntilMs
+  for (const call of calls) call.provenUntilMs = provenUntilMs
 }

@@ -9,8 +9,6 @@ export interface CallLease {
   readonly tokenEndsAtMs: number
   /** From then on the sign-in is too old for the route's rule, epoch milliseconds. */
   readonly freshUntilMs: number
-  /** Until then the device of the session is proven, as far as this process knows, epoch milliseconds; endless where it need not be. */
-  provenUntilMs: number
   /** Whether the session, as it is now, meets the rule. */
   readonly stillMeets: (session: SessionView) => Promise<boolean>
   /** The rule is not met any more: says so to the browser and ends. */
@@ -30,6 +28,8 @@ export interface Call {
   session: SessionView | undefined
   /** Until when a stream may stay open without being asked for again: the end of its caller's token, and of a sign-in that is fresh enough. */
   readonly lease?: CallLease
+  /** Until then the device of the session is proven, as far as this process knows, epoch milliseconds; endless where it need not be. */
+  provenUntilMs: number
   /** Called at every sweep with the number of sweeps so far. */
   checkSilence(sweep: number): void
   /** The session is over: says so to the browser and ends. Calls that have ended take no notice. */

@@ -4,7 +4,7 @@ import { piecesOf } from '../../session/store/pieces.ts'
 import type { Metrics } from '../../telemetry/measures/metrics.ts'
 import { type BySession, endAll, note } from './by-session.ts'
 import { createDeviceLeases, type DeviceLeases } from './device-leases.ts'
-import type { Call, CallLease, InFlightCalls } from './in-flight.ts'
+import type { Call, InFlightCalls } from './in-flight.ts'
 
 /** All calls of this process that are open on any route: none outlives its session. Nothing is asked for a call while it is short. */
 export interface OpenCalls {
@@ -30,6 +30,8 @@ export interface OpenCallsDependencies {
   readonly limits: SessionLimits
   /** For how long the proof of a device still counts after its end, milliseconds. */
   readonly deviceToleranceMs: number
+  /** From when on the proof of a device is demanded of a session, epoch milliseconds. */
+  readonly deviceDemandedFromMs: (session: SessionView) => number
   readonly now: () => number
 }
 
@@ -136,7 +138,7 @@ class CallWatch implements OpenCalls {
     const doubtful: BySession = new Map()
     const mayAsk = !this.#isAsking && performance.now() >= this.#askNotBeforeMs
     this.#visit((call) => {
-      if (call.kind !== 'request' && call.lease !== undefined) this.#lapse(call, call.lease, nowMs)
+      if (call.kind !== 'request') this.#lapse(call, nowMs)
       const { session } = call
       if (session === undefined) return
       if (nowMs >= session.endsAtMs) call.endSession()
@@ -149,10 +151,11 @@ class CallWatch implements OpenCalls {
     this.#devices.ask()
   }
 
-  #lapse(call: Call, lease: CallLease, nowMs: number): void {
-    if (nowMs >= lease.tokenEndsAtMs) call.endSession()
-    else if (nowMs >= lease.freshUntilMs) lease.endRights()
-    else if (nowMs >= lease.provenUntilMs) this.#devices.doubt(call)
+  #lapse(call: Call, nowMs: number): void {
+    const { lease } = call
+    if (lease !== undefined && nowMs >= lease.tokenEndsAtMs) call.endSession()
+    else if (lease !== undefined && nowMs >= lease.freshUntilMs) lease.endRights()
+    else if (nowMs >= call.provenUntilMs) this.#devices.doubt(call)
   }
 
   #isDoubtful(h: string): boolean {
@@ -207,15 +210,19 @@ class CallWatch implements OpenCalls {
     if (sessionId === undefined) return
     const view = await this.#dependencies.sessions.find(sessionId)
     if (view === undefined) endAll(calls)
-    else for (const call of calls) await judgeAgain(call, view)
+    else for (const call of calls) await this.#judgeAgain(call, view)
   }
-}
 
-/** Another session, or the same one changed: a stream lives on only under the rule that let it in. */
-async function judgeAgain(call: Call, view: SessionView): Promise<void> {
-  call.session = view
-  if (call.kind === 'request' || call.lease === undefined) return
-  if (!(await call.lease.stillMeets(view))) call.lease.endRights()
+  /** Another session, or the same one changed: a stream lives on only under the rules that let it in, and those that came since. */
+  async #judgeAgain(call: Call, view: SessionView): Promise<void> {
+    call.session = view
+    // It was opened before its session was bound to a device, or had to be.
+    if (call.provenUntilMs === Number.POSITIVE_INFINITY) {
+      call.provenUntilMs = this.#dependencies.deviceDemandedFromMs(view)
+    }
+    if (call.kind === 'request' || call.lease === undefined) return
+    if (!(await call.lease.stillMeets(view))) call.lease.endRights()
+  }
 }
 
 function isIdle(session: SessionView | undefined, limits: SessionLimits, nowMs: number): boolean {

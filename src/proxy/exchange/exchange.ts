@@ -29,6 +29,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   readonly lease?: CallLease
   readonly sessionId: string | undefined
   session: SessionView | undefined
+  provenUntilMs: number
   readonly #context: ExchangeContext
   readonly #asked: ExchangeRequest
   readonly #answer: AnswerWriter
@@ -60,6 +61,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     if (lease !== undefined) this.lease = lease
     this.sessionId = admission.sessionId
     this.session = admission.session
+    this.provenUntilMs = admission.provenUntilMs
   }
 
   /** @throws GatewayError `rate_limited`, `overloaded`: there is no place for it */

@@ -50,6 +50,7 @@ class WebSocketBridge implements Call, LifeHolder {
   readonly lease?: CallLease
   readonly sessionId: string | undefined
   session: SessionView | undefined
+  provenUntilMs: number
   readonly #context: WebSocketContext
   readonly #handshake: Handshake
   #handshakeTimer: NodeJS.Timeout | undefined
@@ -71,6 +72,7 @@ class WebSocketBridge implements Call, LifeHolder {
     if (lease !== undefined) this.lease = lease
     this.sessionId = handshake.admission.sessionId
     this.session = handshake.admission.session
+    this.provenUntilMs = handshake.admission.provenUntilMs
   }
 
   /** @throws GatewayError `rate_limited`, `overloaded`, `request_invalid` */

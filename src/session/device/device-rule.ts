@@ -10,7 +10,7 @@ export interface DeviceOptions {
 
 /** What a request says of its device. */
 export type DeviceVerdict =
-  /** Nothing is demanded of this session, or what was demanded is there. */
+  /** Nothing is demanded of this session (until then, where something will be), or what was demanded is there. */
   | { readonly kind: 'proven'; readonly untilMs: number | undefined; readonly isFirst: boolean }
   /** The cookie is missing, of another session or key, or over. */
   | { readonly kind: 'unproven' }
@@ -19,6 +19,8 @@ export type DeviceVerdict =
 export interface DeviceRule {
   /** Synchronous; a value that was good before costs a comparison of texts. */
   judge(view: SessionView, device: DeviceState, untrustedValue: string | undefined): DeviceVerdict
+  /** From when on a proof is demanded, epoch milliseconds; 0: always; endless: as long as nothing changes never. */
+  demandedFromMs(device: DeviceState): number
 }
 
 /** How long a session may stay unbound where binding is required, from the first offer on, milliseconds. */
@@ -47,8 +49,10 @@ const nothingDemanded: DeviceVerdict = { kind: 'proven', untilMs: undefined, isF
 export function createDeviceRule(options: DeviceOptions, values: BoundValues, now: () => number): DeviceRule {
   const lastGood = new WeakMap<SessionView, GoodValue>()
   const graceMs = toleranceMs(options)
-  const isOverdue = ({ offeredAtMs }: DeviceState): boolean =>
-    options.deviceBinding === 'required' && now() >= offeredAtMs + unboundForMs
+  const demandedFromMs = ({ isEnforced, offeredAtMs }: DeviceState): number => {
+    if (isEnforced) return 0
+    return options.deviceBinding === 'required' ? offeredAtMs + unboundForMs : Number.POSITIVE_INFINITY
+  }
 
   const findGood = (view: SessionView, to: BoundTo, untrustedValue: string): GoodValue | undefined => {
     const known = lastGood.get(view)
@@ -60,6 +64,7 @@ export function createDeviceRule(options: DeviceOptions, values: BoundValues, no
     return good
   }
   return {
+    demandedFromMs,
     judge(view, device, untrustedValue) {
       const { publicJwk, isEnforced } = device
       if (publicJwk !== undefined && untrustedValue !== undefined) {
@@ -68,7 +73,9 @@ export function createDeviceRule(options: DeviceOptions, values: BoundValues, no
           return { kind: 'proven', untilMs: good.untilMs, isFirst: !isEnforced }
         }
       }
-      return isEnforced || isOverdue(device) ? { kind: 'unproven' } : nothingDemanded
+      const untilMs = demandedFromMs(device)
+      if (untilMs === Number.POSITIVE_INFINITY) return nothingDemanded
+      return now() >= untilMs ? { kind: 'unproven' } : { kind: 'proven', untilMs, isFirst: false }
     },
   }
 }

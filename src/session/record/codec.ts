@@ -86,10 +86,15 @@ function toExtras({ device, demand }: Members): Pick<SessionRecord, 'device' | '
 
 function toDevice(value: unknown): DeviceState | undefined {
   if (!isPlainObject(value)) return undefined
-  const { offeredAtMs, publicJwk, isEnforced } = value
-  if (!isTime(offeredAtMs) || typeof isEnforced !== 'boolean' || !isOptional(publicJwk, isPlainObject))
-    return undefined
-  return { offeredAtMs, isEnforced, ...(publicJwk === undefined ? {} : { publicJwk }) }
+  const { offeredAtMs, publicJwk, registeredAtMs, isEnforced } = value
+  if (!isTime(offeredAtMs) || typeof isEnforced !== 'boolean') return undefined
+  if (!isOptional(publicJwk, isPlainObject) || !isOptional(registeredAtMs, isTime)) return undefined
+  return {
+    offeredAtMs,
+    isEnforced,
+    ...(publicJwk === undefined ? {} : { publicJwk }),
+    ...(registeredAtMs === undefined ? {} : { registeredAtMs }),
+  }
 }
 
 function toBinding(value: unknown): TokenBinding | undefined {

@@ -22,6 +22,8 @@ export interface DeviceState {
   readonly offeredAtMs: number
   /** The device's public key, a JWK; absent: not bound yet. */
   readonly publicJwk?: Readonly<Record<string, unknown>>
+  /** When that key was registered, epoch milliseconds; absent: longer ago than matters. */
+  readonly registeredAtMs?: number
   /** Whether a good proof was seen: from then on every node demands one. */
   readonly isEnforced: boolean
 }

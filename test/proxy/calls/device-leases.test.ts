@@ -9,7 +9,7 @@ afterEach(() => void ended.splice(0))
 const streamOf = (h: string): Call =>
   ({
     session: { h },
-    lease: { provenUntilMs: 1_000 },
+    provenUntilMs: 1_000,
     endSession: () => void ended.push(h),
   }) as unknown as Call
 
@@ -25,7 +25,7 @@ describe('streams of bound sessions whose proof is over', () => {
     leases.doubt(renewed)
     leases.ask()
     await eventually(() => expect(ended).toEqual(['lapsed']))
-    expect(renewed.lease?.provenUntilMs).toBe(6_100)
+    expect(renewed.provenUntilMs).toBe(6_100)
   })
 
   it('stay open while the store does not answer for them', async () => {
