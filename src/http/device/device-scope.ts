@@ -94,7 +94,8 @@ function createRegistration(context: HttpContext, binding: DeviceBinding): Handl
     const bound = await context.accessTokens.update(session, (record) =>
       withDevice(record, proof.publicJwk, context.now()),
     )
-    if (!hasKey(bound.record.device, proof.publicJwk)) throw refused(context, request, session, 'bound_already')
+    if (!hasKey(bound.record.device, proof.publicJwk))
+      throw refused(context, request, session, 'bound_already')
     const { sessionRef, userRef } = session.view
     context.telemetry.audit.event('device.bound', { requestId: request.id, sessionRef, userRef })
     const knownAs = listedSessionId(context.sealer, h)
