@@ -26,14 +26,10 @@ import type { HttpContext } from './http/server/http-context.ts'
 import { installLoopbackRedirect } from './http/server/loopback-redirect.ts'
 import { registerMethodGuards } from './http/server/method-guards.ts'
 import { installRequestCheck } from './http/server/request-form.ts'
-import {
-  createOutcomeWatch,
-  createUnroutedReport,
-  installRequestLog,
-  routeLabels,
-} from './http/server/request-log.ts'
+import { createOutcomeWatch, installRequestLog, routeLabels } from './http/server/request-log.ts'
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
 import { installSecurityHeaders } from './http/server/transport-headers.ts'
+import { createUnroutedReport } from './http/server/unrouted-log.ts'
 import { installSpa } from './http/spa/install-spa.ts'
 import type { Provider } from './oidc/provider/provider.ts'
 import { knowAllMethods, type ProxyHandle, registerProxyScope } from './proxy/routes/proxy-routes.ts'

@@ -14,8 +14,8 @@ import { closeWithin } from './http/lifetime/closing.ts'
 import { type OwnedListener, ownLives, type Route } from './http/lifetime/listener.ts'
 import { watchEventLoop } from './http/limits/overload.ts'
 import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
-import { createUnroutedReport } from './http/server/request-log.ts'
 import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
+import { createUnroutedReport } from './http/server/unrouted-log.ts'
 import { createProcessNames } from './proxy/headers/reserved-names.ts'
 import { createCacheRoom } from './session/lifecycle/cache.ts'
 import { createStore } from './session/store/create-store.ts'
@@ -25,7 +25,7 @@ import type { Telemetry } from './telemetry/telemetry.ts'
 export { loadHouse } from './config/frontends/load-house.ts'
 
 /** What a house is made with. */
-export interface HouseParts extends Pick<RoomsParts, 'idleMs'> {
+export interface HouseParts extends Pick<RoomsParts, 'idleMs' | 'formerCookieWords'> {
   readonly telemetry: Telemetry
   readonly issuers: Pick<Issuers, 'report' | 'follow' | 'close'>
 }
@@ -69,8 +69,7 @@ export async function createHouse(config: HouseConfig, parts: HouseParts): Promi
   rooms.checkReadiness = checkReadiness
   const admin = attachAdmin(app, parts.telemetry, checkReadiness)
   closeWith(app, rooms, shared, parts)
-  const refuse = createRefusal(parts.telemetry)
-  const checks = attachChecks(app, process, parts.telemetry, (question) => rooms.check(question, refuse))
+  const checks = attachChecks(app, process, parts.telemetry, (question) => rooms.check(question))
   parts.telemetry.metrics.openConnections(async () => listener.connections.size)
   await rooms.take(config.frontends)
   await app.ready()

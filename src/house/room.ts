@@ -20,7 +20,7 @@ export class Room {
   #frontend: Frontend | undefined
   #opening: Promise<Frontend> | undefined
   #leftAtMs = 0
-  #onEmpty: (() => void) | undefined
+  readonly #whenEmpty = new Set<() => void>()
 
   constructor(config: FrontendConfig, build: Build) {
     this.name = config.name
@@ -64,7 +64,9 @@ export class Room {
   #left(life: RequestLife): void {
     this.#lives.delete(life)
     this.#leftAtMs = performance.now()
-    if (this.#lives.size === 0) this.#onEmpty?.()
+    if (this.#lives.size > 0) return
+    for (const resolve of this.#whenEmpty) resolve()
+    this.#whenEmpty.clear()
   }
 
   /** Takes the frontend down when nobody was in it for so long. */
@@ -85,9 +87,7 @@ export class Room {
 
   #empty(): Promise<void> {
     if (this.#lives.size === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve
-    })
+    return new Promise((resolve) => void this.#whenEmpty.add(resolve))
   }
 
   async #takeDown(): Promise<void> {

@@ -1,14 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createFrontend, type Frontend, type SharedParts } from '../app.ts'
 import type { Question } from '../check/question.ts'
 import type { FrontendConfig } from '../config/frontends/load-house.ts'
 import type { ProcessSettings } from '../config/settings/settings.ts'
 import { writePlain } from '../http/answers/plain.ts'
-import type { Refuse } from '../http/answers/refusals.ts'
+import { createRefusal, type Refuse } from '../http/answers/refusals.ts'
 import type { CheckReadiness } from '../http/health/readiness.ts'
 import { lifeOf } from '../http/lifetime/life.ts'
 import { createTrustedNetworks, isOfNetworks } from '../http/limits/client-address.ts'
 import { requestProblem } from '../http/server/request-form.ts'
+import { createUnroutedWatch, type WatchUnrouted } from '../http/server/unrouted-log.ts'
+import { telemetryOfFrontend } from '../telemetry/frontend-telemetry.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 import { createDoorman, type Doorman, type DoormanOptions } from './doorman.ts'
 import type { Issuers } from './issuers.ts'
 import { answerProbe, isProbe } from './probes.ts'
@@ -19,14 +23,20 @@ export interface RoomsParts {
   readonly issuers: Pick<Issuers, 'follow'>
   /** A frontend that nobody was in for so long is taken down, milliseconds; 15 minutes unless told otherwise. */
   readonly idleMs?: number
+  /** The words of frontends that were there before, in this process or in the one whose place it takes. */
+  readonly formerCookieWords?: readonly string[]
 }
 
 const defaultIdleMs = 900_000
 /** How often it is looked for frontends that are idle, in parts of the idle time. */
 const idleChecks = 15
 
-function refusing(request: IncomingMessage, response: ServerResponse, refuse: Refuse) {
-  return (error: unknown): void => refuse(request, response, error)
+/** A request that somebody is to answer. */
+interface Visit {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly cameAtMs: number
+  readonly ask: (frontend: Frontend) => void
 }
 
 /** The rooms of the house and who is sent to which. */
@@ -37,15 +47,20 @@ export class Rooms {
   readonly #trust: DoormanOptions
   readonly #idleTimer: NodeJS.Timeout
   #rooms: ReadonlyMap<string, Room> = new Map()
+  /** Replaced or gone, and still to be taken down. */
+  readonly #leaving = new Set<Room>()
   #doorman: Doorman<Room> | undefined
+  readonly #watchProbe: WatchUnrouted
   #building: Promise<unknown> = Promise.resolve()
   checkReadiness: CheckReadiness | undefined
 
   constructor(
     process: ProcessSettings,
     shared: SharedParts,
-    { issuers, idleMs = defaultIdleMs }: RoomsParts,
+    { issuers, idleMs = defaultIdleMs, formerCookieWords = [] }: RoomsParts,
   ) {
+    for (const word of formerCookieWords) shared.cookieNames.add(word)
+    this.#watchProbe = createUnroutedWatch(shared.telemetry)
     this.#graceMs = process.shutdownGrace * 1_000
     this.#shared = shared
     this.#issuers = issuers
@@ -63,48 +78,56 @@ export class Rooms {
       return
     }
     const room = this.#doorman?.choose(request)
-    if (room !== undefined)
-      this.#enter(
-        room,
-        request,
-        ({ routing }) => routing(request, response),
-        refusing(request, response, refuse),
-      )
+    if (room === undefined) return
+    const ask: Visit['ask'] = ({ routing }) => routing(request, response)
+    this.#enter(room, { request, response, ask, cameAtMs: performance.now() })
   }
 
   /** @throws GatewayError what reaches no frontend */
-  check(question: Question, refuse: Refuse): void {
+  check(question: Question): void {
     const { request, response, original } = question
     const room = this.#doorman?.chooseBy(original.host, original.target)
-    if (room !== undefined)
-      this.#enter(room, request, ({ check }) => check(question), refusing(request, response, refuse))
+    if (room === undefined) return
+    const ask: Visit['ask'] = ({ check }) => check(question)
+    this.#enter(room, { request, response, ask, cameAtMs: performance.now() })
   }
 
   #probe(request: IncomingMessage, response: ServerResponse, refuse: Refuse): void {
     const { checkReadiness } = this
     if (checkReadiness === undefined) return
+    const cameAtMs = performance.now()
     answerProbe(request, checkReadiness).then(
-      (answer) => writePlain(request, response, answer),
+      (answer) => {
+        this.#watchProbe(request, response, cameAtMs)
+        writePlain(request, response, answer)
+      },
       (error: unknown) => refuse(request, response, error),
     )
   }
 
-  #enter(
-    room: Room,
-    request: IncomingMessage,
-    ask: (frontend: Frontend) => void,
-    refuse: (error: unknown) => void,
-  ): void {
+  #enter(room: Room, visit: Visit): void {
+    const { request, response, ask, cameAtMs } = visit
     if (room.enter(request, ask)) return
-    room.open().then(() => {
-      // It may be closed again before this one comes to its turn.
-      if (lifeOf(request)?.isOver !== true) this.#enter(room, request, ask, refuse)
-    }, refuse)
+    const telemetry = (): Telemetry => telemetryOfFrontend(this.#shared.telemetry, room.name)
+    room.open().then(
+      () => {
+        if (lifeOf(request)?.isOver === true) createUnroutedWatch(telemetry())(request, response, cameAtMs)
+        // It may be closed again before this one comes to its turn.
+        else this.#enter(room, visit)
+      },
+      (error: unknown) => createRefusal(telemetry())(request, response, error),
+    )
   }
 
-  /** One at a time: a burst of first requests must not keep the event loop from all others. */
+  /**
+   * One at a time, and the event loop has a turn before each: a burst of first requests must not keep it from all others, and nothing that a
+   * frontend is made of waits for the system.
+   */
   readonly #build = (config: FrontendConfig): Promise<Frontend> => {
-    const built = this.#building.then(() => createFrontend(config.config, this.#shared))
+    const built = this.#building
+      .then(() => nextTurn())
+
+      .then(() => createFrontend(config.config, this.#shared))
     this.#building = built.catch(() => undefined)
     return built
   }
@@ -122,7 +145,12 @@ export class Rooms {
     this.#doorman = createDoorman(rooms, this.#trust)
     this.#issuers.follow(frontends)
     const leaving = [...before.values()].filter((room) => this.#rooms.get(room.name) !== room)
-    await Promise.all(leaving.map((room) => room.drain(this.#graceMs)))
+    await Promise.all(leaving.map((room) => this.#drain(room, this.#graceMs)))
+  }
+
+  async #drain(room: Room, graceMs: number): Promise<void> {
+    this.#leaving.add(room)
+    await room.drain(graceMs).finally(() => this.#leaving.delete(room))
   }
 
   *status() {
@@ -130,13 +158,13 @@ export class Rooms {
   }
 
   async drainStreams(): Promise<void> {
-    const built = [...this.#rooms.values()].flatMap(({ frontend }) => frontend ?? [])
+    const built = [...this.#rooms.values(), ...this.#leaving].flatMap(({ frontend }) => frontend ?? [])
     await Promise.all(built.map((frontend) => frontend.drainStreams()))
   }
 
   async close(): Promise<void> {
     clearInterval(this.#idleTimer)
-    await Promise.all([...this.#rooms.values()].map((room) => room.drain(0)))
+    await Promise.all([...this.#rooms.values(), ...this.#leaving].map((room) => room.drain(0)))
   }
 
   #closeIdle(idleMs: number): void {

@@ -12,11 +12,13 @@ import { type FrontendName, frontendUrls, ownFetch, send, signIn, type TestHouse
 import { freePort } from '../support/ports.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../support/scripted-provider.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { startUpstream, type Upstream, valuesOf } from '../support/upstream.ts'
 
 /** Enough connections, dealt out in turn, to reach each of two workers. */
 const enough = 8
 const graceSeconds = 2
+/** Cookies of the frontend that is removed in the first test. */
+const removed = ['coatcheck-till', 'coatcheck-till-device', 'coatcheck-till-login-12345678']
 
 let redis: RedisServer
 let folder: string
@@ -37,6 +39,9 @@ beforeAll(async () => {
   upstream = await startUpstream()
   upstream.on('/events', (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: hello\n\n')
+  })
+  upstream.on('/bakes', (response) => {
+    response.writeHead(200, { 'set-cookie': [...removed, 'theme'].map((name) => `${name}=baked`) }).end()
   })
   upstream.onWebSocket((socket) => socket.on('message', (data) => socket.send(data.toString())))
   await write('shop', 'till')
@@ -61,12 +66,26 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
+/** Settings of one frontend besides the usual ones. */
+type Changes = Readonly<Partial<Record<FrontendName, Readonly<Record<string, unknown>>>>>
+
 /** The file with these frontends. */
-async function write(...names: readonly FrontendName[]): Promise<void> {
+const write = (...names: readonly FrontendName[]): Promise<void> => writeWith({}, ...names)
+
+async function writeWith(changes: Changes, ...names: readonly FrontendName[]): Promise<void> {
+  const allowed = [...removed, 'theme']
+  const route = {
+    prefix: '/api',
+    upstream: upstream.origin,
+    forwardCookies: allowed,
+    allowSetCookies: allowed,
+    websocket: true,
+  }
   const frontends = names.map((name) => {
     const { issuer, clientId, clientSecret, audience } = providers[name]
     const own = { ISSUER_URL: issuer, CLIENT_ID: clientId, CLIENT_SECRET: clientSecret }
-    return [name, { BASE_URL: frontendUrls[name], ...own, API_AUDIENCE: audience, API_URL: upstream.origin }]
+    const common = { BASE_URL: frontendUrls[name], ...own, API_AUDIENCE: audience, routes: [route] }
+    return [name, { ...common, ...changes[name] }]
   })
   await writeFile(file, JSON.stringify({ frontends: Object.fromEntries(frontends) }))
 }
@@ -180,4 +199,77 @@ it('a faulty file leaves the old one in force, in a worker that takes the place 
   const desk = await signIn(ask, 'desk', providers.desk, 0)
   expect(await statusesOf('desk', desk)).toEqual([200])
   expect((await ask('till', '/session')).status).toBe(421)
+  await expectRemovedCookies(shop)
 }, 60_000)
+
+/** What was the gateway's stays the gateway's, in each worker: no API gets it, and none may set it. */
+async function expectRemovedCookies(shop: string): Promise<void> {
+  const cookie = [shop, ...removed.map((name) => `__Host-Http-${name}=1`), 'theme=dark'].join('; ')
+  const headers = { cookie, ...ownFetch }
+  const before = upstream.requests.length
+  const calls = Array.from({ length: enough }, () => ask('shop', '/api/bakes', { headers }))
+  for (const { setCookies } of await Promise.all(calls)) {
+    expect(setCookies.map((each) => each.split(';', 1)[0])).toEqual(['theme=baked'])
+  }
+  const arrived = upstream.requests.slice(before).map((request) => valuesOf(request, 'cookie'))
+  expect(arrived).toEqual(Array.from({ length: enough }, () => ['theme=dark']))
+}
+
+it('of SIGHUPs that come one upon another the last file wins, and no stream of the untouched notices', async () => {
+  const cookies = {
+    shop: await signIn(ask, 'shop', providers.shop, 0),
+    desk: await signIn(ask, 'desk', providers.desk, 0),
+  }
+  const socket = await openSocket('shop', cookies.shop)
+  for (let round = 1; round <= 4; round++) {
+    await write('shop', 'till')
+    hangUp()
+    await writeWith({ desk: { AUTH_PREFIX: '/early' } }, 'shop', 'desk', 'till')
+    hangUp()
+    await writeWith({ desk: { AUTH_PREFIX: `/auth-${round}` } }, 'shop', 'desk')
+    hangUp()
+    await eventually(async () => {
+      for (let worker = 0; worker < enough; worker++) {
+        const headers = { cookie: cookies.desk, ...ownFetch }
+        const answer = await ask('desk', `/auth-${round}/session`, { headers })
+        expect(answer.status).toBe(200)
+        expect(answer.json()).toMatchObject({ authenticated: true })
+        expect((await ask('till', '/session')).status).toBe(421)
+      }
+    }, 20_000)
+    expect(await echo(socket)).toBe('are you there?')
+  }
+  socket.terminate()
+}, 60_000)
+
+it('the streams of a frontend whose settings change end in order, new ones are the new one’s, and its sessions stay', async () => {
+  await write('shop', 'desk')
+  hangUp()
+  await eventually(async () => expect(await statusOfSession('/session')).toBe(200))
+  const desk = await signIn(ask, 'desk', providers.desk, 0)
+  const leaving = [await openEvents('desk', desk), await openSocket('desk', desk)] as const
+  const ended = Promise.all([once(leaving[0], 'end'), once(leaving[1], 'close')])
+  await writeWith({ desk: { AUTH_PREFIX: '/changed' } }, 'shop', 'desk')
+  const beganMs = performance.now()
+  hangUp()
+  const [, [closeCode]] = await ended
+  expect(performance.now() - beganMs).toBeLessThan(graceSeconds * 1_000 + 1_500)
+  expect([leaving[0].complete, closeCode]).toEqual([true, 1_001])
+  await eventually(async () => expect(await statusOfSession('/changed/session')).toBe(200))
+  const [events, socket] = [await openEvents('desk', desk), await openSocket('desk', desk)]
+  expect(await echo(socket)).toBe('are you there?')
+  const headers = { cookie: desk, ...ownFetch }
+  const answer = await ask('desk', '/changed/session', { headers })
+  expect(answer.json()).toMatchObject({ authenticated: true })
+  // A session that ends is heard of by the new one.
+  const closed = once(socket, 'close')
+  await ask('desk', '/changed/logout', { method: 'POST', headers })
+  expect((await closed)[0]).toBe(4_401)
+  events.destroy()
+}, 60_000)
+
+/** The worst status of as many questions as reach each worker. */
+async function statusOfSession(path: string): Promise<number> {
+  const asked = Array.from({ length: enough }, () => ask('desk', path, { headers: ownFetch }))
+  return Math.max(...(await Promise.all(asked)).map(({ status }) => status))
+}

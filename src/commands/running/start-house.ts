@@ -6,13 +6,18 @@ import { filesAsNoted, type NotedReads, noteReads } from '../../config/frontends
 import { diskFiles } from '../../config/load-config.ts'
 import { configWarnings } from '../../config/warnings.ts'
 import { createIssuers, type IssuerReport, type Issuers } from '../../house/issuers.ts'
-import { createHouse, type House } from '../../house.ts'
+import { createHouse, type House, type HouseParts } from '../../house.ts'
 import { createTelemetry } from '../../telemetry/create-telemetry.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { serve } from './serve.ts'
 import { supervise } from './supervise.ts'
 import { answerSupervisor, storeReadyWithin } from './worker.ts'
-import { readSupervisorMessage, type SupervisorMessage, type WorkerMessage } from './worker-messages.ts'
+import {
+  type HouseMessage,
+  readSupervisorMessage,
+  type SupervisorMessage,
+  type WorkerMessage,
+} from './worker-messages.ts'
 import { liveWorkers } from './workers.ts'
 
 /** A configuration, and the files it was read from as they were. */
@@ -104,11 +109,17 @@ async function superviseHouse(env: Environment, first: Accepted): Promise<number
   let accepted = first
   const telemetry = await createTelemetry({ ...first.config.process, adminPort: undefined })
   const issuers = createIssuers(telemetry, () => tellAll({ coatcheck: 'issuers', report: issuers.report() }))
-  const house = (): SupervisorMessage => ({
+  const words = new Set<string>()
+  const remember = ({ config }: Accepted): void => {
+    for (const { config: one } of config.frontends) words.add(one.cookieWord)
+  }
+  const house = (): HouseMessage => ({
     coatcheck: 'house',
     reads: accepted.reads,
     report: issuers.report(),
+    cookieWords: [...words],
   })
+  remember(first)
   cluster.on('message', (worker, untyped: unknown) => {
     if (isHello(untyped)) worker.send(house())
   })
@@ -116,6 +127,7 @@ async function superviseHouse(env: Environment, first: Accepted): Promise<number
     const next = readAgain(env, telemetry.log)
     if (next === undefined) return
     accepted = next
+    remember(next)
     issuers.follow(next.config.frontends)
     tellAll(house())
   })
@@ -140,7 +152,10 @@ async function startWorker(env: Environment): Promise<number> {
   onHangup(() => undefined)
   let report: IssuerReport = { isComplete: false, problems: {} }
   const handover = createHandover()
-  const first = Promise.withResolvers<HouseConfig>()
+  const first = Promise.withResolvers<{
+    readonly config: HouseConfig
+    readonly formerCookieWords: readonly string[]
+  }>()
   let isFirst = true
   process.on('message', (untyped: unknown) => {
     const message = readSupervisorMessage(untyped)
@@ -148,18 +163,19 @@ async function startWorker(env: Environment): Promise<number> {
     report = message.report
     if (message.coatcheck === 'issuers') return
     const config = loadHouse(env, filesAsNoted(message.reads))
-    if (isFirst) first.resolve(config)
+    if (isFirst) first.resolve({ config, formerCookieWords: message.cookieWords })
     else handover.take(config)
     isFirst = false
   })
   const hello: WorkerMessage = { coatcheck: 'hello' }
   process.send?.(hello)
-  const config = await first.promise
+  const { config, formerCookieWords } = await first.promise
   const issuers: Issuers = { report: () => report, follow: () => undefined, close: () => undefined }
   await serve(
     async () => {
       const telemetry = await createTelemetry(config.process)
-      const house = handover.begin(await createHouse(withoutAdmin(config), { telemetry, issuers }))
+      const parts: HouseParts = { telemetry, issuers, formerCookieWords }
+      const house = handover.begin(await createHouse(withoutAdmin(config), parts))
       answerSupervisor({ exposition: telemetry.exposition, checkReadiness: house.checkReadiness })
       await storeReadyWithin(house.isStoreReady)
       return house

@@ -14,8 +14,17 @@ export type SupervisorMessage =
   | { readonly coatcheck: 'stop'; readonly signal: StopSignal }
   | { readonly coatcheck: 'ask'; readonly id: number; readonly question: Question }
   /** What the frontends are read from, at first and when that has changed. */
-  | { readonly coatcheck: 'house'; readonly reads: NotedReads; readonly report: IssuerReport }
+  | HouseMessage
   | { readonly coatcheck: 'issuers'; readonly report: IssuerReport }
+
+/** What a worker's frontends are. */
+export interface HouseMessage {
+  readonly coatcheck: 'house'
+  readonly reads: NotedReads
+  readonly report: IssuerReport
+  /** Those of all frontends that there were since the start: a worker that takes the place of another has not seen them go. */
+  readonly cookieWords: readonly string[]
+}
 
 /** What a worker tells its supervisor. */
 export type WorkerMessage =

@@ -3,8 +3,8 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules, toProblemDocument } from '../../errors/problem.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { whenOver } from '../lifetime/life.ts'
-import { createUnroutedReport } from '../server/request-log.ts'
 import { newRequestId } from '../server/server-options.ts'
+import { createUnroutedReport } from '../server/unrouted-log.ts'
 import { writePlain } from './plain.ts'
 
 /** Refuses what reaches no frontend: one problem document, whoever asks, because there is no app to lead back to. */

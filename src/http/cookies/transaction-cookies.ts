@@ -31,8 +31,9 @@ export function startTransaction<Kind extends TransactionKind>(
   const whole = transactions.seal(kind, transaction)
   const isKept = whole.length <= maxTransactionBytes
   const sealed = isKept ? whole : transactions.seal(kind, { ...transaction, returnTo: startPath })
-  const others = cookies.readTransactions(kind, untrustedHeader).filter((cookie) => cookie.name !== name)
-  const surplus = transactions.surplus(kind, others, sealed)
+  const others = (one: TransactionKind) =>
+    cookies.readTransactions(one, untrustedHeader).filter((cookie) => cookie.name !== name)
+  const surplus = transactions.surplus(kind, { login: others('login'), logout: others('logout') }, sealed)
   return [...surplus.map(cookies.clearTransaction), cookies.setTransaction(name, sealed)]
 }
 

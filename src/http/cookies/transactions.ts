@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { transactionKinds } from '../../config/cookie-names.ts'
 import type { LoginTransaction } from '../../oidc/provider/provider.ts'
 import type { Sealer } from '../../sealing/sealer.ts'
 import { type TransactionCookie, type TransactionKind, transactionMaxAgeSeconds } from './cookies.ts'
@@ -23,13 +24,17 @@ export interface Transactions {
   open<Kind extends TransactionKind>(kind: Kind, untrustedSealed: string): TransactionTypes[Kind] | undefined
   /**
    * Which cookies to clear so that another one has room: unreadable ones first, then the oldest, until with the new one there are at most
-   * 4 and 8,000 bytes of a kind. Browsers send all of them with every request.
+   * 4 of its kind, and 8,000 bytes of both kinds. Browsers send all of them with every request.
    */
-  surplus(kind: TransactionKind, present: readonly TransactionCookie[], added: string): readonly string[]
+  surplus(
+    kind: TransactionKind,
+    present: Readonly<Record<TransactionKind, readonly TransactionCookie[]>>,
+    added: string,
+  ): readonly string[]
 }
 
 const maxCookies = 4
-/** All of a kind together, bytes. */
+/** All of a frontend together, bytes: more would crowd out what an application's own cookies need of a server's limit. */
 const maxCookieBytes = 8_000
 
 /** Browsers keep no cookie over 4,096 bytes, its name and attributes included; bytes of the value. */
@@ -57,15 +62,17 @@ export function createTransactions(sealer: Sealer, context: string, now: () => n
       sealer
         .seal(`${kind}-transaction`, context, Buffer.from(JSON.stringify(transaction)))
         .toString('base64url'),
-    surplus: (kind, present, added) =>
-      chooseSurplus(
-        present.map((cookie) => ({
-          name: cookie.name,
-          bytes: cookie.untrustedValue.length,
-          startedAtMs: open(kind, cookie.untrustedValue)?.startedAtMs,
+    surplus(kind, present, added) {
+      const occupants = transactionKinds.flatMap((one) =>
+        present[one].map(({ name, untrustedValue }) => ({
+          kind: one,
+          name,
+          bytes: untrustedValue.length,
+          startedAtMs: open(one, untrustedValue)?.startedAtMs,
         })),
-        added.length,
-      ),
+      )
+      return chooseSurplus(occupants, { kind, bytes: added.length })
+    },
   }
 }
 
@@ -76,22 +83,27 @@ function isTimely(transaction: { readonly startedAtMs: number }, nowMs: number):
 
 /** A transaction cookie as the clean-up sees it. */
 export interface Occupant {
+  readonly kind: TransactionKind
   readonly name: string
   readonly bytes: number
   /** `undefined` when it cannot be opened. */
   readonly startedAtMs: number | undefined
 }
 
-/** The rule of {@link Transactions.surplus}, by sizes and ages alone. */
-export function chooseSurplus(present: readonly Occupant[], addedBytes: number): readonly string[] {
+/** The rule of {@link Transactions.surplus}, by kinds, sizes and ages alone. */
+export function chooseSurplus(
+  present: readonly Occupant[],
+  added: Pick<Occupant, 'kind' | 'bytes'>,
+): readonly string[] {
   const leastWantedFirst = [...present].sort((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0))
-  let count = present.length + 1
-  let bytes = present.reduce((sum, cookie) => sum + cookie.bytes, addedBytes)
+  let count = present.filter(({ kind }) => kind === added.kind).length + 1
+  let bytes = present.reduce((sum, cookie) => sum + cookie.bytes, added.bytes)
   const surplus: string[] = []
   for (const cookie of leastWantedFirst) {
-    if (count <= maxCookies && bytes <= maxCookieBytes) break
+    const isOneTooMany = cookie.kind === added.kind && count > maxCookies
+    if (!isOneTooMany && bytes <= maxCookieBytes) continue
     surplus.push(cookie.name)
-    count -= 1
+    if (cookie.kind === added.kind) count -= 1
     bytes -= cookie.bytes
   }
   return surplus

@@ -2,13 +2,11 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { textOf } from '../../basics/text.ts'
 import { healthEndpoints } from '../../config/endpoints.ts'
-import { problemRules } from '../../errors/problem.ts'
 import { createRequestLine, type RequestOutcome } from '../../telemetry/logs/request-line.ts'
 import { noMetrics } from '../../telemetry/measures/metrics.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { RequestSpan, Tracing } from '../../telemetry/traces/tracing.ts'
 import { whenOver } from '../lifetime/life.ts'
-import type { ReportUnrouted } from '../lifetime/unrouted.ts'
 import type { GatewayPaths } from './paths.ts'
 
 /** Whose request it is, as logs may know it. A session's view fits. */
@@ -30,7 +28,7 @@ declare module 'fastify' {
 const longestPath = 256
 
 /** The label of what has none of its own: the app's files, and what nothing answered. */
-const otherRoute = 'other'
+export const otherRoute = 'other'
 
 /** An upgraded connection; its time says how long it was open, not how long anybody waited. */
 const switchingProtocols = 101
@@ -99,29 +97,6 @@ export function createOutcomeWatch(
   }
 }
 
-/** Reports what was refused before anybody could route it, with the same line and measurement. */
-export function createUnroutedReport({ log, metrics }: Pick<Telemetry, 'log' | 'metrics'>): ReportUnrouted {
-  const isWritten = isLineWritten(log)
-  const writeLine = createRequestLine(log)
-  return ({ requestId, method, target, code, isAnswered }) => {
-    const { status } = problemRules[code]
-    metrics.problem(code)
-    metrics.request(otherRoute, status, 0)
-    if (!isWritten) return
-    writeLine({
-      requestId,
-      method,
-      path: pathOf(target),
-      status,
-      milliseconds: 0,
-      complete: isAnswered,
-      sessionRef: undefined,
-      userRef: undefined,
-      traceId: undefined,
-    })
-  }
-}
-
 /** Watches every request that reaches a route, and those that reach none. */
 export function installRequestLog(
   app: FastifyInstance,
@@ -138,7 +113,8 @@ export function installRequestLog(
   })
 }
 
-function isLineWritten({ level }: Telemetry['log']): boolean {
+/** Whether the log takes request lines. */
+export function isLineWritten({ level }: Telemetry['log']): boolean {
   return ['info', 'debug', 'trace'].includes(level)
 }
 
@@ -179,7 +155,8 @@ function describeOutcome(request: WatchedRequest, reply: WatchedReply, milliseco
   }
 }
 
-function pathOf(untrustedTarget: string): string {
+/** The path of a target as the log has it: without its query, and not longer than says something. */
+export function pathOf(untrustedTarget: string): string {
   const queryAt = untrustedTarget.indexOf('?')
   return (queryAt === -1 ? untrustedTarget : untrustedTarget.slice(0, queryAt)).slice(0, longestPath)
 }

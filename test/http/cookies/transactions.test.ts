@@ -53,37 +53,54 @@ describe('the clean-up of transaction cookies', () => {
   const occupant = fc.record({
     name: fc.uuid(),
     bytes: fc.integer({ min: 0, max: 4_000 }),
+    kind: fc.constantFrom('login' as const, 'logout' as const),
     startedAtMs: fc.option(fc.integer({ min: 1, max: 1_000 }), { nil: undefined }),
   })
 
-  it('leaves at most 4 and 8,000 bytes with the new one, and clears no more than that takes', () => {
+  const kind = fc.constantFrom('login' as const, 'logout' as const)
+
+  it('leaves at most 4 of a kind and 8,000 bytes of both with the new one, and clears nothing without need', () => {
     fc.assert(
       fc.property(
         fc.array(occupant, { maxLength: 12 }),
+        kind,
         fc.integer({ min: 1, max: 3_800 }),
-        (present, added) => {
-          const surplus = chooseSurplus(present, added)
-          const sizeWithout = (names: readonly string[]) => {
+        (present, ownKind, added) => {
+          const surplus = chooseSurplus(present, { kind: ownKind, bytes: added })
+          const fits = (names: readonly string[]): boolean => {
             const kept = present.filter(({ name }) => !names.includes(name))
-            return { count: kept.length + 1, bytes: kept.reduce((sum, { bytes }) => sum + bytes, added) }
+            const ofKind = kept.filter((one) => one.kind === ownKind).length + 1
+            return ofKind <= 4 && kept.reduce((sum, { bytes }) => sum + bytes, added) <= 8_000
           }
-          const fits = ({ count, bytes }: { count: number; bytes: number }) => count <= 4 && bytes <= 8_000
-          expect(fits(sizeWithout(surplus))).toBe(true)
-          if (surplus.length > 0) expect(fits(sizeWithout(surplus.slice(0, -1)))).toBe(false)
+          expect(fits(surplus)).toBe(true)
+          if (surplus.length > 0) expect(fits(surplus.slice(0, -1))).toBe(false)
         },
       ),
     )
   })
 
+  it('takes room from the other kind for its bytes alone', () => {
+    const logouts = [1, 2, 3, 4].map((at) => ({
+      kind: 'logout' as const,
+      name: `out-${at}`,
+      bytes: 1_500,
+      startedAtMs: at,
+    }))
+    expect(chooseSurplus(logouts, { kind: 'login', bytes: 2_000 })).toEqual([])
+    expect(chooseSurplus(logouts, { kind: 'login', bytes: 2_001 })).toEqual(['out-1'])
+    expect(chooseSurplus(logouts, { kind: 'logout', bytes: 10 })).toEqual(['out-1'])
+  })
+
   it('begins with what cannot be read and goes on with the oldest', () => {
+    const kind = 'login' as const
     const present = [
-      { name: 'new', bytes: 10, startedAtMs: 30 },
-      { name: 'old', bytes: 10, startedAtMs: 10 },
-      { name: 'broken', bytes: 10, startedAtMs: undefined },
-      { name: 'middle', bytes: 10, startedAtMs: 20 },
+      { kind, name: 'new', bytes: 10, startedAtMs: 30 },
+      { kind, name: 'old', bytes: 10, startedAtMs: 10 },
+      { kind, name: 'broken', bytes: 10, startedAtMs: undefined },
+      { kind, name: 'middle', bytes: 10, startedAtMs: 20 },
     ]
-    expect(chooseSurplus(present, 10)).toEqual(['broken'])
-    expect(chooseSurplus(present, 7_980)).toEqual(['broken', 'old'])
-    expect(chooseSurplus(present, 8_000)).toEqual(['broken', 'old', 'middle', 'new'])
+    expect(chooseSurplus(present, { kind, bytes: 10 })).toEqual(['broken'])
+    expect(chooseSurplus(present, { kind, bytes: 7_980 })).toEqual(['broken', 'old'])
+    expect(chooseSurplus(present, { kind, bytes: 8_000 })).toEqual(['broken', 'old', 'middle', 'new'])
   })
 })

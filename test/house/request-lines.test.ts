@@ -1,0 +1,89 @@
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
+import { frontendUrls, send } from '../support/house.ts'
+import { freePort } from '../support/ports.ts'
+
+/** They are put together one at a time, so that the last to come waits for all. */
+const crowd = Object.fromEntries(
+  Array.from({ length: 12 }, (_, at) => [`crowd-${at}`, `https://crowd-${at}.example.test`]),
+)
+
+let folder: string
+let gateway: GatewayProcess
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'coatcheck-lines-'))
+  const file = join(folder, 'frontends.json')
+  const common = { ISSUER_URL: 'http://127.0.0.1:9/', CLIENT_ID: 'c', CLIENT_SECRET: 's', API_AUDIENCE: 'a' }
+  const frontends = Object.fromEntries(
+    Object.entries({ ...frontendUrls, ...crowd }).map(([name, BASE_URL]) => [
+      name,
+      { BASE_URL, ...common, API_URL: 'http://127.0.0.1:9' },
+    ]),
+  )
+  await writeFile(file, JSON.stringify({ frontends }))
+  gateway = await startGatewayProcess({
+    FRONTENDS_FILE: file,
+    PORT: `${await freePort()}`,
+    SESSION_SECRET: 'a-secret-of-the-house-with-lines-0123456789abc',
+    SESSION_STORE: 'memory',
+    DRAIN_DELAY: '0',
+  })
+})
+afterAll(async () => {
+  await gateway.stop()
+  await rm(folder, { recursive: true })
+})
+
+const linesOf = (path: string) => gateway.log().filter((line) => line.msg === 'request' && line.path === path)
+
+/** Sends a request of which nobody reads the answer. */
+async function begin(baseUrl: string, path: string): Promise<Socket> {
+  const { host, pathname } = new URL(baseUrl)
+  const target = `${pathname === '/' ? '' : pathname}${path}`
+  const socket = connect(gateway.port, '127.0.0.1').on('error', () => undefined)
+  await once(socket, 'connect')
+  socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+  return socket
+}
+
+it('every request has one line: probes, refusals, and requests whose browser leaves while their frontend is put together', async () => {
+  // Each is the first that its frontend hears of.
+  const sockets = await Promise.all(
+    [...Object.values(crowd), frontendUrls.till].map((url) => begin(url, '/gone')),
+  )
+  // Answered between two of them, when all that was sent before has been read.
+  expect((await send(gateway.port, '/livez?first', {})).status).toBe(200)
+  sockets.at(-1)?.resetAndDestroy()
+  await eventually(() => expect(linesOf('/till/gone')).toHaveLength(1))
+  for (const socket of sockets) socket.destroy()
+  const host = { host: 'x.example' }
+  const statuses = [
+    (await send(gateway.port, '/livez?probe', { headers: host })).status,
+    (await send(gateway.port, '/livez', { method: 'POST', headers: host })).status,
+    (await send(gateway.port, '/readyz', { headers: host })).status,
+    (await send(gateway.port, '/nobody', { headers: host })).status,
+    (await send(gateway.port, '/here', { headers: { host: new URL(frontendUrls.shop).host } })).status,
+  ]
+  expect(statuses).toEqual([200, 405, 503, 421, 404])
+  await eventually(() => expect(linesOf('/here')).toHaveLength(1))
+  const facts = (path: string) =>
+    linesOf(path).map(({ method, status, frontend, complete }) => ({ method, status, frontend, complete }))
+  expect(facts('/livez')).toEqual([
+    { method: 'GET', status: 200, complete: true },
+    { method: 'GET', status: 200, complete: true },
+    { method: 'POST', status: 405, complete: true },
+  ])
+  expect(facts('/readyz')).toEqual([{ method: 'GET', status: 503, complete: true }])
+  expect(facts('/nobody')).toEqual([{ method: 'GET', status: 421, complete: true }])
+  expect(facts('/here')).toEqual([{ method: 'GET', status: 404, frontend: 'shop', complete: true }])
+  expect(linesOf('/till/gone')).toMatchObject([{ frontend: 'till', complete: false }])
+  const names = linesOf('/gone').map(({ frontend }) => String(frontend))
+  expect(names.toSorted()).toEqual(Object.keys(crowd).toSorted())
+})
