@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../test/support/ports.ts'
 import { startRedis } from '../test/support/redis.ts'
+import { heapFile } from './memory.ts'
 import type { Gateway, StartGateway, World } from './peers/gateway.ts'
 import { cores, pin, start } from './processes.ts'
 import { makeSessions } from './world.ts'
@@ -21,6 +22,8 @@ export interface Arena {
 export interface ArenaOptions {
   /** A folder for CPU profiles of the Node gateways; none without it. */
   readonly profileFolder?: string
+  /** Whether they write what they hold when they are asked to. */
+  readonly tellsMemory?: boolean
 }
 
 const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
@@ -62,7 +65,7 @@ async function startWorld(stops: (() => Promise<unknown>)[], options: ArenaOptio
     redisUrl: redis.url,
     upstreamUrl: upstream.url,
     sessions: makeSessions(),
-    nodeOptions: toNodeOptions(options),
+    nodeOptions: toNodeOptions(options, folder),
   }
 }
 
@@ -74,7 +77,12 @@ async function startUpstream() {
 }
 
 /** A process that is ended by a signal writes no profile, so one is told to exit instead. */
-function toNodeOptions({ profileFolder }: ArenaOptions): readonly string[] {
+function toNodeOptions({ profileFolder, tellsMemory }: ArenaOptions, folder: string): readonly string[] {
+  if (tellsMemory === true) {
+    const teller = new URL('heap-on-signal.ts', import.meta.url)
+    teller.searchParams.set('file', heapFile(folder))
+    return ['--expose-gc', '--import', teller.href]
+  }
   if (profileFolder === undefined) return []
   const exiting = pathOf('exit-on-sigterm.ts')
   return ['--cpu-prof', '--cpu-prof-interval', '500', `--cpu-prof-dir=${profileFolder}`, '--import', exiting]

@@ -7,7 +7,7 @@ import { median } from './statistics.ts'
 import { table } from './table.ts'
 
 const [bare, express] = ['bare @fastify/http-proxy', 'express-openid-connect + Redis']
-const [on, off] = ['Coatcheck, cache on', 'Coatcheck, cache off']
+const [on, off, logged] = ['Coatcheck, cache on', 'Coatcheck, cache off', 'Coatcheck, request log on']
 
 /** A ratio between two gateways of one scenario that is to stay on one side of a bound. */
 interface Goal {
@@ -23,9 +23,15 @@ const usually = { scenario: usual.name, gateway: on, to: bare } as const
 const notSlower = { gateway: on, to: bare } as const
 
 const goals: readonly Goal[] = [
-  { ...usually, what: 'GET 1 KB: CPU, to bare http-proxy', of: 'cpuUsPerRequest', bound: { atMost: 0.8 } },
-  { ...usually, what: 'throughput, to bare', of: 'requestsPerSecond', bound: { atLeast: 1.2 } },
-  { ...usually, what: 'p99, to bare', of: 'p99Ms', bound: { atMost: 1.15 } },
+  { ...usually, what: 'GET 1 KB: CPU, to bare http-proxy', of: 'cpuUsPerRequest', bound: { atMost: 0.7 } },
+  {
+    ...usually,
+    what: 'with the request log on: CPU, to bare',
+    gateway: logged,
+    of: 'cpuUsPerRequest',
+    bound: { atMost: 0.85 },
+  },
+  { ...usually, what: 'throughput, to bare', of: 'requestsPerSecond', bound: { atLeast: 1.35 } },
   {
     ...usually,
     what: 'throughput, to the express peer',
@@ -38,7 +44,7 @@ const goals: readonly Goal[] = [
     what: 'cache off: CPU, to bare',
     gateway: off,
     of: 'cpuUsPerRequest',
-    bound: { atMost: 1.5 },
+    bound: { atMost: 1.2 },
   },
   {
     ...notSlower,
@@ -57,10 +63,26 @@ const goals: readonly Goal[] = [
   })),
 ]
 
-/** What was aimed at, and what came of it; scenarios that were not run are left out. */
-export function renderGoals(results: ReadonlyMap<string, ScenarioSamples>): string {
-  const rows = goals.flatMap((goal) => toRow(goal, results.get(goal.scenario)))
-  return table(['Goal', 'aimed at', 'measured', 'reached'], [...rows, ...refusalRow(results)])
+/** Of Coatcheck to bare, measured otherwise than by scenarios; absent what was not run. */
+export interface Ratios {
+  p99?: number | undefined
+  memory?: number | undefined
+}
+
+/** What was aimed at, and what came of it; what was not run is left out. */
+export function renderGoals(results: ReadonlyMap<string, ScenarioSamples>, ratios: Ratios): string {
+  const rows = [
+    ...goals.flatMap((goal) => toRow(goal, results.get(goal.scenario))),
+    ...ratioRow('p99 in an open loop, to bare', ratios.p99, 1),
+    ...ratioRow('memory held with 1,000 sessions, to bare', ratios.memory, 1.15),
+    ...refusalRow(results),
+  ]
+  return table(['Goal', 'aimed at', 'measured', 'reached'], rows)
+}
+
+function ratioRow(what: string, ratio: number | undefined, atMost: number): readonly (readonly string[])[] {
+  if (ratio === undefined || Number.isNaN(ratio)) return []
+  return [[what, `≤ ${atMost.toFixed(2)}`, ratio.toFixed(2), ratio <= atMost ? 'yes' : 'no']]
 }
 
 function toRow(goal: Goal, samples: ScenarioSamples | undefined): readonly (readonly string[])[] {

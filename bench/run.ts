@@ -12,20 +12,22 @@ import { freePort } from '../test/support/ports.ts'
 import { type Arena, openArena } from './arena.ts'
 import { compare, type ScenarioSamples } from './compare.ts'
 import { compareStreams, type StreamKind } from './compare-streams.ts'
-import { renderGoals, writeGoals } from './goals.ts'
+import { type Ratios, renderGoals, writeGoals } from './goals.ts'
+import { measureMemory, renderMemory } from './memory.ts'
 import type { Gateway } from './peers/gateway.ts'
 import { askers, peers, type Starters, variants, withoutSockets } from './peers/starters.ts'
 import { cores, pin } from './processes.ts'
 import { type RunFacts, renderPage, renderScenario, type Section } from './report.ts'
 import { runScale } from './scale/run.ts'
 import { question, scenarios, usual } from './scenarios.ts'
+import { measureTails, renderTails, tailTitle } from './tail.ts'
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '1' },
     connections: { type: 'string', default: '50' },
-    parts: { type: 'string', default: 'requests,streams,steady,costs,check,scale' },
+    parts: { type: 'string', default: 'requests,streams,steady,tail,costs,check,memory,scale' },
     /** Only the scenarios whose names contain this. */
     only: { type: 'string', default: '' },
     /** Only these gateways, by the keys of `peers`, separated by commas. */
@@ -89,6 +91,25 @@ async function steadyPart(arena: Arena, gateways: readonly Gateway[]): Promise<r
   return [{ title, body: renderScenario(await compare(usual, gateways, steady)) }]
 }
 
+async function tailPart(arena: Arena, gateways: readonly Gateway[]): Promise<readonly Section[]> {
+  const tails = await measureTails(gateways, measureOptions(arena))
+  ratios.p99 = tails.at(-1)?.p99Ratio
+  return [{ title: tailTitle, body: renderTails(tails) }]
+}
+
+/** In an arena of its own: what tells the memory is loaded into the gateways. */
+async function memoryPart(): Promise<readonly Section[]> {
+  const arena = await openArena({ tellsMemory: true })
+  atEnd = () => arena.close()
+  try {
+    const held = await measureMemory(await enter(arena, peers, ['bare', 'on']), measureOptions(arena))
+    ratios.memory = (held.at(-1)?.heldBytes ?? Number.NaN) / (held[0]?.heldBytes ?? Number.NaN)
+    return [{ title: `Memory after load: ${usual.name}`, body: renderMemory(held) }]
+  } finally {
+    await arena.close()
+  }
+}
+
 async function costsPart(arena: Arena): Promise<readonly Section[]> {
   const starters = variants(arena.world.upstreamUrl, await freePort())
   const gateways = await enter(arena, starters, Object.keys(starters))
@@ -116,6 +137,7 @@ async function inArena(parts: readonly string[]): Promise<readonly Section[]> {
       ...(parts.includes('requests') ? await requestsPart(arena, gateways) : []),
       ...(parts.includes('streams') ? await streamsPart(named) : []),
       ...(parts.includes('steady') ? await steadyPart(arena, steady) : []),
+      ...(parts.includes('tail') ? await tailPart(arena, steady) : []),
       ...(parts.includes('costs') ? await costsPart(arena) : []),
       ...(parts.includes('check') ? await checkPart(arena) : []),
     ]
@@ -131,6 +153,7 @@ async function cutOff(reason: string): Promise<never> {
 }
 
 const results = new Map<string, ScenarioSamples>()
+const ratios: Ratios = {}
 let atEnd = async (): Promise<void> => undefined
 if (!existsSync(join(here, 'node_modules'))) execFileSync('npm', ['ci'], { cwd: here, stdio: 'inherit' })
 const profileFolder = options.profile === undefined ? undefined : resolve(options.profile)
@@ -142,8 +165,9 @@ const parts = options.parts.split(',')
 const scale = parts.includes('scale') ? await runScale() : []
 pin(cores.rest, process.pid)
 const measured = await inArena(parts)
-const goals = renderGoals(results)
-const page = renderPage([{ title: 'The goals', body: goals }, ...measured, ...scale], facts)
+const memory = parts.includes('memory') ? await memoryPart() : []
+const goals = renderGoals(results, ratios)
+const page = renderPage([{ title: 'The goals', body: goals }, ...measured, ...memory, ...scale], facts)
 if (options.print) process.stdout.write(`\n${page}`)
 else {
   await writeFile(join(here, 'RESULTS.md'), page)

@@ -52,11 +52,27 @@ function toCommand(load: Load): readonly [string, readonly string[]] {
  *
  * @throws Error when the generator fails or does not end
  */
-export async function runLoad(load: Load): Promise<LoadResult> {
-  const [file, args] = pinned(cores.rest, ...toCommand(load))
+export function runLoad(load: Load): Promise<LoadResult> {
+  return generate(...toCommand(load), load.seconds)
+}
+
+/**
+ * Sends so many GETs in a second at fixed times, however long the answers take, and times each from when it was due.
+ *
+ * @throws Error when the generator fails or does not end
+ */
+export function runOpenLoop(load: Load, perSecond: number): Promise<LoadResult> {
+  const { origin, connections, seconds, path, headersFile, cookiesFile } = load
+  const numbers = [`${connections}`, `${seconds}`]
+  const args = [pathOf('open-loop.ts'), origin, ...numbers, path, headersFile, cookiesFile, `${perSecond}`]
+  return generate(process.execPath, args, seconds)
+}
+
+async function generate(command: string, given: readonly string[], seconds: number): Promise<LoadResult> {
+  const [file, args] = pinned(cores.rest, command, given)
   const child = spawn(file, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: load.seconds * 1_000 + graceMs,
+    timeout: seconds * 1_000 + graceMs,
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk))

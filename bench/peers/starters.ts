@@ -12,6 +12,7 @@ export const peers: Starters = {
   express: startExpress,
   ...(hasNginx && { nginx: startNginx }),
   on: coatcheckWith('Coatcheck, cache on', {}),
+  logs: coatcheckWith('Coatcheck, request log on', { LOG_LEVEL: 'info' }),
   off: coatcheckWith('Coatcheck, cache off', { SESSION_CACHE: 'off' }),
 }
 

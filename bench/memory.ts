@@ -1,0 +1,70 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type MeasureOptions, measure } from './measure.ts'
+import type { Gateway } from './peers/gateway.ts'
+import { usual } from './scenarios.ts'
+import { table } from './table.ts'
+
+/** What a gateway holds after load, once everything that can go has gone. */
+export interface Held {
+  readonly name: string
+  /** Heap and what it refers to outside. */
+  readonly heldBytes: number
+  readonly residentBytes: number
+}
+
+const roundsBefore = 5
+/** So that closed connections and their timers are gone, milliseconds. */
+const restMs = 1_000
+const pollMs = 50
+const limitMs = 20_000
+
+/** Where a gateway that loads `heap-on-signal.ts` writes; its process id follows. */
+export function heapFile(folder: string): string {
+  return join(folder, 'heap')
+}
+
+/** Loads each gateway with 1,000 sessions and asks it what it holds. They must load `heap-on-signal.ts`. */
+export async function measureMemory(
+  gateways: readonly Gateway[],
+  options: MeasureOptions,
+): Promise<readonly Held[]> {
+  const held: Held[] = []
+  for (const gateway of gateways) {
+    for (let round = 0; round < roundsBefore; round += 1) await measure(gateway, usual, options)
+    await sleep(restMs)
+    const file = `${heapFile(options.folder)}.${gateway.pid}`
+    process.kill(gateway.pid, 'SIGUSR2')
+    held.push({ name: gateway.name, ...(await answerIn(file)) })
+  }
+  return held
+}
+
+/** @throws Error when none comes in time */
+async function answerIn(file: string): Promise<Omit<Held, 'name'>> {
+  const untilMs = performance.now() + limitMs
+  while (performance.now() < untilMs) {
+    const text = await readFile(file, 'utf8').catch(() => '')
+    if (text.endsWith('}')) {
+      await rm(file)
+      return JSON.parse(text) as Omit<Held, 'name'>
+    }
+    await sleep(pollMs)
+  }
+  throw new Error('a gateway did not say what it holds')
+}
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
+
+/** As a table. */
+export function renderMemory(held: readonly Held[]): string {
+  const base = held[0]?.heldBytes ?? Number.NaN
+  const rows = held.map(({ name, heldBytes, residentBytes }) => [
+    name,
+    megabytes(heldBytes),
+    (heldBytes / base).toFixed(2),
+    megabytes(residentBytes),
+  ])
+  return table(['Gateway', 'heap and external MB', 'ratio', 'resident MB'], rows)
+}
