@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { cores, pinned } from '../processes.ts'
+import { cores, pinned } from '../arena/processes.ts'
 
 /** What is sent, over and over. */
 export interface Load {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Redis } from 'ioredis'
-import { cores, start } from '../processes.ts'
-import type { BenchSession } from '../world.ts'
+import { cores, start } from '../arena/processes.ts'
+import type { BenchSession } from '../arena/world.ts'
 
 /** What a gateway is started with. */
 export interface World {

@@ -3,7 +3,7 @@ import httpProxy from '@fastify/http-proxy'
 import session from '@fastify/session'
 import fastify, { type Session } from 'fastify'
 import { Redis } from 'ioredis'
-import { lifetimeSeconds } from '../world.ts'
+import { lifetimeSeconds } from '../arena/world.ts'
 
 /** What one writes first: a session in Redis for every request, its token into the header, the library does the rest. */
 const { PORT, UPSTREAM_URL = '', REDIS_URL = '' } = process.env

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cores, start } from '../processes.ts'
-import { lifetimeSeconds } from '../world.ts'
+import { cores, start } from '../arena/processes.ts'
+import { lifetimeSeconds } from '../arena/world.ts'
 import { type StartGateway, seed, startNode } from './gateway.ts'
 
 /** The gateway that all ratios are to. */

@@ -7,7 +7,7 @@ import { createCacheRoom, createSessionCache } from '../../src/session/lifecycle
 import { createLookup } from '../../src/session/lifecycle/lookup.ts'
 import type { SessionView } from '../../src/session/record/session.ts'
 import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
-import { table, whole } from '../table.ts'
+import { table, whole } from '../report/table.ts'
 
 const population = 50_000
 const requestsPerSecond = 5_000

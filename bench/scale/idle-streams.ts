@@ -10,10 +10,10 @@ import { type GatewayProcess, startGatewayProcess } from '../../test/support/gat
 import { freePort } from '../../test/support/ports.ts'
 import { writeReadySessions } from '../../test/support/ready-sessions.ts'
 import { startRedis } from '../../test/support/redis.ts'
-import { residentMb } from '../proc-stat.ts'
-import { cores, start } from '../processes.ts'
-import { table, whole } from '../table.ts'
-import { makeSessions } from '../world.ts'
+import { residentMb } from '../arena/proc-stat.ts'
+import { cores, start } from '../arena/processes.ts'
+import { makeSessions } from '../arena/world.ts'
+import { table, whole } from '../report/table.ts'
 import { deployment } from './records.ts'
 import { startStormProvider } from './storm-provider.ts'
 
@@ -95,7 +95,7 @@ async function measureWith(gateway: GatewayProcess, name: string, open: Open): P
 const origin = 'http://127.0.0.1:9997'
 const redis = await startRedis()
 const port = await freePort()
-const args = [fileURLToPath(new URL('../upstream.ts', import.meta.url))]
+const args = [fileURLToPath(new URL('../arena/upstream.ts', import.meta.url))]
 const api = { name: 'upstream', file: process.execPath, args, port, core: cores.rest }
 const upstream = await start({ ...api, env: { PORT: `${port}` } })
 const provider = await startStormProvider()

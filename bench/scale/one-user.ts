@@ -15,7 +15,7 @@ import {
   signIn,
 } from '../../test/session/support/sessions-world.ts'
 import { startRedis } from '../../test/support/redis.ts'
-import { percentile } from '../statistics.ts'
+import { percentile } from '../report/statistics.ts'
 
 const sessions = Number(process.argv[2] ?? 40_000)
 const atOnce = 200

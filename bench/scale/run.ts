@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Section } from '../report.ts'
+import type { Section } from '../report/page.ts'
 
 /** The scripts of this folder: each prints its part of the results page, and can be run alone. */
 const scripts = [

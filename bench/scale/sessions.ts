@@ -7,9 +7,9 @@ import { freemem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ReadySession, writeReadySessions } from '../../test/support/ready-sessions.ts'
 import { type RedisServer, startRedis } from '../../test/support/redis.ts'
-import { percentile } from '../statistics.ts'
-import { table, whole } from '../table.ts'
-import { makeSessions } from '../world.ts'
+import { makeSessions } from '../arena/world.ts'
+import { percentile } from '../report/statistics.ts'
+import { table, whole } from '../report/table.ts'
 import { deployment, openRecords } from './records.ts'
 
 const stages = [1_000, 10_000, 100_000, 250_000, 1_000_000]

@@ -1,9 +1,9 @@
 /**
  * Clients that do whatever can be done on connections to a gateway process: pipelining, upgrades, half-closes, aborts, expectations, slow and
- * broken bodies, and a drain at the end: `node bench/connections.ts [seconds] [seed]`, ten minutes by default. Prints the seed first, then
+ * broken bodies, and a drain at the end: `node bench/trials/connections.ts [seconds] [seed]`, ten minutes by default. Prints the seed first, then
  * what went wrong. The suite runs half a minute of it.
  */
-import { ConnectionFuzz } from '../test/support/connection-fuzz/fuzz.ts'
+import { ConnectionFuzz } from '../../test/support/connection-fuzz/fuzz.ts'
 
 const [seconds = '600', seed = `${Date.now() % 2 ** 31}`] = process.argv.slice(2)
 

@@ -2,11 +2,11 @@
  * Thousands of generated interleavings against a real Redis: `npm run interleavings -- [runs] [seed]`, with `REDIS_URL` against that one.
  * Prints the seed first; a failure prints what was wrong, the schedule, and the command that runs it again. The suite runs some hundred.
  */
-import { createRedisStore } from '../src/session/store/redis/store.ts'
-import { silentLogger } from '../src/telemetry/logs/logger.ts'
-import { noMetrics } from '../src/telemetry/measures/metrics.ts'
-import { checkSchedules } from '../test/session/support/interleavings.ts'
-import { startRedis } from '../test/support/redis.ts'
+import { createRedisStore } from '../../src/session/store/redis/store.ts'
+import { silentLogger } from '../../src/telemetry/logs/logger.ts'
+import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
+import { checkSchedules } from '../../test/session/support/interleavings.ts'
+import { startRedis } from '../../test/support/redis.ts'
 
 const [runs = '10000', seed = `${Date.now() % 2 ** 31}`] = process.argv.slice(2)
 

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import type { ScenarioSamples } from './compare.ts'
-import type { Sample } from './measure.ts'
-import { pairedRatio } from './report.ts'
-import { question, usual } from './scenarios.ts'
+import type { ScenarioSamples } from '../parts/compare.ts'
+import type { Sample } from '../parts/measure.ts'
+import { question, usual } from '../parts/scenarios.ts'
+import { pairedRatio } from './page.ts'
 import { median } from './statistics.ts'
 import { table } from './table.ts'
 
@@ -105,7 +105,7 @@ function refusalRow(results: ReadonlyMap<string, ScenarioSamples>): readonly (re
   ]
 }
 
-const page = new URL('../docs/performance.md', import.meta.url)
+const page = new URL('../../docs/performance.md', import.meta.url)
 const [begin, end] = ['<!-- goals: written by npm run bench -->', '<!-- end of goals -->']
 
 /** Puts the table between its marks in the documentation. */

@@ -1,13 +1,13 @@
 /**
  * Streams 1 GB up and 1 GB down through the proxy, which runs in a process of its own, and prints how much memory that process
- * took. `node bench/stream-memory.ts [megabytes]`
+ * took. `node bench/trials/stream-memory.ts [megabytes]`
  */
 import { fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer, request as sendRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { ownFetch, routeTo, startProxy } from '../test/proxy/support/harness.ts'
+import { ownFetch, routeTo, startProxy } from '../../test/proxy/support/harness.ts'
 
 const megabyte = Buffer.alloc(1_000_000, 'm')
 const sampleMs = 50

@@ -1,10 +1,10 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Gateway } from '../peers/gateway.ts'
+import { table } from '../report/table.ts'
 import { type MeasureOptions, measure } from './measure.ts'
-import type { Gateway } from './peers/gateway.ts'
 import { usual } from './scenarios.ts'
-import { table } from './table.ts'
 
 /** What a gateway holds after load, once everything that can go has gone. */
 export interface Held {

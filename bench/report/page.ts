@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, loadavg, totalmem } from 'node:os'
-import type { ScenarioSamples } from './compare.ts'
-import { generator } from './load/load.ts'
-import type { Sample } from './measure.ts'
-import { isPinned } from './processes.ts'
+import { isPinned } from '../arena/processes.ts'
+import { generator } from '../load/load.ts'
+import type { ScenarioSamples } from '../parts/compare.ts'
+import type { Sample } from '../parts/measure.ts'
 import { median } from './statistics.ts'
 import { table } from './table.ts'
 

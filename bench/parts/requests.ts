@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Pool } from 'undici'
-import type { Gateway } from './peers/gateway.ts'
+import type { Gateway } from '../peers/gateway.ts'
 import type { Scenario } from './scenarios.ts'
 
 type Headers = readonly (readonly [name: string, value: string])[]

@@ -1,5 +1,5 @@
 /**
- * What `Clear-Site-Data: "cache"` on a logout costs in Chromium with a large cache on disk: `node bench/clear-site-data.ts`. Prints the
+ * What `Clear-Site-Data: "cache"` on a logout costs in Chromium with a large cache on disk: `node bench/trials/clear-site-data.ts`. Prints the
  * milliseconds of a navigation through a redirect without the header and with it, for several sizes of the cache, filled by the
  * same site or by another one; some minutes.
  */

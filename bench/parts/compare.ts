@@ -1,5 +1,5 @@
+import type { Gateway } from '../peers/gateway.ts'
 import { type MeasureOptions, measure, type Sample } from './measure.ts'
-import type { Gateway } from './peers/gateway.ts'
 import type { Scenario } from './scenarios.ts'
 
 /** Samples of one scenario: gateway's name → its rounds, in order. The first gateway is the one that ratios are to. */

@@ -1,11 +1,11 @@
 /**
  * How late a session that was ended on one gateway is still served by another, under load, whatever becomes of the other's invalidation
- * feed: `node bench/revocation.ts [ends per fate]`. Each number is the time from the answer of `POST /logout` on the first gateway to the
+ * feed: `node bench/trials/revocation.ts [ends per fate]`. Each number is the time from the answer of `POST /logout` on the first gateway to the
  * beginning of the last call that the second let through; negative: none began after that answer.
  */
-import { feedFates, lateness, startLoad } from '../test/support/revocation.ts'
-import { startScriptedPair } from '../test/support/scripted-pair.ts'
-import { startUpstream } from '../test/support/upstream.ts'
+import { feedFates, lateness, startLoad } from '../../test/support/revocation.ts'
+import { startScriptedPair } from '../../test/support/scripted-pair.ts'
+import { startUpstream } from '../../test/support/upstream.ts'
 
 const ends = Number(process.argv[2] ?? 100)
 /** Other sessions that call without pause meanwhile. */

@@ -1,10 +1,10 @@
 /**
  * Two gateway processes whose Redis, connections and selves are frozen, cut and killed at random while users sign in, call, refresh and sign
- * out: `node bench/chaos.ts [seconds] [seed]`. Prints the seed first, then what went wrong. The suite runs twelve seconds of it.
+ * out: `node bench/trials/chaos.ts [seconds] [seed]`. Prints the seed first, then what went wrong. The suite runs twelve seconds of it.
  */
-import { Chaos } from '../test/support/chaos.ts'
-import { startScriptedPair } from '../test/support/scripted-pair.ts'
-import { startUpstream } from '../test/support/upstream.ts'
+import { Chaos } from '../../test/support/chaos.ts'
+import { startScriptedPair } from '../../test/support/scripted-pair.ts'
+import { startUpstream } from '../../test/support/upstream.ts'
 
 const [seconds = '60', seed = `${Date.now() % 2 ** 31}`] = process.argv.slice(2)
 const users = 12

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Gateway } from './peers/gateway.ts'
-import { cpuMs } from './proc-stat.ts'
-import { cores, pinned } from './processes.ts'
-import { median } from './statistics.ts'
-import { table } from './table.ts'
+import { cpuMs } from '../arena/proc-stat.ts'
+import { cores, pinned } from '../arena/processes.ts'
+import type { Gateway } from '../peers/gateway.ts'
+import { median } from '../report/statistics.ts'
+import { table } from '../report/table.ts'
 
 /** What moves on connections that stay open. */
 export type StreamKind = 'events' | 'echo'
@@ -27,7 +27,7 @@ interface StreamResult {
 const connections = 50
 /** A generator that has not ended by then is stuck, milliseconds. */
 const limitMs = 30_000
-const generatorPath = fileURLToPath(new URL('load/streams.ts', import.meta.url))
+const generatorPath = fileURLToPath(new URL('../load/streams.ts', import.meta.url))
 
 /**
  * Opens streams through a gateway and counts what passes in a second, once all of them are open.

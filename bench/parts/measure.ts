@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
-import { readCommandCounts, totalBetween } from '../test/support/command-counts.ts'
-import { type LoadResult, runLoad } from './load/load.ts'
-import type { Gateway } from './peers/gateway.ts'
-import { cpuMs, residentMb } from './proc-stat.ts'
+import { readCommandCounts, totalBetween } from '../../test/support/command-counts.ts'
+import { cpuMs, residentMb } from '../arena/proc-stat.ts'
+import { type LoadResult, runLoad } from '../load/load.ts'
+import type { Gateway } from '../peers/gateway.ts'
 import { leadIn, requestOf, sampleAnswer, writeRequests } from './requests.ts'
 import { isRefusalOwed, type Scenario } from './scenarios.ts'
 

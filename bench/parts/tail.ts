@@ -1,10 +1,10 @@
-import { runOpenLoop } from './load/load.ts'
+import { runOpenLoop } from '../load/load.ts'
+import type { Gateway } from '../peers/gateway.ts'
+import { median } from '../report/statistics.ts'
+import { table, whole } from '../report/table.ts'
 import { type MeasureOptions, measure } from './measure.ts'
-import type { Gateway } from './peers/gateway.ts'
 import { leadIn, requestOf, writeRequests } from './requests.ts'
 import { usual } from './scenarios.ts'
-import { median } from './statistics.ts'
-import { table, whole } from './table.ts'
 
 /** How the tail of answers is measured: well below what the base can do, so that waiting is what a pause makes it, not a queue. */
 const shareOfMost = 0.6
