@@ -22,7 +22,7 @@ export function withProfile(env: Environment): Environment {
 
 /** What the profile of an environment sets, by setting name. */
 export function profileDefaults(env: Environment): Readonly<Record<string, string>> {
-  const profile = env.SECURITY_PROFILE?.trim()
+  const profile = env.SECURITY_PROFILE?.trim().toLowerCase()
   if (profile !== 'fapi2' && profile !== 'fapi2-message-signing') return {}
   return {
     PUSHED_AUTHORIZATION_REQUESTS: 'on',

@@ -136,8 +136,12 @@ function isLimit(error: unknown): boolean {
 
 /** A form is taken where one was asked for, and only there; whether an answer is signed is the provider's part. */
 function expectMode({ options }: HttpContext, { method }: FastifyRequest): void {
-  if ((method === 'POST') === (options.responseMode === 'form_post')) return
-  throw new GatewayError('login_refused', { context: { reason: 'response mode', check: 'response.mode' } })
+  const received = method === 'POST' ? 'form_post' : 'query'
+  const expected = options.responseMode === 'form_post' ? 'form_post' : 'query'
+  if (received === expected) return
+  throw new GatewayError('login_refused', {
+    context: { reason: 'response mode', check: 'response.mode', expected, received },
+  })
 }
 
 /** What a callback has to go by. */

@@ -33,7 +33,8 @@ export function checkAuthorizationResponse(
     })
   }
   expectIssuer(untrusted.get('iss'), options, metadata)
-  if (untrusted.has('response')) throw refused('response_mode', { expected: 'query', received: 'jwt' })
+  if (untrusted.has('response'))
+    throw refused('mode', { expected: 'an answer in plain parameters', received: 'a signed one' })
   const code = untrusted.get('code')
   if (untrusted.has('error') && code !== null) throw refused('code', { expected: 'none beside an error' })
   if (untrusted.has('error')) {

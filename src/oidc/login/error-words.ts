@@ -20,6 +20,10 @@ const words: Readonly<Record<string, string>> = {
   invalid_target: wrongRequest,
   request_not_supported: wrongRequest,
   request_uri_not_supported: wrongRequest,
+  invalid_request_object: wrongRequest,
+  registration_not_supported: wrongRequest,
+  // What was pushed lives for a minute or so, and an address that was kept leads to nothing.
+  invalid_request_uri: 'This sign-in has waited too long, or was used before. Begin it again.',
 }
 
 const codeLike = /^[A-Za-z0-9_.-]{1,64}$/

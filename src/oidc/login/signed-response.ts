@@ -1,10 +1,11 @@
-import { decodeJwt, type JWTPayload } from 'jose'
+import { decodeJwt, type JWSHeaderParameters, type JWTPayload } from 'jose'
 import { textOf } from '../../basics/text.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { loginFailure } from '../provider/failures/provider-error.ts'
 import { CheckError } from '../provider/failures/refusal.ts'
 import { isEncrypted, openEncrypted } from '../verification/decryption.ts'
+import { tokenKind } from '../verification/key-set.ts'
 import { plainState } from './authorization-response.ts'
 
 /** What a signed response may bring besides the code (RFC 6749 section 4.1.2, RFC 9207). */
@@ -45,7 +46,7 @@ function stateIn(untrustedJwt: string): string {
   if (payload === undefined)
     throw new CheckError('response.format', { expected: 'a signed JWT', received: format })
   const state = textOf(payload.state)
-  if (state === undefined) throw new CheckError('response.state', { expected: 'one', received: 'none' })
+  if (state === undefined) throw new CheckError('response.state', { expected: 'a state', received: 'none' })
   return state
 }
 
@@ -64,12 +65,13 @@ function parsePayload(untrustedJwt: string): JWTPayload | undefined {
  * @throws GatewayError `login_refused`, `provider_unavailable`
  */
 export async function verifySignedResponse(
-  { client, keys }: ProviderContext,
+  { client, keys, options }: ProviderContext,
   untrustedQuery: string,
 ): Promise<string> {
   try {
     const jwt = await openEncrypted(responseOf(untrustedQuery), client.clientKeys.decryption(), 'response')
-    const { payload } = await keys.verify(jwt, { kind: 'response' }, ['iss', 'aud', 'exp', 'state'])
+    const { payload, header } = await keys.verify(jwt, { kind: 'response' }, ['iss', 'aud', 'exp', 'state'])
+    expectResponse(header, payload, options.clientId)
     const found = new URLSearchParams()
     for (const name of parameters) {
       const value = payload[name]
@@ -79,6 +81,21 @@ export async function verifySignedResponse(
   } catch (error) {
     throw loginFailure(error)
   }
+}
+
+/** Kinds of JWT that the same keys sign; responses have none of their own. */
+const otherKinds: ReadonlySet<string | undefined> = new Set([
+  'at+jwt',
+  'id_token+jwt',
+  'logout+jwt',
+  'secevent+jwt',
+])
+
+/** It is for us alone (JARM section 2.1), and no token of another kind. */
+function expectResponse(header: JWSHeaderParameters, { aud }: JWTPayload, clientId: string): void {
+  const kind = tokenKind(header)
+  if (otherKinds.has(kind)) throw new CheckError('response.typ', { expected: 'JWT', received: kind })
+  if ([aud].flat().length > 1) throw new CheckError('response.aud', { expected: clientId, received: aud })
 }
 
 /** The one parameter of such a response. @throws GatewayError `login_refused` */

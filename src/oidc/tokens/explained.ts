@@ -1,5 +1,6 @@
 import { ClientError } from 'openid-client'
 import type { ProviderContext } from '../provider/context.ts'
+import { unwrapped } from '../provider/failures/provider-error.ts'
 import { CheckError } from '../provider/failures/refusal.ts'
 import { type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import type { ExpectedBinding } from './binding.ts'
@@ -18,6 +19,8 @@ export async function explained(
   rules: IdTokenRules,
   expected: ExpectedBinding,
 ): Promise<unknown> {
+  const known = unwrapped(error)
+  if (known !== error) return known
   if (!(error instanceof ClientError) || response.access_token === undefined) return error
   try {
     expectUse(response, expected)

@@ -28,6 +28,11 @@ describe('a security profile', () => {
     expect(load()).toMatchObject({ pushedAuthorizationRequests: 'auto', tokenBinding: 'none' })
   })
 
+  it('is known in any spelling of its letters', () => {
+    const shouted = load({ ...base, SECURITY_PROFILE: base.SECURITY_PROFILE.toUpperCase() })
+    expect(shouted).toEqual(load(base))
+  })
+
   it('shows what it has set', () => {
     const shown = effectiveSettings({ ...minimalEnv, ...base }, { readFile: () => '' })
     const pushed = shown.find(({ name }) => name === 'PUSHED_AUTHORIZATION_REQUESTS')

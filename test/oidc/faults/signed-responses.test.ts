@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { CompactEncrypt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
 import { expectProblem } from '../../support/expect-problem.ts'
 import {
   expectRefusedLogin,
@@ -65,6 +66,13 @@ describe('a signed response', () => {
     ['of another issuer', 'response.iss', (all) => world.provider.sign({ ...all, iss: 'https://b.example' })],
     ['without aud', 'response.aud', ({ aud: _gone, ...rest }) => world.provider.sign(rest)],
     ['for another client', 'response.aud', (all) => world.provider.sign({ ...all, aud: 'other' })],
+    [
+      'for us and another client',
+      'response.aud',
+      (all) => world.provider.sign({ ...all, aud: [all.aud, 'other'] }),
+    ],
+    ['that is a logout token', 'response.typ', (all) => world.provider.sign(all, { typ: 'logout+jwt' })],
+    ['not valid yet', 'response.nbf', (all) => world.provider.sign({ ...all, nbf: all.exp + 300 })],
     ['without exp', 'response.exp', ({ exp: _gone, ...rest }) => world.provider.sign(rest)],
     ['that has expired', 'response.exp', (all) => world.provider.sign({ ...all, exp: all.exp - 200 })],
     ['without a signature', 'response.alg', (all) => unsigned(all, { alg: 'none' })],
@@ -134,6 +142,16 @@ describe('a signed response', () => {
     expect(sessionCookieOf(await comeBack(whole, { cookie }))).toBeDefined()
   })
 
+  it('with an error says what the user can do, and the operator what the provider said', async () => {
+    const { cookie, claims } = await begin()
+    const { code: _gone, ...rest } = claims
+    const error = { error: 'invalid_request_uri', error_description: 'no such reference' }
+    const response = `response=${await world.provider.sign({ ...rest, ...error })}`
+    const answer = await comeBack(response, { cookie, accept: 'text/html' })
+    expect([answer.status, answer.text().includes('waited too long')]).toEqual([403, true])
+    expect(world.log()).toContain('no such reference')
+  })
+
   it('of another login belongs to none here', async () => {
     const [mine, other] = [await begin(), await begin()]
     const response = `response=${await world.provider.sign(other.claims)}`
@@ -178,6 +196,23 @@ describe('what is encrypted', () => {
     const jwt = await encrypt(await world.provider.sign(next.claims))
     const answer = await comeBack(`response=${jwt}`, { ...from, cookie: next.cookie })
     expect(sessionCookieOf(answer)).toBeDefined()
+  })
+})
+
+describe('an ID token', () => {
+  it.each<readonly [string, string | undefined, (jws: string) => string | Promise<string>]>([
+    ['encrypted to us', undefined, (jws) => encrypt(jws)],
+    ['encrypted to another key', 'id_token.encryption', (jws) => encrypt(jws, strangers.publicKey)],
+    ['encrypted and not signed', 'id_token.format', () => encrypt('{"sub":"alice"}')],
+  ])('%s is opened, or refused by name', async (_what, check, wrap) => {
+    world.provider.faults.signIdToken = async (claims) => wrap(await world.provider.sign(claims))
+    const { cookie, claims } = await begin()
+    const answer = await comeBack(`response=${await world.provider.sign(claims)}`, { cookie })
+    if (check === undefined) return expect(sessionCookieOf(answer)).toBeDefined()
+    expectRefusedLogin(answer, 'login_refused')
+    expect(world.log()).toContain(`"check":"${check}"`)
+    // What came with it is of no use to anybody, and taken back.
+    await eventually(() => expect(world.revoked()).not.toEqual([]))
   })
 })
 
