@@ -1,6 +1,6 @@
 import { editDistance } from './edit-distance.ts'
 import type { Environment } from './environment.ts'
-import { hasFileForm } from './settings/setting.ts'
+import { formsOf } from './settings/setting.ts'
 import { settingRows } from './settings/settings.ts'
 
 /** Names shorter than this are a letter or two away from many honest variables: HOST and HOME. */
@@ -14,11 +14,7 @@ function nearlyMatches(name: string, settingName: string): boolean {
   return editDistance(name, settingName, limit) <= limit
 }
 
-const knownNames: readonly string[] = settingRows.flatMap(([name, setting]) => [
-  name,
-  ...(hasFileForm(setting) ? [`${name}_FILE`] : []),
-  ...(setting.alsoAs === undefined ? [] : [setting.alsoAs]),
-])
+const knownNames: readonly string[] = settingRows.flatMap(([name, setting]) => formsOf(name, setting))
 
 /** Variables of other programs that only look like ours. */
 const namesOfOthers: ReadonlySet<string> = new Set(['FTP_PROXY', 'ALL_PROXY'])

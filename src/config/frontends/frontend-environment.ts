@@ -1,6 +1,7 @@
 import { type Environment, tryToRead } from '../environment.ts'
 import { diskFiles } from '../load-config.ts'
 import { filePath } from '../settings/kinds/address.ts'
+import { formsOf } from '../settings/setting.ts'
 import { settingRows } from '../settings/settings.ts'
 import { readYaml } from '../yaml/source.ts'
 import { frontendEnvironment, writtenFrontends } from './written.ts'
@@ -14,8 +15,8 @@ export function findFrontendEnvironment(env: Environment, frontend: string): Env
   const written = writtenFrontends(readYaml(tryToRead(file, diskFiles) ?? '').value)
   const own = written.find(({ name }) => name === frontend)
   if (own === undefined) return env
-  const process = settingRows.flatMap(([name, { scope }]) =>
-    scope === 'process' ? [name, `${name}_FILE`] : [],
+  const process = settingRows.flatMap(([name, setting]) =>
+    setting.scope === 'process' ? formsOf(name, setting) : [],
   )
   return {
     ...Object.fromEntries(process.map((name) => [name, env[name]])),

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { isPlainObject } from '../../basics/plain-object.ts'
 import type { Environment } from '../environment.ts'
 import { filePath } from '../settings/kinds/address.ts'
-import { hasFileForm } from '../settings/setting.ts'
+import { formsOf } from '../settings/setting.ts'
 import { settingRows } from '../settings/settings.ts'
 import type { DocumentPlace } from '../yaml/source.ts'
 
@@ -13,9 +13,7 @@ export interface WrittenFrontend {
 }
 
 /** All names that a setting may be given by. */
-const formsOf = new Map(
-  settingRows.map(([name, setting]) => [name, hasFileForm(setting) ? [name, `${name}_FILE`] : [name]]),
-)
+const formsByName = new Map(settingRows.map(([name, setting]) => [name, formsOf(name, setting)]))
 const ofFrontends = settingRows.flatMap(([name, { scope }]) => (scope === 'frontend' ? [name] : []))
 const paths = new Set(settingRows.flatMap(([name, { parse }]) => (parse === filePath ? [name] : [])))
 
@@ -49,7 +47,7 @@ export function frontendEnvironment(
     } else env[form] = isPath && text !== '' ? resolve(dirname(file), text) : text
   }
   for (const name of ofFrontends) {
-    const forms = formsOf.get(name) ?? []
+    const forms = formsByName.get(name) ?? []
     const written = forms.filter((form) => Object.hasOwn(untrusted, form))
     for (const form of written) take(form, form !== name || paths.has(name))
     if (written.length > 0 || isReplaced(name, untrusted)) continue

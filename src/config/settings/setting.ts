@@ -98,6 +98,15 @@ export function fieldName(settingName: string): string {
   return settingName.toLowerCase().replace(/_([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase())
 }
 
+/** All names that a setting may be given by, its own first. */
+export function formsOf(name: string, setting: SettingFacts): readonly string[] {
+  return [
+    name,
+    ...(hasFileForm(setting) ? [`${name}_FILE`] : []),
+    ...(setting.alsoAs === undefined ? [] : [setting.alsoAs]),
+  ]
+}
+
 /** Whether the setting may also be given as `<NAME>_FILE`. */
 export function hasFileForm(setting: SettingFacts): boolean {
   return setting.secret === true || setting.fileForm === true

@@ -1,5 +1,6 @@
-import { type IncomingHttpHeaders, type IncomingMessage, request as sendHttp } from 'node:http'
+import { type IncomingHttpHeaders, request as sendHttp } from 'node:http'
 import { request as sendHttps } from 'node:https'
+import { readStart } from '../../network/answer-start.ts'
 import { TunnelAgent, type TunnelWay } from '../../network/tunnel.ts'
 
 /** A request, header by header as given: `fetch` would add `Sec-Fetch-Mode` and others of its own. */
@@ -53,7 +54,8 @@ export function probe({
       ...tls,
     }
     const request = send(url, options, (answer) => {
-      readStart(answer).then((body) => {
+      readStart(answer, longestBodyBytes).then((start) => {
+        const body = start.toString('utf8')
         resolve({ kind: 'answered', status: answer.statusCode ?? 0, headers: answer.headers, body })
         request.destroy()
       }, fail)
@@ -61,17 +63,6 @@ export function probe({
     request.on('error', fail)
     request.end()
   })
-}
-
-async function readStart(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length > longestBodyBytes) break
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function codeOf(error: unknown): string {

@@ -5,6 +5,7 @@ import type { Admission } from '../../access/admission.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
+import { readStart } from '../../network/answer-start.ts'
 import { TunnelAgent } from '../../network/tunnel.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { isProved, type PossessionContext, proofOf } from '../exchange/possession.ts'
@@ -138,19 +139,8 @@ export async function readRefusal(
   if (judgement instanceof GatewayError) throw judgement
   const head = route.responseHeaders(status, rawHeaders, target)
   if (head.refusal !== undefined) throw new GatewayError(head.refusal)
-  const body = await readStart(answer)
+  const body = await readStart(answer, refusalBodyBytes)
   return { status, headers: [...withoutLength(head), 'content-length', String(body.length)], body }
-}
-
-async function readStart(answer: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    chunks.push(chunk)
-    bytes += chunk.length
-    if (bytes >= refusalBodyBytes) break
-  }
-  return Buffer.concat(chunks).subarray(0, refusalBodyBytes)
 }
 
 function withoutLength({ headers }: ResponseHead): string[] {

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../../../basics/plain-object.ts'
+import { isPlainObject, parseObject } from '../../../basics/plain-object.ts'
 import { type Parser, ValueFault } from '../setting.ts'
 
 /**
@@ -71,21 +71,9 @@ export const claimsParameter: Parser<string> = (untrusted) => {
   for (const [name, members] of Object.entries(asked)) {
     if (name !== 'id_token' && name !== 'userinfo')
       throw new ValueFault('may hold id_token and userinfo only')
-    if (toObject(members) === undefined) throw new ValueFault(`must have an object as ${name}`)
+    if (!isPlainObject(members)) throw new ValueFault(`must have an object as ${name}`)
   }
   return JSON.stringify(asked)
-}
-
-function parseObject(untrusted: string): object | undefined {
-  try {
-    return toObject(JSON.parse(untrusted))
-  } catch {
-    return undefined
-  }
-}
-
-function toObject(value: unknown): object | undefined {
-  return isPlainObject(value) ? value : undefined
 }
 
 /** Static parameters, written like a query string. */
