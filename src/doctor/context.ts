@@ -60,9 +60,8 @@ export function createDoctorContext(config: Config, { now, desk }: ContextDepend
     metadata,
     provider,
     authorization: once(async () => {
-      const asked = await provider()
-      await expectBegins(asked)
-      return authorizationAnswer(asked, config, config.baseUrl)
+      await expectBegins(await provider())
+      return authorizationAnswer(config, config.baseUrl, now)
     }),
     credentials: once(async () => probeCodeGrant(await provider(), now)),
     proofCare: once(() => tryWrongProof(config, now)),

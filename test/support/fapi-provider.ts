@@ -2,10 +2,12 @@ import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, LookupFunction } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { type Interaction, Provider, type ProviderContext } from 'oidc-provider'
 import { Agent, fetch } from 'undici'
+import { createProviderMemory } from './provider-memory.ts'
 
 /** The client as it is registered. */
 export const fapiClient = { id: 'coatcheck-fapi', redirectUri: 'http://127.0.0.1:3999/callback' }
@@ -17,8 +19,12 @@ export interface FapiProviderOptions {
   readonly client: object
   /** Features of oidc-provider beyond those of the profile. */
   readonly features?: object
+  /** Where the client lives; {@link fapiClient} says it otherwise. */
+  readonly baseUrl?: string
   /** Serves TLS, and asks for certificates. */
   readonly tls?: Pick<ServerOptions, 'cert' | 'key' | 'ca'>
+  /** The host of the issuer, where it is none of loopback. */
+  readonly hostname?: string
   /** Members of the configuration. */
   readonly configuration?: object
 }
@@ -42,6 +48,10 @@ export interface FapiProvider {
   approve(url: URL): Promise<URL>
   /** Changed between the provider and the browser or gateway: the location of the last redirect. */
   tamper: ((location: URL) => URL) | undefined
+  /** Held up before each answer at this path. */
+  slow: { readonly path: string; readonly delayMs: number } | undefined
+  /** Goes on under another configuration, with all that it has issued. */
+  reconfigure(configuration: object): void
   stop(): Promise<void>
 }
 
@@ -68,25 +78,42 @@ export async function startFapiProvider(options: FapiProviderOptions): Promise<F
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const issuer = options.tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`
-  const provider: Provider = new Provider(
-    issuer,
-    configurationOf(options, () => provider),
-  )
-  provider.use(async (ctx, next) => {
-    if (ctx.path.startsWith('/u/')) await interact(provider, ctx)
-    else await next()
-    requests.push(describe(ctx))
-  })
-  server.on('request', provider.callback())
-  const dispatcher = new Agent({ connect: { ca: options.tls?.ca as string | undefined } })
+  const { hostname = 'localhost' } = options
+  const issuer = options.tls === undefined ? `http://127.0.0.1:${port}` : `https://${hostname}:${port}`
+  const redirectUri = options.baseUrl === undefined ? fapiClient.redirectUri : `${options.baseUrl}/callback`
+  const adapter = createProviderMemory()
+  const cookies = { keys: [randomBytes(32).toString('base64url')] }
+  const make = (configuration: object): ReturnType<Provider['callback']> => {
+    const provider: Provider = new Provider(issuer, {
+      ...configurationOf(options, () => provider),
+      cookies,
+      adapter,
+      ...configuration,
+    })
+    provider.use(async (ctx, next) => {
+      const { slow } = fapi
+      if (slow?.path === ctx.path) await sleep(slow.delayMs)
+      if (ctx.path.startsWith('/u/')) await interact(provider, ctx)
+      else await next()
+      requests.push(describe(ctx))
+    })
+    return provider.callback()
+  }
+  // Whatever the host is called, it is this machine.
+  const lookup: LookupFunction = (_name, _options, found) =>
+    found(null, [{ address: '127.0.0.1', family: 4 }])
+  const dispatcher = new Agent({ connect: { ca: options.tls?.ca as string | undefined, lookup } })
   const fapi: FapiProvider = {
     issuer,
     requests,
     tamper: undefined,
+    slow: undefined,
     async approve(url) {
-      const found = await follow(url, dispatcher)
+      const found = await follow(url, redirectUri, dispatcher)
       return fapi.tamper?.(found) ?? found
+    },
+    reconfigure(configuration) {
+      answer = make(configuration)
     },
     async stop() {
       await dispatcher.close()
@@ -94,24 +121,26 @@ export async function startFapiProvider(options: FapiProviderOptions): Promise<F
       server.closeAllConnections()
     },
   }
+  let answer = make({})
+  server.on('request', (request, response) => void answer(request, response))
   return fapi
 }
 
 function configurationOf(options: FapiProviderOptions, getProvider: () => Provider): object {
   const algorithms = ['PS256', 'ES256', 'EdDSA', 'Ed25519']
+  const { baseUrl = new URL(fapiClient.redirectUri).origin } = options
   return {
     clients: [
       {
         client_id: fapiClient.id,
-        redirect_uris: [fapiClient.redirectUri],
+        redirect_uris: [`${baseUrl}/callback`],
         grant_types: ['authorization_code', 'refresh_token'],
-        post_logout_redirect_uris: ['http://127.0.0.1:3999/logout/callback'],
+        post_logout_redirect_uris: [`${baseUrl}/logout/callback`],
         id_token_signed_response_alg: 'PS256',
         ...options.client,
       },
     ],
     jwks: { keys: [signingKey('PS256'), signingKey('RS256'), signingKey('ES256')] },
-    cookies: { keys: [randomBytes(32).toString('base64url')] },
     scopes: ['openid', 'profile', 'offline_access'],
     claims: { openid: ['sub'], profile: ['name'] },
     clientAuthMethods:
@@ -198,7 +227,7 @@ export function peerCertificate({ req }: Pick<ProviderContext, 'req'>): string |
 const mostHops = 10
 
 /** A browser that keeps cookies, until the provider sends it back to the gateway. */
-async function follow(start: URL, dispatcher: Agent): Promise<URL> {
+async function follow(start: URL, redirectUri: string, dispatcher: Agent): Promise<URL> {
   const cookies = new Map<string, string>()
   let url = start
   for (let hop = 0; hop < mostHops; hop++) {
@@ -213,7 +242,7 @@ async function follow(start: URL, dispatcher: Agent): Promise<URL> {
       throw new Error(`no redirect but ${answer.status}: ${(await answer.text()).slice(0, 500)}`)
     await answer.body?.cancel()
     url = new URL(location, url)
-    if (url.href.startsWith(fapiClient.redirectUri)) return url
+    if (url.href.startsWith(redirectUri)) return url
   }
   throw new Error('too many redirects')
 }

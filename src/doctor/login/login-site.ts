@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config } from '../../config/load-config.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { readStart } from '../../network/answer-start.ts'
 import type { CompletedLogin, LoginTransaction, Provider } from '../../oidc/provider/provider.ts'
 import { type Listener, listenAsGateway } from '../front/listener.ts'
 
@@ -14,6 +15,8 @@ export interface LoginSite extends Listener {
 }
 
 const nonceBytes = 16
+/** More than any authorization response has, bytes. */
+const longestFormBytes = 32 * 1024
 /** Somebody may begin again after a mistake, but not for ever. */
 const mostTransactions = 20
 
@@ -24,7 +27,7 @@ const mostTransactions = 20
  * @returns `undefined` when the place is taken
  */
 export async function openLoginSite(
-  config: Pick<Config, 'host' | 'port' | 'authPrefix'>,
+  config: Pick<Config, 'host' | 'port' | 'authPrefix' | 'responseMode'>,
   baseUrl: URL,
   provider: Provider,
 ): Promise<LoginSite | undefined> {
@@ -46,16 +49,16 @@ export async function openLoginSite(
     response.writeHead(303, { location: url.href, 'cache-control': 'no-store' }).end()
   }
 
-  async function complete(untrustedQuery: string, response: ServerResponse): Promise<void> {
-    const state = new URLSearchParams(untrustedQuery).get('state') ?? ''
-    const transaction = transactions.get(state)
+  async function complete(untrustedAnswer: string, response: ServerResponse): Promise<void> {
+    const state = await provider.stateOf(untrustedAnswer)
+    const transaction = transactions.get(state ?? '')
     if (transaction === undefined)
       return say(response, 400, 'This login was not begun here, or has been used.')
     // One login is explained. Tokens of another would be left alive, because nobody looks at them.
     isOver = true
     try {
-      await provider.checkAuthorizationResponse(untrustedQuery, transaction)
-      const login = await provider.completeLogin(untrustedQuery, transaction)
+      const checked = await provider.checkAuthorizationResponse(untrustedAnswer, transaction)
+      const login = await provider.completeLogin(checked, transaction)
       await say(response, 200, 'You are signed in. The terminal explains what came; this page can be closed.')
       resolve(login)
     } catch (error) {
@@ -68,7 +71,8 @@ export async function openLoginSite(
     if (isOver) return say(response, 404, 'One login was enough; the terminal explains it.')
     const [path, query = ''] = (request.url ?? '').split('?')
     if (request.url === start) return begin(response)
-    if (path === `${config.authPrefix}/callback`) return complete(query, response)
+    if (path === `${config.authPrefix}/callback`)
+      return complete(config.responseMode === 'form_post' ? await readForm(request) : query, response)
     return say(response, 404, 'Only coatcheck doctor is here.')
   }
   const listener = await listenAsGateway(config, (request, response) => {
@@ -80,6 +84,11 @@ export async function openLoginSite(
   // Whoever waits hears of it; whoever has given up must not end the process.
   completed.catch(() => undefined)
   return listener && { ...listener, completed, url: new URL(start, baseUrl) }
+}
+
+/** The answer of `RESPONSE_MODE=form_post`; a longer one fails its checks. */
+async function readForm(request: IncomingMessage): Promise<string> {
+  return (await readStart(request, longestFormBytes)).toString('utf8')
 }
 
 /** Resolves when the answer is on its way or the browser is gone: whoever is told of a login closes all connections. */

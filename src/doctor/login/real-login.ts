@@ -38,7 +38,7 @@ export async function realLogin(context: Context, desk: LoginDesk): Promise<Logi
   const options = { ...context.config, baseUrl, accessTokenFormat: 'any' as const }
   const provider = createProvider(options, { telemetry: quietTelemetry(), now: context.now })
   try {
-    const obstacle = await findObstacle(context, provider, baseUrl)
+    const obstacle = await findObstacle(context, baseUrl)
     return obstacle === undefined ? await attempt(context, provider, baseUrl, desk) : { finding: obstacle }
   } finally {
     await provider.close()
@@ -50,15 +50,11 @@ function loopbackOrigin({ baseUrl, port }: Context['config']): URL {
 }
 
 /** Away from loopback the login needs a redirect URI of its own, which the provider may not know. */
-async function findObstacle(
-  context: Context,
-  provider: Provider,
-  baseUrl: URL,
-): Promise<Finding | undefined> {
-  const { config, hints } = context
+async function findObstacle(context: Context, baseUrl: URL): Promise<Finding | undefined> {
+  const { config, hints, now } = context
   if (baseUrl === config.baseUrl) return undefined
   const uri = redirectUri({ baseUrl, authPrefix: config.authPrefix })
-  const answer = await authorizationAnswer(provider, config, baseUrl)
+  const answer = await authorizationAnswer(config, baseUrl, now)
   if (answer.kind !== 'refused_page') return undefined
   return fail(
     `BASE_URL is not on loopback, so the login comes back to ${uri}, which the provider does not know.`,
