@@ -238,11 +238,20 @@ async function follow(start: URL, redirectUri: string, dispatcher: Agent): Promi
       cookies.set(name, value)
     }
     const location = answer.headers.get('location')
-    if (location === null)
-      throw new Error(`no redirect but ${answer.status}: ${(await answer.text()).slice(0, 500)}`)
+    if (location === null) return postedAnswer(await answer.text(), redirectUri)
     await answer.body?.cancel()
     url = new URL(location, url)
     if (url.href.startsWith(redirectUri)) return url
   }
   throw new Error('too many redirects')
+}
+
+/** The answer that a page posts to us (`form_post`), as if it stood in the address. */
+function postedAnswer(page: string, redirectUri: string): URL {
+  if (!page.includes(`action="${redirectUri}"`)) throw new Error(`no redirect: ${page.slice(0, 500)}`)
+  const fields = [...page.matchAll(/<input[^>]*name="([^"]*)"[^>]*value="([^"]*)"/g)]
+  const found = new URLSearchParams(
+    fields.map(([, name = '', value = '']): [string, string] => [name, value]),
+  )
+  return new URL(`${redirectUri}?${found}`)
 }

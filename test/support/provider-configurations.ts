@@ -5,7 +5,12 @@ import type { ProviderOptions } from '../../src/oidc/provider/options.ts'
 import type { CompletedLogin } from '../../src/oidc/provider/provider.ts'
 import { publishedKeys, readPrivateKeys } from '../../src/signing/signing-keys.ts'
 import type { Certificates } from './certificates.ts'
-import { type FapiProvider, type FapiProviderOptions, startFapiProvider } from './fapi-provider.ts'
+import {
+  type FapiProvider,
+  type FapiProviderOptions,
+  peerCertificate,
+  startFapiProvider,
+} from './fapi-provider.ts'
 
 const pemOf = (pair: ReturnType<typeof generateKeyPairSync>) =>
   pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
@@ -81,6 +86,8 @@ export interface Configuration {
   readonly meanwhile?: (fapi: FapiProvider) => void
   /** What doctor has to object to. */
   readonly troubles?: readonly string[]
+  /** What doctor objects to when the secret is wrong. */
+  readonly findsWrongSecret?: readonly string[]
 }
 
 /** What stands around providers. */
@@ -131,6 +138,7 @@ export const configurations: Readonly<Record<string, Configuration>> = {
   'pushed requests only': {
     client: { ...secret, id_token_signed_response_alg: 'RS256', require_pushed_authorization_requests: true },
     options: () => ({ pushedAuthorizationRequests: 'on' }),
+    findsWrongSecret: ['fail discovery.par', 'fail client-secret'],
     check: (_login, _fapi, url) =>
       expect([...url.searchParams.keys()].sort()).toEqual(['client_id', 'request_uri']),
   },
@@ -146,6 +154,7 @@ export const configurations: Readonly<Record<string, Configuration>> = {
     options: () => ({ clientSecret: undefined, clientKey, requestObject: 'signed', responseMode: 'jwt' }),
     check: (_login, _fapi, url) => expect(url.searchParams.has('request')).toBe(true),
   },
+  'answers that are posted': { client: rs256, options: () => ({ responseMode: 'form_post' }) },
   'encrypted ID tokens': {
     client: {
       ...secret,
@@ -200,6 +209,42 @@ export const configurations: Readonly<Record<string, Configuration>> = {
   'endpoints that move between login and refresh': {
     client: rs256,
     meanwhile: (fapi) => fapi.reconfigure({ routes: { token: '/moved/token', jwks: '/moved/keys' } }),
+  },
+  'a certificate to which tokens are bound, at addresses of its own': {
+    client: {
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_subject_dn: 'CN=redis',
+      tls_client_certificate_bound_access_tokens: true,
+      id_token_signed_response_alg: 'RS256',
+    },
+    ...servesTls,
+    configuration: { clientAuthMethods: ['tls_client_auth'] },
+    features: {
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        tlsClientAuth: true,
+        getCertificate: peerCertificate,
+        certificateAuthorized: () => true,
+        certificateSubjectMatches: () => true,
+      },
+    },
+    options: (fapi, { authority }) => {
+      // The same machine under another name.
+      const elsewhere = fapi.issuer.replace('localhost', '127.0.0.1')
+      fapi.reconfigure({
+        discovery: { mtls_endpoint_aliases: { token_endpoint: `${elsewhere}/token` } },
+      })
+      return {
+        clientSecret: undefined,
+        clientCertificate: pem(authority.certificateFile),
+        clientCertificateKey: pem(authority.keyFile),
+        providerCa: authority.ca,
+        tokenBinding: 'mtls',
+      }
+    },
+    check: ({ binding }) => expect(binding?.kind).toBe('mtls'),
+    troubles: ['warn id-token.session'],
   },
   'slow answers, within the time that they may take': {
     client: rs256,

@@ -44,7 +44,7 @@ async function describe(answer: TokenAnswer, context: DoctorContext): Promise<Fi
   if (answer.kind === 'unreachable')
     return fail(
       `The token endpoint does not answer (${words}).`,
-      'See whether the token_endpoint of the discovery document can be reached from this machine.',
+      'See whether the token_endpoint of the discovery document can be reached from this machine, and answers within PROVIDER_TIMEOUT.',
     )
   const demand = demandIn(words, config)
   if (demand !== undefined)

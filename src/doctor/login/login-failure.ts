@@ -60,6 +60,8 @@ const remedies: Readonly<Record<string, string>> = {
   'id_token.format': 'Let the provider send signed ID tokens to this client, not encrypted ones.',
   'id_token.acr': 'Compare acr_values in AUTHORIZATION_PARAMETERS and CLAIMS with what the provider can do.',
   'id_token.auth_time': 'Let the provider put auth_time into its ID tokens, or leave out max_age.',
+  'token.cnf':
+    'Let the provider bind the tokens of this client to its key or certificate as TOKEN_BINDING says, or set TOKEN_BINDING=none.',
   'token.type': 'Compare TOKEN_BINDING with the kind of tokens that the provider issues to this client.',
 }
 

@@ -4,7 +4,10 @@ import type { AccessToken, TokenBinding } from '../../oidc/tokens/token-set.ts'
 import { createDpopProof, proofUrl } from '../../signing/dpop-proof.ts'
 import { sha256 } from '../../signing/thumbprints.ts'
 
-/** The headers with which an API is shown a token: as bearer, or with a proof that we have its key (RFC 9449 section 7.1). */
+/**
+ * The headers with which an API is shown a token: as bearer, beside the certificate of the connection where it is bound to that, or with a
+ * proof that we have its key (RFC 9449 section 7.1).
+ */
 export type ShownToken = Readonly<Record<string, string>>
 
 /**
@@ -21,7 +24,8 @@ export function shownToken(
   nonce: string | undefined,
   nowMs: number,
 ): ShownToken | undefined {
-  if (token.boundTo === undefined) return { authorization: `Bearer ${token.value}` }
+  if (token.boundTo === undefined || binding?.kind === 'mtls')
+    return { authorization: `Bearer ${token.value}` }
   const key = dpopKeyOf(binding)
   if (key === undefined) return undefined
   const url = proofUrl(route.proofUrl ?? route.upstream)

@@ -16,7 +16,8 @@ export function askApi(
   config: Config,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<ProbeAnswer> {
-  const { caPem: ca, certPem: cert, keyPem: key } = route.tls ?? {}
+  const { caPem: ca } = route.tls ?? {}
+  const { cert, key } = certificateFor(route, config)
   const tls = {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
@@ -26,4 +27,12 @@ export function askApi(
   const proxy = upstreamProxyFor(route.upstream, config)
   const way = proxy === undefined ? undefined : { proxy, timeoutMs: route.connectTimeoutMs, ca }
   return probe({ url: route.upstream, timeoutMs, tls, headers, way })
+}
+
+/** The route's own certificate, or the client's where tokens are bound to it (RFC 8705 section 3). */
+function certificateFor({ tls }: ProxiedRoute, config: Config) {
+  const { tokenBinding, clientCertificate, clientCertificateKey } = config
+  return tokenBinding === 'mtls'
+    ? { cert: clientCertificate, key: clientCertificateKey }
+    : { cert: tls?.certPem, key: tls?.keyPem }
 }

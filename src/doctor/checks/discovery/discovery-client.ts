@@ -1,3 +1,4 @@
+import { isPlainObject } from '../../../basics/plain-object.ts'
 import type { Config } from '../../../config/load-config.ts'
 import { methodAt } from '../../../oidc/client-authentication/client-authentication.ts'
 import { allowedAlgorithms, profileAlgorithms } from '../../../oidc/provider/algorithms.ts'
@@ -6,7 +7,8 @@ import { proofAlgorithm } from '../../../signing/dpop-key.ts'
 import { readPrivateKeys } from '../../../signing/signing-keys.ts'
 import type { Check } from '../../check.ts'
 import { type Finding, fail, pass, warn } from '../../finding.ts'
-import { listOf, type Metadata } from '../../provider/discovery.ts'
+import { plainText } from '../../plain-text.ts'
+import { listOf, type Metadata, textOf } from '../../provider/discovery.ts'
 
 /** What the provider's metadata demand or forbid fits how the client proves itself, asks and wants to be answered. */
 export const discoveryClientCheck: Check = {
@@ -14,9 +16,13 @@ export const discoveryClientCheck: Check = {
   async examine({ metadata, config }) {
     const document = await metadata()
     const found = looks.flatMap((look) => look(document, config))
+    const places = certificatePlaces(document, config)
     return found.length > 0
-      ? found
-      : [pass('How the client proves itself, asks and is answered is what the provider announces.')]
+      ? [...found, ...places]
+      : [
+          pass('How the client proves itself, asks and is answered is what the provider announces.'),
+          ...places,
+        ]
   },
 }
 
@@ -167,6 +173,20 @@ const proofs: Look = (document, { tokenBinding }) => {
     fail(
       `The provider takes proofs of possession (DPoP) signed with ${announced.join(', ')}, not ${proofAlgorithm}.`,
       fix,
+    ),
+  ]
+}
+
+/** Where the client shows its certificate (RFC 8705 section 5). */
+function certificatePlaces(document: Metadata, { clientCertificate }: Config): readonly Finding[] {
+  if (clientCertificate === undefined) return []
+  const aliases = isPlainObject(document.mtls_endpoint_aliases) ? document.mtls_endpoint_aliases : {}
+  const token = textOf(aliases, 'token_endpoint')
+  return [
+    pass(
+      token === undefined
+        ? 'CLIENT_CERTIFICATE is shown at the ordinary endpoints: the provider announces none of their own for certificates.'
+        : `CLIENT_CERTIFICATE is shown at the addresses that the provider has for certificates (mtls_endpoint_aliases): tokens come from ${plainText(token)}.`,
     ),
   ]
 }

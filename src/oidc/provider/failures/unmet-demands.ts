@@ -17,7 +17,9 @@ export function unmetDemands(
     found.push(
       'the provider takes pushed authorization requests only: set PUSHED_AUTHORIZATION_REQUESTS=auto',
     )
-  if (Array.isArray(modes) && !modes.includes(responseMode)) {
+  // `jwt` is short for the form that fits the response type (JARM section 2.3.4).
+  const asked = responseMode === 'jwt' ? ['jwt', 'query.jwt'] : [responseMode]
+  if (Array.isArray(modes) && !modes.some((one) => asked.includes(String(one)))) {
     found.push(
       `the provider does not announce the response mode "${responseMode}", only ${modes.join(', ')}: set RESPONSE_MODE to one that both can do`,
     )
