@@ -336,6 +336,7 @@ describe('an exchanged token', () => {
       400,
       false,
     ])
+    expect(unmet.text()).toContain('stronger or newer sign-in that was asked for did not take place')
     world.pass(601_000)
     expect((await world.get(loginUrl, { cookie })).status, 'old').toBe(400)
   })

@@ -5,6 +5,7 @@ import type { DpopKey } from '../../signing/dpop-key.ts'
 import { revoke } from '../logout/logout.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { loginFailure } from '../provider/failures/provider-error.ts'
+import { UnmetDemandError } from '../provider/failures/refusal.ts'
 import { providerHints } from '../provider/profiles/hints.ts'
 import type { AccessTokenFault, CompletedLogin, LoginTransaction } from '../provider/provider.ts'
 import { withNonce } from '../provider/proving.ts'
@@ -19,7 +20,7 @@ import type { Claims } from '../verification/claims.ts'
 import { IdTokenError, type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import { identityOf, sessionExpiryOf } from '../verification/identity.ts'
 import { adviseOperator } from './advice.ts'
-import { demandOf, unmetClaim } from './demand.ts'
+import { demandOf, type UnmetClaim, unmetClaim } from './demand.ts'
 import { audienceParameters, redirectUri } from './login.ts'
 
 /** `auth_time` is in whole seconds of another clock. */
@@ -114,7 +115,7 @@ async function redeem(
   const payload = await verifyIdToken(context, { ...response, id_token: idToken }, rulesOf(transaction))
   expectAuthentication(identityOf(payload, []), transaction, context.now())
   const unmet = unmetClaim(transaction.stepUp?.claims, payload)
-  if (unmet !== undefined) throw new IdTokenError(unmet)
+  if (unmet !== undefined) throw new UnmetDemandError(unmet.name, bareOf(unmet))
   const lastDemand = demandOf(transaction)
   const api = readApiToken(context, response, options.audience, expectedOf(context, key))
   if (api.fault !== undefined) throw unusable(context, api.fault)
@@ -135,6 +136,11 @@ async function redeem(
   }
 }
 
+/** Both values for the log, but of claims that never stand there. */
+function bareOf({ name, expected, received }: UnmetClaim) {
+  return name === 'sub' || name === 'nonce' ? {} : { expected, received }
+}
+
 function userinfoOf(
   context: ProviderContext,
   { sub = '' }: JWTPayload,
@@ -151,10 +157,13 @@ function expectAuthentication(identity: Identity, transaction: LoginTransaction,
     const oldest = nowMs / 1_000 - maxAgeSeconds - authTimeToleranceSeconds
     const received = identity.authTimeSeconds
     if (received === undefined || received < oldest)
-      throw new IdTokenError('auth_time', { expected: `not earlier than ${Math.floor(oldest)}`, received })
+      throw new UnmetDemandError('auth_time', {
+        expected: `not earlier than ${Math.floor(oldest)}`,
+        received,
+      })
   }
   if (acrValues !== undefined && !acrValues.split(' ').includes(identity.acr ?? ''))
-    throw new IdTokenError('acr', { expected: acrValues, received: identity.acr })
+    throw new UnmetDemandError('acr', { expected: acrValues, received: identity.acr })
 }
 
 function unusable({ telemetry }: ProviderContext, fault: AccessTokenFault): GatewayError {

@@ -53,24 +53,37 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   return isPlainObject(value) ? value : {}
 }
 
+/** A claim that did not come as it was asked for. */
+export interface UnmetClaim {
+  readonly name: string
+  readonly expected: unknown
+  readonly received: unknown
+}
+
 /**
  * The first claim of the ID token that a `claims` demand asked for and that did not come as asked (OpenID Connect Core section 5.5.1), or
  * `undefined` when all is well. What was asked of access tokens is the API's to judge.
  */
-export function unmetClaim(claims: string | undefined, payload: JWTPayload): string | undefined {
+export function unmetClaim(claims: string | undefined, payload: JWTPayload): UnmetClaim | undefined {
   if (claims === undefined) return undefined
   const { id_token: asked } = parse(claims)
   if (!isPlainObject(asked)) return undefined
-  return Object.entries(asked).find(([name, wish]) => !isMet(wish, payload[name]))?.[0]
+  const unmet = Object.entries(asked).find(([name, wish]) => !isMet(wish, payload[name]))
+  if (unmet === undefined) return undefined
+  const [name, wish] = unmet
+  const wanted = wantedBy(wish)
+  return { name, expected: wanted.length === 0 ? 'any' : wanted, received: payload[name] }
+}
+
+function wantedBy(wish: unknown): readonly unknown[] {
+  if (!isPlainObject(wish)) return []
+  if (Array.isArray(wish.values)) return wish.values
+  return 'value' in wish ? [wish.value] : []
 }
 
 function isMet(wish: unknown, found: unknown): boolean {
   if (!isPlainObject(wish)) return true
-  const wanted: readonly unknown[] = Array.isArray(wish.values)
-    ? wish.values
-    : 'value' in wish
-      ? [wish.value]
-      : []
+  const wanted = wantedBy(wish)
   if (wanted.length === 0) return wish.essential !== true || found !== undefined
   const values: readonly unknown[] = Array.isArray(found) ? found : [found]
   return wanted.some((each) => values.includes(each))

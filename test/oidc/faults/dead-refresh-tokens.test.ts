@@ -10,6 +10,7 @@ beforeAll(async () => {
 afterAll(() => world.stop())
 afterEach(() => world.heal())
 
+const charset = { 'content-type': 'application/json; charset=UTF-8' }
 const html = { 'content-type': 'text/html' }
 const says = (status: number, body: unknown, headers = {}): ScriptedAnswer => ({ status, body, headers })
 
@@ -68,6 +69,16 @@ describe('a refresh token that is dead', () => {
     ['Auth0', says(403, { error: 'invalid_grant', error_description: 'Unknown or invalid refresh token.' })],
     ['a bearer-minded one', says(401, { error: 'invalid_token' })],
     ['one that has a word of its own', says(400, { error: 'expired_token' })],
+    ['one that says its charset', says(400, { error: 'invalid_request' }, charset)],
+    [
+      'one that answers nothing and names no type',
+      { send: (response) => void response.writeHead(400).end() },
+    ],
+    [
+      'one that answers nothing, in chunks',
+      { send: (response) => void response.writeHead(400, { 'transfer-encoding': 'chunked' }).end() },
+    ],
+    ['one that says more than it has to', says(400, { error: 'invalid_grant', error_codes: [1], trace: {} })],
   ])('ends the session when %s says so', async (_provider, answer) => {
     const { status, code, isKept } = await refreshAnswered(answer)
     expect({ status, code, isKept }).toEqual({ status: 401, code: 'refresh_refused', isKept: false })
@@ -100,6 +111,26 @@ describe('a client that is wrong', () => {
     ['the wrong audience', says(400, { error: 'invalid_target' })],
     ['the wrong grant', says(400, { error: 'unsupported_grant_type' })],
     ['an endpoint that is gone', says(404, '')],
+    [
+      'dex and Ory Hydra',
+      says(401, { error: 'invalid_client', error_description: 'Invalid client credentials.' }),
+    ],
+    ['glewlwyd', says(403, '')],
+    ['LemonLDAP::NG', says(401, { error: 'invalid_client' }, charset)],
+    ['Keycloak, for a client that may not', says(400, { error: 'unauthorized_client' })],
+    [
+      'Entra, for the wrong tenant',
+      says(400, { error: 'unauthorized_client', error_description: 'AADSTS700016' }),
+    ],
+    ['a list', says(400, '[]')],
+    ['a text', says(400, '"invalid_grant"')],
+    ['an error that is a list', says(400, { error: ['invalid_grant'] })],
+    ['an error that is an object', says(400, { error: { code: 'invalid_grant' } })],
+    ['a page that names the error', says(400, '<html>{"error":"invalid_grant"}', html)],
+    ['half an answer of JSON', says(400, '{"error":"invalid_gr')],
+    ['an empty 401', says(401, '')],
+    ['a word that nobody knows', says(400, { error: 'no_such_word' })],
+    ['a word in other letters', says(400, { error: 'INVALID_REQUEST' })],
   ])('keeps the session when it is said by %s', async (_way, answer) => {
     const { status, code, isKept } = await refreshAnswered(answer)
     expect({ status, code, isKept }).toEqual({ status: 502, code: 'provider_rejected', isKept: true })

@@ -7,7 +7,7 @@ import {
 import { isPlainObject } from '../../../basics/plain-object.ts'
 import { GatewayError } from '../../../errors/gateway-error.ts'
 import { failureCode } from '../../../network/failure-code.ts'
-import { CheckError, factsIn, providerWords, type RefusalFacts } from './refusal.ts'
+import { CheckError, factsIn, providerWords, type RefusalFacts, UnmetDemandError } from './refusal.ts'
 
 /** What a failed exchange with the provider means. The only place that knows the OpenID library's classes. */
 export type ProviderFailure = Failure & {
@@ -201,9 +201,9 @@ export function describeTransportError(error: unknown): string {
   return failureCode(error) ?? classifyFailure(error).error
 }
 
-/** A stronger sign-in that did not take place is no attack, and its user can do something about it. */
-function explanationOf({ check }: RefusalFacts): { readonly detail?: string } {
-  if (check !== 'id_token.acr' && check !== 'id_token.auth_time') return {}
+/** What the page says where it is not about security. */
+function explanationOf(error: unknown): { readonly detail?: string } {
+  if (!(error instanceof UnmetDemandError)) return {}
   return {
     detail:
       'The stronger or newer sign-in that was asked for did not take place. You are signed in as before, if you were; try again, and follow the steps that the identity provider asks for.',
@@ -224,6 +224,6 @@ export function loginFailure(thrown: unknown): GatewayError {
       return new GatewayError('provider_rejected', { context })
     case 'refused':
     case 'invalid':
-      return new GatewayError('login_refused', { context, ...explanationOf(failure.facts) })
+      return new GatewayError('login_refused', { context, ...explanationOf(error) })
   }
 }

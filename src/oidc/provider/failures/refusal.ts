@@ -39,6 +39,16 @@ export class CheckError extends Error {
   }
 }
 
+/** The user has not signed in as was asked for: no attack, and the user can do something about it. */
+export class UnmetDemandError extends CheckError {
+  override readonly name = 'UnmetDemandError'
+
+  /** @param claim of the ID token */
+  constructor(claim: string, compared: ConstructorParameters<typeof CheckError>[1]) {
+    super(`id_token.${claim}`, compared, 'ID_TOKEN_REFUSED')
+  }
+}
+
 const longestValue = 200
 const longestWords = 300
 
