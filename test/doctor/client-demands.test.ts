@@ -185,7 +185,9 @@ it.each<readonly [string, Members, Env | (() => Env)]>([
     { CLIENT_SECRET: undefined, CLIENT_ASSERTION_FILE: file('key.pem') },
   ],
 ])('doctor finds nothing wrong with what is announced: %s', async (_what, members, env) => {
-  expect((await examine(members, env)).map((one) => one.status)).toEqual(['pass', 'pass'])
+  const statuses = (await examine(members, env)).map((one) => one.status)
+  expect(statuses.length).toBeGreaterThanOrEqual(2)
+  expect(new Set(statuses)).toEqual(new Set(['pass']))
 })
 
 it('doctor names plain parameters where only pushed ones are taken', async () => {

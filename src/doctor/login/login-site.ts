@@ -49,9 +49,14 @@ export async function openLoginSite(
     response.writeHead(303, { location: url.href, 'cache-control': 'no-store' }).end()
   }
 
+  /** Nothing is opened before a login was begun; an answer that cannot be opened is explained in the terminal. */
+  async function transactionOf(untrustedAnswer: string): Promise<LoginTransaction | undefined> {
+    if (transactions.size === 0) return undefined
+    return transactions.get((await provider.stateOf(untrustedAnswer, () => undefined)) ?? '')
+  }
+
   async function complete(untrustedAnswer: string, response: ServerResponse): Promise<void> {
-    const state = await provider.stateOf(untrustedAnswer)
-    const transaction = transactions.get(state ?? '')
+    const transaction = await transactionOf(untrustedAnswer)
     if (transaction === undefined)
       return say(response, 400, 'This login was not begun here, or has been used.')
     // One login is explained. Tokens of another would be left alive, because nobody looks at them.
