@@ -1,6 +1,7 @@
 import type { Configuration } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { MetadataError } from './discovery.ts'
+import { createDiscoveryLines } from './discovery-lines.ts'
 import { describeTransportError } from './failures/provider-error.ts'
 import { unmetDemands } from './failures/unmet-demands.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
@@ -39,6 +40,10 @@ export function createMetadataWatch(
 ): MetadataWatch {
   const { issuerUrl, providerAddress } = options
   const said = new Set<string>()
+  const lines = createDiscoveryLines(log, {
+    issuer: issuerUrl,
+    host: (providerAddress ?? new URL(issuerUrl)).host,
+  })
   let current: Configuration | undefined
   let problem: string | undefined = 'discovery has not finished yet'
   let attempt: Promise<void> | undefined
@@ -55,10 +60,7 @@ export function createMetadataWatch(
 
   function onFailure(error: unknown): void {
     const reason = error instanceof MetadataError ? error.message : describeTransportError(error)
-    const host = (providerAddress ?? new URL(issuerUrl)).host
-    const remedy = 'Compare ISSUER_URL; coatcheck doctor says more.'
-    if (reason !== problem)
-      log.warn({ reason, issuer: issuerUrl, host, remedy }, 'the identity provider cannot be discovered')
+    lines.failed(reason, error instanceof MetadataError, current !== undefined)
     problem = reason
     const waitMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures)
     failures = Math.min(failures + 1, 10)
@@ -74,8 +76,9 @@ export function createMetadataWatch(
 
   async function look(): Promise<void> {
     try {
+      const isFirst = current === undefined
       current = await discover()
-      if (problem !== undefined) log.info({ issuer: issuerUrl }, 'the identity provider is discovered')
+      lines.succeeded(isFirst)
       complain(unmetDemands(current.serverMetadata(), options))
       problem = undefined
       failures = 0
@@ -106,6 +109,7 @@ export function createMetadataWatch(
       if (attempt !== undefined) return attempt
       if (isClosed || now() - suspectedAtMs < suspicionCooldownMs) return
       suspectedAtMs = now()
+      lines.suspected()
       await tryOnce()
     },
     close() {
