@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createRecentMap } from '../basics/recent-map.ts'
 
 /**
  * The nonces that servers want to see in DPoP proofs (RFC 9449 sections 8 and 9): the newest of each origin, whoever it was handed to. One for
@@ -30,7 +30,7 @@ const nonceForm = /^[!-~]{1,1024}$/
 
 /** Makes an empty memory. */
 export function createNonceMemory(): NonceMemory {
-  const known = new LRUCache<string, Known>({ max: mostOrigins })
+  const known = createRecentMap<Known>(mostOrigins)
   return {
     newest: (origin) => known.get(origin)?.nonce,
     learn(origin, untrustedNonce, isDemanded) {

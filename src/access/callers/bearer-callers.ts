@@ -43,17 +43,18 @@ export interface BearerDependencies {
   readonly now: () => number
 }
 
-/** Tokens that are kept at most, and what they may take together, characters; a forgotten one is verified again. */
-const mostKept = 10_000
+/** What kept tokens may take together, characters; a forgotten one is verified again. */
 const mostCharacters = 32_000_000
+/** A short one counts as so many, so that at most 10,000 are kept. */
+const leastCharacters = 3_200
 
 /** Makes the memory of a route's callers. */
 export function createBearerCallers(rules: AccessRules, dependencies: BearerDependencies): BearerCallers {
   const { limits, now } = dependencies
   const kept = new LRUCache<string, BearerCaller>({
-    max: mostKept,
+    // Without the bound by number, for which the library sets room aside at once.
     maxSize: mostCharacters,
-    sizeCalculation: ({ token }) => token.value.length,
+    sizeCalculation: ({ token }) => Math.max(token.value.length, leastCharacters),
   })
   const verify = async (request: AccessRequest, untrusted: string, key: string): Promise<BearerCaller> => {
     const caller = await verifyCaller(rules, dependencies, untrusted, key).catch((error: unknown) => {

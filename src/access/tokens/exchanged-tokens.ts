@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createRecentMap } from '../../basics/recent-map.ts'
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { StepUpDemand } from '../../http/login/step-up.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
@@ -59,7 +59,7 @@ interface Entry {
 /** Makes an empty store of exchanged tokens. */
 export function createExchangedTokens(dependencies: ExchangedTokensDependencies): ExchangedTokens {
   const { setbacks, sessions, now } = dependencies
-  const holders = new LRUCache<string, Map<string, Entry>>({ max: mostHolders })
+  const holders = createRecentMap<Map<string, Entry>>(mostHolders)
   const watch = watchHolders(sessions, {
     has: (holder) => holders.has(holder),
     forget: (holder) => void holders.delete(holder),

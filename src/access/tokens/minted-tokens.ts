@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
+import { createRecentMap } from '../../basics/recent-map.ts'
 import type { AccessToken, Identity } from '../../oidc/tokens/token-set.ts'
 import type { Claims } from '../../oidc/verification/claims.ts'
 import type { Sealer } from '../../sealing/sealer.ts'
@@ -41,7 +41,7 @@ interface Kept {
 /** Makes the minter. */
 export function createMintedTokens(dependencies: MintedTokensDependencies): MintedTokens {
   const { keys, sealer, now } = dependencies
-  const kept = new LRUCache<string, Kept>({ max: mostKept })
+  const kept = createRecentMap<Kept>(mostKept)
   const keep = (name: string, writeId: string, mintBy: (key: PrivateKey) => AccessToken): AccessToken => {
     const known = kept.get(name)
     if (known?.writeId === writeId && now() - known.token.obtainedAtMs < useMs) return known.token

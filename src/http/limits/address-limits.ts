@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createRecentMap } from '../../basics/recent-map.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hashSessionId } from '../../session/record/keys.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
@@ -63,7 +63,7 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
   const pushes = createTokenBuckets(pushRules, now)
   const misses = createTokenBuckets(addressRules, now)
   const strays = createTokenBuckets(addressRules, now)
-  const live = new LRUCache<string, true>({ max: mostLiveSessions })
+  const live = createRecentMap<true>(mostLiveSessions)
   const warnOf = createWarnings(log)
   const report = createReport(log, now)
 

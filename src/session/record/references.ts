@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createRecentMap } from '../../basics/recent-map.ts'
 import type { Sealer } from '../../sealing/sealer.ts'
 
 /** 96 bits: log lines of one deployment never confuse two sessions, and stay short. */
@@ -14,7 +14,7 @@ export interface References {
 
 /** Makes pseudonyms with a key of their own. */
 export function createReferences(sealer: Pick<Sealer, 'hmac'>): References {
-  const remembered = new LRUCache<string, string>({ max: mostRemembered })
+  const remembered = createRecentMap<string>(mostRemembered)
   const reference = (text: string): string => {
     const known = remembered.get(text)
     if (known !== undefined) return known

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createRecentMap } from '../../../basics/recent-map.ts'
 import { GatewayError } from '../../../errors/gateway-error.ts'
 import type { Telemetry } from '../../../telemetry/telemetry.ts'
 import type { SessionRecords } from '../../record/records.ts'
@@ -28,7 +28,7 @@ export interface EndingsDependencies {
 
 /** Makes endings that remember, for a while, the sessions that the provider refused. */
 export function createEndings({ records, telemetry, now }: EndingsDependencies): Endings {
-  const refusedAtMs = new LRUCache<string, number>({ max: mostReasons })
+  const refusedAtMs = createRecentMap<number>(mostReasons)
   const errorOf = (h: string): GatewayError => {
     const atMs = refusedAtMs.get(h)
     const isKnown = atMs !== undefined && now() - atMs < reasonLifeMs

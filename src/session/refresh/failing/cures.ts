@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createRecentMap } from '../../../basics/recent-map.ts'
 import { GatewayError } from '../../../errors/gateway-error.ts'
 import type { AccessToken, ApiAudience } from '../../../oidc/tokens/token-set.ts'
 import type { Endings } from '../../lifecycle/ending/endings.ts'
@@ -39,7 +39,7 @@ export function createCures({
   replace,
   now,
 }: CuresDependencies): Pick<AccessTokens, 'cure'> {
-  const forced = new LRUCache<string, Forced>({ max: mostForced })
+  const forced = createRecentMap<Forced>(mostForced)
   const force = (id: string, h: string, audience: ApiAudience, rejected: string): Forced => {
     const known = forced.get(setbackKey(h, audience.key))
     if (known !== undefined && now() - known.atMs < forcedIntervalMs) return known

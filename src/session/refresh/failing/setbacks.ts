@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createRecentMap } from '../../../basics/recent-map.ts'
 import type { ErrorCode } from '../../../errors/codes.ts'
 import { GatewayError } from '../../../errors/gateway-error.ts'
 
@@ -42,7 +42,7 @@ export function setbackKey(h: string, audienceKey: string): string {
 
 /** Makes an empty memory of failures. */
 export function createSetbacks(now: () => number): Setbacks {
-  const remembered = new LRUCache<string, Setback>({ max: mostRemembered })
+  const remembered = createRecentMap<Setback>(mostRemembered)
   const toError = ({ problem: { code, detail, context }, untilMs }: Setback): GatewayError =>
     new GatewayError(code, {
       retryAfterSeconds: Math.max(1, Math.ceil((untilMs - now()) / 1_000)),
