@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { resourceMetadataPrefix } from '../config/endpoints.ts'
-import { pathOf } from '../config/settings/kinds/address.ts'
+import { isPlainAuthority, pathOf } from '../config/settings/kinds/address.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 
 /** What the doorman knows a frontend by. */
@@ -32,9 +32,6 @@ interface Place<Chosen> {
   readonly path: string
   readonly door: Chosen
 }
-
-/** A name or an IPv4 address without a dot at its end, or an IPv6 address in brackets; then perhaps a port. ASCII, nothing else. */
-const strictAuthority = /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?$/
 
 const defaultPorts: Readonly<Record<string, string>> = { 'https:': ':443', 'http:': ':80' }
 
@@ -112,7 +109,7 @@ function isNamed(text: string | undefined, name: string): boolean {
 /** @throws GatewayError `request_invalid` */
 function normalised(untrustedAuthority: string): string {
   const lower = untrustedAuthority.toLowerCase()
-  const url = strictAuthority.test(lower) ? URL.parse(`http://${lower}`) : null
+  const url = isPlainAuthority(lower) ? URL.parse(`http://${lower}`) : null
   if (url === null) throw unclear('The Host of the request is not plain.')
   // Only an IPv6 address has several spellings that mean the same.
   return lower.startsWith('[') ? `${url.hostname}${/\](:.*)?$/.exec(lower)?.[1] ?? ''}` : lower

@@ -53,4 +53,24 @@ describe('three frontends in one process', () => {
       421,
     )
   })
+
+  it('lets no API set the cookies of another frontend, whatever its route allows', async () => {
+    const foreign = [
+      'coatcheck-desk',
+      'coatcheck-desk-login-1',
+      'coatcheck-desk-logout-1',
+      'own-device',
+      'own',
+    ]
+    const names = [...foreign, ...foreign.map((name) => `__Host-${name}`), '__Host-Http-COATCHECK-DESK']
+    const { origin } = world.upstreams.shop
+    const route = { prefix: '/api', upstream: origin, allowSetCookies: [...names, 'theme'], auth: 'none' }
+    await world.reload({ shop: { API_URL: undefined, routes: [route] }, till: { COOKIE_NAME: 'own' } })
+    world.upstreams.shop.on('/bakes', (response) => {
+      const cookies = [...names, 'theme'].map((name) => `${name}=baked; Path=/; Secure`)
+      response.writeHead(200, { 'set-cookie': cookies }).end()
+    })
+    const { setCookies } = await world.ask('shop', '/api/bakes', { headers: ownFetch })
+    expect(setCookies.map((each) => each.split('=', 1)[0])).toEqual(['theme'])
+  })
 })

@@ -1,6 +1,10 @@
 import { ownedPaths } from '../endpoints.ts'
 import type { Config } from '../load-config.ts'
+import { isPlainAuthority } from '../settings/kinds/address.ts'
 import type { DocumentPlace } from '../yaml/source.ts'
+
+const unreachable =
+  'has a host that no request can name: letters, digits, - and _ with single dots between, and none at its end'
 
 /** What must be true between frontends: no two at one address, none at an endpoint of another, no two with one cookie. */
 export function betweenFrontends(configs: readonly Config[]): readonly DocumentPlace[] {
@@ -12,6 +16,7 @@ export function betweenFrontends(configs: readonly Config[]): readonly DocumentP
     places.push({ path: ['frontends', frontend, key], problem })
   }
   for (const config of configs) {
+    if (!isPlainAuthority(config.baseUrl.host)) complain(config, 'BASE_URL', unreachable)
     // The doorman sees an authority and a path, and no scheme.
     const place = `${config.baseUrl.host}${config.basePath}`
     const taken = byPlace.get(place)

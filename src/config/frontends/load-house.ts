@@ -10,7 +10,7 @@ import { faultAt, inOrder, toPlaces } from '../yaml/faults.ts'
 import { type DocumentPlace, readYaml, type YamlSource } from '../yaml/source.ts'
 import { betweenFrontends, foreignPathsOf } from './between.ts'
 import { noteReads } from './noted-files.ts'
-import { frontendsFileSchema } from './schema.ts'
+import { frontendsFileSchema, nameProblem } from './schema.ts'
 import { frontendEnvironment, type WrittenFrontend, writtenFrontends } from './written.ts'
 
 /** A frontend, ready to be put together. */
@@ -92,6 +92,7 @@ function readFrontends(context: FileContext): {
       .filter((issue) => !isWithinRoutes(issue.path))
       .flatMap(toPlaces)
       .map(ofProcess),
+    ...written.flatMap(misnamed),
     ...read.flatMap((one) => one.places),
     ...betweenFrontends(configs),
   ]
@@ -102,6 +103,11 @@ function readFrontends(context: FileContext): {
     ),
     faults: [...inOrder(firstOfEach(places), source, fileName), ...elsewhere.values()],
   }
+}
+
+function misnamed({ name }: WrittenFrontend): readonly DocumentPlace[] {
+  const problem = nameProblem(name)
+  return problem === undefined ? [] : [{ path: ['frontends', name], problem }]
 }
 
 /** What is not a value at all is missing as well, and whatever else follows from it. */

@@ -34,7 +34,7 @@ const frontend = z.strictObject({
     ),
 })
 
-const name = z
+const frontendName = z
   .string()
   .regex(
     /^[a-z][a-z0-9-]{0,31}$/,
@@ -45,11 +45,16 @@ const name = z
     'must not hold -login- or -logout-, or end in -device: cookies are named so',
   )
 
+/** What is wrong with a frontend's name; `undefined`: nothing. The schema does not see each: `__proto__` is no member to its library. */
+export function nameProblem(untrusted: string): string | undefined {
+  return frontendName.safeParse(untrusted).error?.issues[0]?.message
+}
+
 /** The frontends file as it is written. Unknown keys are refused. */
 export const frontendsFileSchema = z.strictObject({
   $schema: z.string().describe('For editors; not read.').optional(),
   frontends: z
-    .record(name, frontend)
+    .record(frontendName, frontend)
     .refine((frontends) => Object.keys(frontends).length > 0, 'must name a frontend')
     .describe('Frontends by name; the keys of each are the names of settings.'),
 })

@@ -65,7 +65,7 @@ function isReplaced(name: string, untrusted: WrittenFrontend['untrusted']): bool
 function textOf(untrusted: unknown, env: Environment): string | undefined {
   if (typeof untrusted !== 'object' || untrusted === null) return String(untrusted ?? '').trim()
   const name: unknown = Reflect.get(untrusted, 'env')
-  const text = typeof name === 'string' ? env[name]?.trim() : undefined
+  const text = typeof name === 'string' && Object.hasOwn(env, name) ? env[name]?.trim() : undefined
   return text === '' ? undefined : text
 }
 

@@ -169,6 +169,27 @@ describe('a frontends file is refused, with line and path,', () => {
       'must not hold -login-',
     ],
     [
+      'a name that objects have themselves',
+      'frontends:\n  __proto__:\n    BASE_URL: https://a.example.com',
+      'frontends.yaml:2 frontends.__proto__: must be a name of',
+    ],
+    [
+      'a variable that objects have themselves',
+      one('    CLIENT_SECRET: { env: constructor }'),
+      'frontends.yaml:4 frontends.one.CLIENT_SECRET: names a variable of the environment that is not set',
+    ],
+    [
+      'a host that ends in a dot, which no request may',
+      'frontends:\n  one:\n    BASE_URL: https://one.example.com.',
+      'frontends.yaml:3 frontends.one.BASE_URL: has a host that no request can name',
+    ],
+    [
+      'two addresses that are one after normalisation',
+      'frontends:\n  one:\n    BASE_URL: https://ONE.example.com:443/x\n  two:\n    BASE_URL: https://one.example.com/x/',
+      'frontends.yaml:5 frontends.two.BASE_URL: is that of one too',
+    ],
+    ['one key twice', `${one('')}  one:\n    BASE_URL: https://b.example.com`, 'frontends.yaml:4: Map keys'],
+    [
       'two that only the scheme tells apart',
       'frontends:\n  one:\n    BASE_URL: http://localhost:3000\n  two:\n    BASE_URL: https://localhost:3000',
       'is that of one too',

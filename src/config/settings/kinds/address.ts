@@ -32,6 +32,14 @@ export function parseUrl(untrusted: string, protocols: readonly string[]): URL {
   return url
 }
 
+/** A name or an IPv4 address without a dot at its end, or an IPv6 address in brackets; then perhaps a port. ASCII, nothing else. */
+const plainAuthority = /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?$/
+
+/** Whether an authority in small letters is one that everybody reads in the same way: a `Host` that chooses must be. */
+export function isPlainAuthority(lowerCase: string): boolean {
+  return plainAuthority.test(lowerCase)
+}
+
 function refuseExtras(url: URL): void {
   if (url.username !== '' || url.password !== '') throw new ValueFault('must not hold a user or password')
   if (url.search !== '' || url.hash !== '') throw new ValueFault('must not have a query or fragment')
