@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { eventually } from './eventually.ts'
 import { freePort } from './ports.ts'
-import { type RedisServer, type RedisServerOptions, startRedis } from './redis.ts'
+import { type RedisConf, type RedisServer, type RedisServerOptions, startRedis } from './redis.ts'
 
 /** A busy machine forms a group slowly. */
 const formedWithinMs = 15_000
@@ -53,8 +53,12 @@ export async function startGroup<Parts extends object>(
   }
 }
 
-/** Starts a group that notices a dead master after half a second. */
-export function startSentinelGroup(): Promise<SentinelGroup> {
+/**
+ * Starts a group that notices a dead master after half a second.
+ *
+ * @param sentinelConf further directives of the Sentinels, such as their users
+ */
+export function startSentinelGroup(sentinelConf: RedisConf = {}): Promise<SentinelGroup> {
   return startGroup(async (start) => {
     const quick = { 'repl-diskless-sync-delay': '0', 'repl-ping-replica-period': '1' }
     const master = await start({ conf: quick })
@@ -64,7 +68,8 @@ export function startSentinelGroup(): Promise<SentinelGroup> {
       'down-after-milliseconds mymaster 500',
       'failover-timeout mymaster 3000',
     ]
-    const startSentinel = (): Promise<RedisServer> => start({ sentinel: true, conf: { sentinel } })
+    const startSentinel = (): Promise<RedisServer> =>
+      start({ sentinel: true, conf: { sentinel, ...sentinelConf } })
     const sentinels = await Promise.all([startSentinel(), startSentinel(), startSentinel()])
     await Promise.all(sentinels.map((one) => eventually(() => knowsEverybody(one), formedWithinMs)))
     return { master, replica, sentinels }
