@@ -13,8 +13,15 @@ export interface SessionIndexes {
   add(h: string, record: Pick<SessionRecord, 'identity' | 'endsAtMs'>): Promise<void>
   /** Best effort: what stays behind names a session that does not exist, and is removed by whoever meets it. */
   remove(h: string, identity: Identity): Promise<void>
-  /** The same for several sessions with nothing but their facts. */
-  removeByFacts(entries: readonly (readonly [h: string, facts: SessionFacts])[]): Promise<void>
+  /**
+   * The same for several sessions with nothing but their facts.
+   *
+   * @param except an index that the caller sees to itself
+   */
+  removeByFacts(
+    entries: readonly (readonly [h: string, facts: SessionFacts])[],
+    except?: string,
+  ): Promise<void>
   /** The facts of a session, its index keys among them. */
   factsOf(record: SessionRecord): SessionFacts
 }
@@ -43,11 +50,12 @@ export function createSessionIndexes({ store, keys, now }: SessionIndexesDepende
       const all = keysOf(identity).flatMap((key) => key.all)
       await Promise.allSettled(all.map((key) => store.removeFromIndex(key, [h])))
     },
-    async removeByFacts(entries) {
-      const members = entries.flatMap(([h, { subjectIndex, providerSessionIndex: sid }]) => [
-        [subjectIndex, h] as const,
-        ...(sid === undefined ? [] : [[sid, h] as const]),
-      ])
+    async removeByFacts(entries, except) {
+      const members = entries.flatMap(([h, { subjectIndex, providerSessionIndex }]) =>
+        [subjectIndex, providerSessionIndex].flatMap((key) =>
+          key === undefined || key === except ? [] : [[key, h] as const],
+        ),
+      )
       await store.removeFromIndexes(members).catch(() => undefined)
     },
     factsOf({ createdAtMs, endsAtMs, browserFamily, identity, device }) {

@@ -96,7 +96,7 @@ async function endUnder(
     const piece = await store.readIndex(key, { ...range, offset, count: endPieceSize })
     if (piece.length === 0) return sum
     const hs = piece.map(({ h }) => h).filter((h) => h !== except)
-    const ends = await endPiece(dependencies, readable ? await readableOf(dependencies, hs) : hs)
+    const ends = await endPiece(dependencies, readable ? await readableOf(dependencies, hs) : hs, key)
     offset += piece.length - (await takeOut(dependencies, key, piece, ends))
     sum = addEnded(sum, { ended: ends.ended.length, failed: ends.failed.length, error: ends.error })
     if (piece.length < endPieceSize) return sum
@@ -121,10 +121,15 @@ interface PieceEnds {
   readonly error: unknown
 }
 
-/** Ends several sessions, their other index members included. */
+/**
+ * Ends several sessions, their other index members included.
+ *
+ * @param walked the index that they were found in, whose members the caller takes out
+ */
 export async function endPiece(
   { records, onEnded }: Pick<EndIndexedDependencies, 'records' | 'onEnded'>,
   hs: readonly string[],
+  walked?: string,
 ): Promise<PieceEnds> {
   if (hs.length === 0) return { ended: [], absent: [], failed: [], error: undefined }
   let error: unknown
@@ -137,6 +142,7 @@ export async function endPiece(
       const facts = rows[at]?.facts
       return facts === undefined ? [] : [[h, facts] as const]
     }),
+    walked,
   )
   const ended = hs.filter((_h, at) => rows[at]?.existed === true)
   onEnded?.(ended)
