@@ -74,29 +74,39 @@ describe('a stall of our own event loop', () => {
 })
 
 describe('rights that are withdrawn while Redis answers', () => {
-  it('are one outage, however long it lasts, and over when they are given back', async () => {
-    const server = await startServer({ user: 'app on >pw ~* &* +@all' })
-    const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
-    await untilReady(logged)
-    const admin = server.client()
-    await admin.call('ACL', 'SETUSER', 'app', '-hmget')
-    let flaps = 0
-    let last = true
-    for (let round = 0; round < 30; round += 1) {
-      await expectUnavailable(logged.store.read(newHash()))
-      const { ready } = logged.store.status()
-      if (ready !== last) flaps += 1
-      last = ready
-      await pause(100)
-    }
-    expect({ flaps, outages: outages(logged) }).toEqual({ flaps: 1, outages: ['session store unavailable'] })
-    await admin.call('ACL', 'SETUSER', 'app', '+hmget')
-    await eventually(async () => {
-      await logged.store.read(newHash())
-      expect(logged.store.status().ready).toBe(true)
-    }, 5_000)
-    expect(outages(logged)).toEqual(['session store unavailable', 'session store available again'])
-  })
+  it.each<readonly [string, string, (store: LoggedStore['store']) => Promise<unknown>]>([
+    ['of a command', 'hmget', (store) => store.read(newHash())],
+    ['of one within a script', 'hset', (store) => store.create(newHash(), newRow(), 5_000)],
+  ])(
+    '%s are one outage, however long it lasts, and over when they are given back',
+    async (_whose, right, ask) => {
+      const server = await startServer({ user: 'app on >pw ~* &* +@all' })
+      const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
+      await untilReady(logged)
+      const admin = server.client()
+      await admin.call('ACL', 'SETUSER', 'app', `-${right}`)
+      let flaps = 0
+      let last = true
+      for (let round = 0; round < 30; round += 1) {
+        await expectUnavailable(ask(logged.store))
+        const { ready } = logged.store.status()
+        if (ready !== last) flaps += 1
+        last = ready
+        await pause(100)
+      }
+      expect(logged.text()).toContain('Redis denies our user a command')
+      expect({ flaps, outages: outages(logged) }).toEqual({
+        flaps: 1,
+        outages: ['session store unavailable'],
+      })
+      await admin.call('ACL', 'SETUSER', 'app', `+${right}`)
+      await eventually(async () => {
+        await ask(logged.store)
+        expect(logged.store.status().ready).toBe(true)
+      }, 5_000)
+      expect(outages(logged)).toEqual(['session store unavailable', 'session store available again'])
+    },
+  )
 
   it('of tracking are asked for again: sessions are cached as soon as they are given back', async () => {
     const server = await startServer({ user: 'app on >pw ~* &* +@all -client|tracking' })
