@@ -19,6 +19,19 @@ const knownNames: readonly string[] = settingRows.flatMap(([name, setting]) => f
 /** Variables of other programs that only look like ours. */
 const namesOfOthers: ReadonlySet<string> = new Set(['FTP_PROXY', 'ALL_PROXY'])
 
+/** What Kubernetes and Docker write for a service: `tcp://10.0.0.1:80`. */
+export function isServiceAddress(text: string): boolean {
+  return /^(?:tcp|udp|sctp):\/\/[\d.:[\]a-f]+$/i.test(text)
+}
+
+/** Other programs put their name before their settings; `COATCHECK_PORT` may be Kubernetes' word about a service of ours. */
+function withoutOurName(name: string, untrustedText: string): string | undefined {
+  const rest = /^COATCHECK_(.+)$/.exec(name)?.[1]
+  return rest === undefined || isServiceAddress(untrustedText)
+    ? undefined
+    : knownNames.find((one) => one === rest)
+}
+
 function intendedName(name: string): string | undefined {
   if (knownNames.includes(name) || namesOfOthers.has(name.toUpperCase())) return undefined
   const mistaken = settingRows.find(([, setting]) => setting.mistakenFor?.includes(name))
@@ -47,7 +60,7 @@ function quotedSettings(env: Environment): readonly string[] {
  */
 export function findLookalikes(env: Environment): readonly string[] {
   const misspelt = Object.keys(env).flatMap((name) => {
-    const intended = intendedName(name)
+    const intended = withoutOurName(name, env[name]?.trim() ?? '') ?? intendedName(name)
     return intended === undefined
       ? []
       : [`${name} is not a setting and does nothing; did you mean ${intended}?`]

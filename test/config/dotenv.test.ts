@@ -40,6 +40,12 @@ describe('a value that somebody else wrote', () => {
     expect(faultOf({ ADMIN_PORT: 'tcp://10.96.0.12:9464' }, 'ADMIN_PORT')).toContain('enableServiceLinks')
   })
 
+  it('with a comment behind it is known as such, and never shown', () => {
+    const problem = faultOf({ REDIS_URL: 'redis://me:hush@r:6379 # the store' }, 'REDIS_URL')
+    expect(problem).toContain('the comment behind # is part of the value')
+    expect(problem).not.toContain('hush')
+  })
+
   it('within quotation marks is named, whether it can be read or not, and never shown', () => {
     expect(faultOf({ PORT: '"3000"' }, 'PORT')).toContain('quotation marks')
     const warnings = findLookalikes({ CLIENT_SECRET: '"hush"', OTHER: '"x"', SCOPE: 'openid' })

@@ -12,6 +12,8 @@ describe('variables that nearly match a setting', () => {
     ['SESION_IDLE_TIMEOUT', 'SESSION_IDLE_TIMEOUT'],
     ['CLIENT_SECRET_FILES', 'CLIENT_SECRET_FILE'],
     ['AUDIENCE', 'API_AUDIENCE'],
+    ['COATCHECK_CLIENT_ID', 'CLIENT_ID'],
+    ['COATCHECK_SESSION_SECRET_FILE', 'SESSION_SECRET_FILE'],
     ['PROT', undefined],
     ['PORTS', 'PORT'],
   ])('%s is taken for %s', (name, intended) => {
@@ -25,6 +27,15 @@ describe('variables that nearly match a setting', () => {
       secret === true ? [name, `${name}_FILE`] : [name],
     )
     expect(findLookalikes(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual([])
+  })
+
+  it('are not found in what Kubernetes writes for a service that is called coatcheck', () => {
+    const address = 'tcp://10.96.0.12:3000'
+    const names = ['COATCHECK_PORT', 'COATCHECK_PORT_3000_TCP', 'COATCHECK_ADMIN_PORT']
+    const env = Object.fromEntries(names.map((name) => [name, address]))
+    expect(
+      findLookalikes({ ...env, COATCHECK_SERVICE_HOST: '10.96.0.12', COATCHECK_SERVICE_PORT: '3000' }),
+    ).toEqual([])
   })
 
   it('are not found in an ordinary environment', () => {

@@ -1,6 +1,6 @@
 import type { ConfigFault } from '../config-error.ts'
 import { type ConfigFiles, type Environment, readSetting, settingFault } from '../environment.ts'
-import { isQuoted } from '../lookalikes.ts'
+import { isQuoted, isServiceAddress } from '../lookalikes.ts'
 import { withProfile } from './profile.ts'
 import { fieldName, type Setting, type SettingScope, ValueFault } from './setting.ts'
 import { type ProcessSettings, type SettingValues, settingRows } from './settings.ts'
@@ -62,10 +62,12 @@ export function parseText(name: string, setting: Setting<unknown>, text: string 
 
 /** What a text that is no value probably is. */
 function hintOf(text: string): string {
-  if (/^(?:tcp|udp|sctp):\/\/[\d.:[\]a-f]+$/i.test(text)) {
+  if (isServiceAddress(text)) {
     return '; Kubernetes writes such a variable for a service of that name: rename the service, or set enableServiceLinks: false in the pod'
   }
-  return isQuoted(text)
-    ? '; its quotation marks are part of the value (docker --env-file keeps them): leave them out'
+  if (isQuoted(text))
+    return '; its quotation marks are part of the value (docker --env-file keeps them): leave them out'
+  return /\s#/.test(text)
+    ? '; the comment behind # is part of the value (docker --env-file keeps it): leave it out'
     : ''
 }
