@@ -16,6 +16,8 @@ want openssl openssl
 want haproxy haproxy
 want caddy caddy
 python3 -c 'import cryptography' 2> /dev/null || missing+=(python3-cryptography)
+/usr/bin/python3 -c 'import jwt' 2> /dev/null || missing+=(python3-jwt)
+/usr/bin/python3 -c 'import authlib' 2> /dev/null || missing+=(python3-authlib)
 
 ((${#missing[@]} == 0)) && exit 0
 

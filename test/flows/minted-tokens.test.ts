@@ -5,7 +5,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { documented, schemaFault } from '../docs/openapi.ts'
 import { type AccessWorld, ownPage, startAccessWorld } from '../support/access-world.ts'
-import { type JwtVerifier, tampered, verifyByHand, verifyInPython } from '../support/jwt-verifiers.ts'
+import {
+  type JwtVerifier,
+  tampered,
+  verifyByHand,
+  verifyByMetadata,
+  verifyInPython,
+} from '../support/jwt-verifiers.ts'
 import { valuesOf } from '../support/upstream.ts'
 
 const newKey = (): string =>
@@ -66,6 +72,24 @@ describe('a minted token', () => {
     expect(verify(token, text)).toBe(true)
     expect(verify(tampered(token), text)).toBe(false)
   })
+
+  it.each(['PyJWT', 'Authlib'] as const)(
+    'is verified by %s, which is told the issuer and the audience alone',
+    async (library) => {
+      const token = await tokenOf(await world.signIn())
+      const { origin: issuer, provider } = world
+      const given = { issuer, audience: provider.audience, token }
+      expect(await verifyByMetadata(library, given)).toMatchObject({
+        iss: issuer,
+        sub: 'alice',
+        name: 'Alice',
+      })
+      await expect(verifyByMetadata(library, { ...given, token: tampered(token) })).rejects.toThrow(
+        /signature/i,
+      )
+      await expect(verifyByMetadata(library, { ...given, audience: 'another' })).rejects.toThrow(/aud/i)
+    },
+  )
 
   it.each(documented().filter(({ path }) => path === '/keys' || path.startsWith('/.well-known/')))(
     'has what docs/openapi.yaml says of $method $path',

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
+import { promisify } from 'node:util'
 
 /** Whether a JWT was signed with ES256 by a key of this JWK Set. */
 export type JwtVerifier = (token: string, jwks: string) => boolean
@@ -51,6 +52,51 @@ except InvalidSignature:
 export const verifyInPython: JwtVerifier = (token, jwks) => {
   const input = JSON.stringify({ token, jwks })
   return execFileSync('python3', ['-c', script], { input, encoding: 'utf8' }).trim() === 'good'
+}
+
+/** Libraries of the distribution's own Python, which an API in Python would use. */
+export type PythonLibrary = 'PyJWT' | 'Authlib'
+
+const metadataFirst = `
+import json, sys, urllib.request
+given = json.load(sys.stdin)
+issuer, audience, token = given['issuer'], given['audience'], given['token']
+def read(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
+metadata = read(issuer + '/.well-known/openid-configuration')
+assert metadata['issuer'] == issuer
+`
+
+const byLibrary: Readonly<Record<PythonLibrary, string>> = {
+  PyJWT: `
+import jwt
+key = jwt.PyJWKClient(metadata['jwks_uri']).get_signing_key_from_jwt(token).key
+needed = {'require': ['exp', 'iat', 'sub', 'iss', 'aud']}
+claims = jwt.decode(token, key, algorithms=['ES256'], audience=audience, issuer=issuer, options=needed)
+`,
+  Authlib: `
+from authlib.jose import JsonWebKey, JsonWebToken
+keys = JsonWebKey.import_key_set(read(metadata['jwks_uri']))
+wanted = {'iss': {'essential': True, 'value': issuer}, 'aud': {'essential': True, 'value': audience}, 'exp': {'essential': True}}
+claims = JsonWebToken(['ES256']).decode(token, keys, claims_options=wanted)
+claims.validate()
+`,
+}
+
+/**
+ * Verifies a token as an API in Python would that was told the issuer and the audience, and nothing else: resolves to its claims.
+ *
+ * @throws Error with what the library says
+ */
+export async function verifyByMetadata(
+  library: PythonLibrary,
+  given: { readonly issuer: string; readonly audience: string; readonly token: string },
+): Promise<Readonly<Record<string, unknown>>> {
+  const script = `${metadataFirst}${byLibrary[library]}print(json.dumps(dict(claims)))`
+  const running = promisify(execFile)('/usr/bin/python3', ['-c', script], { env: { no_proxy: '*' } })
+  running.child.stdin?.end(JSON.stringify(given))
+  return JSON.parse((await running).stdout) as Record<string, unknown>
 }
 
 /** Another payload under the same signature. */

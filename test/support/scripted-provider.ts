@@ -260,6 +260,8 @@ export async function startScriptedProvider(
     switch (place) {
       case '/.well-known/openid-configuration':
         return faults.discoveryAnswer?.() ?? { body: metadata() }
+      case '/.well-known/oauth-authorization-server':
+        return { status: 404 }
       case '/jwks':
         return faults.keys?.([key.jwk]) ?? { body: { keys: [key.jwk] } }
       case '/alias/token':
