@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { startAppCommands } from '../dev/app-commands.ts'
+import { audiencesOf, banner } from '../dev/banner.ts'
 import type { Dev } from '../dev/dev.ts'
 import type { DemoUser } from '../dev/provider/options.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
@@ -31,7 +32,7 @@ export async function run(context: CommandContext): Promise<number> {
       throw describeListenError(error)
     },
   )
-  for (const line of describe(dev)) context.print(line)
+  for (const line of banner(dev)) context.print(line)
   const programs = startAppCommands(positionals, { ...process.env, ...environmentOf(dev) }, context.print)
   const signals = new AbortController()
   const reason = await Promise.race([
@@ -101,34 +102,10 @@ async function loadDev(): Promise<typeof import('../dev/dev.ts')> {
 
 /** What the app's programs are told, by the names that their own settings may have. */
 function environmentOf({ config, provider }: Dev): Readonly<Record<string, string>> {
-  const [audience] = audiencesOf(config)
+  const [audience] = audiencesOf(config.routes)
   return {
     ISSUER_URL: provider.issuer,
     API_AUDIENCE: audience ?? '',
     BASE_URL: config.baseUrl.origin,
   }
-}
-
-const audiencesOf = ({ routes }: Dev['config']): readonly string[] => [
-  ...new Set(routes.flatMap(({ audience }) => (audience?.value === undefined ? [] : [audience.value]))),
-]
-
-function describe({ config, provider, users, controlUrl }: Dev): readonly string[] {
-  return [
-    '',
-    `  Open        ${config.baseUrl.origin}`,
-    `  Sign in as  ${users.map(({ name }) => name).join(', ')}`,
-    `  Buttons     ${controlUrl}   (short tokens, sign-out elsewhere, provider down)`,
-    '',
-    `  The app     ${config.spaUrl?.origin ?? config.spaDir ?? 'none'}`,
-    ...config.routes.map(({ prefix, upstream }) => `  ${prefix.padEnd(12)}${upstream}`),
-    '',
-    '  The API must trust',
-    `    issuer    ${provider.issuer}`,
-    ...audiencesOf(config).map((audience) => `    audience  ${audience}`),
-    '  Programs started by this command find both in ISSUER_URL and API_AUDIENCE.',
-    '',
-    '  Ctrl-C stops everything.',
-    '',
-  ]
 }
