@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { findingOf } from './clinic.ts'
 import { openScriptedClinic, type ScriptedClinic } from './scripted-clinic.ts'
 
 let clinic: ScriptedClinic
@@ -188,6 +189,15 @@ it.each<readonly [string, Members, Env | (() => Env)]>([
   const statuses = (await examine(members, env)).map((one) => one.status)
   expect(statuses.length).toBeGreaterThanOrEqual(2)
   expect(new Set(statuses)).toEqual(new Set(['pass']))
+})
+
+it('doctor names an assertion of the platform that is not there, and blames no endpoint', async () => {
+  const env = { CLIENT_SECRET: undefined, CLIENT_ASSERTION_FILE: file('nothing') }
+  const found = findingOf(await clinic.examine(env), 'client-authentication')
+  expect(found).toMatchObject({
+    status: 'fail',
+    summary: expect.stringMatching(/^CLIENT_ASSERTION_FILE cannot be read/),
+  })
 })
 
 it('doctor names plain parameters where only pushed ones are taken', async () => {

@@ -1,3 +1,4 @@
+import { noAssertion } from '../../oidc/client-authentication/assertion-authentication.ts'
 import type { Check, DoctorContext } from '../check.ts'
 import { type Finding, fail, pass, SkipCheck, warn } from '../finding.ts'
 import { demandIn } from '../provider/demand.ts'
@@ -41,6 +42,11 @@ async function describe(answer: TokenAnswer, context: DoctorContext): Promise<Fi
   if (answer.kind === 'client_accepted')
     return pass(`The token endpoint accepts ${proof} by ${config.clientAuthentication}.`)
   const words = said(answer.facts, answer.error)
+  if (answer.kind === 'unreachable' && answer.error === noAssertion)
+    return fail(
+      'CLIENT_ASSERTION_FILE cannot be read, or is empty, so nobody could be asked.',
+      'Let the platform mount the token there, readable for the gateway, and run doctor where the gateway runs.',
+    )
   if (answer.kind === 'unreachable')
     return fail(
       `The token endpoint does not answer (${words}).`,

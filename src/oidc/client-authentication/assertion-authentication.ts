@@ -5,6 +5,8 @@ import { watchFile } from '../../signing/watched-file.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { noProof } from '../provider/failures/provider-error.ts'
 
+/** The reason of a request that was not made. */
+export const noAssertion = 'no CLIENT_ASSERTION_FILE yet'
 const assertionTypes = 'urn:ietf:params:oauth:client-assertion-type'
 
 /** What goes into a request. */
@@ -24,7 +26,7 @@ export function createAssertionAuthentication(path: string, log: Logger): Client
   return (_server, client, body) => {
     const current = file.current()
     // The platform may write it a moment after we have started.
-    if (current === undefined) throw noProof('no CLIENT_ASSERTION_FILE yet')
+    if (current === undefined) throw noProof(noAssertion)
     body.set('client_id', client.client_id)
     body.set('client_assertion_type', current.type)
     body.set('client_assertion', current.assertion)

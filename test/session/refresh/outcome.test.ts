@@ -399,6 +399,21 @@ describe('an answer that is late', () => {
     expect(await storedRefreshToken()).toBe('refresh-1')
   })
 
+  it('is not stopped by what we have not got ourselves: a proof that is there again is shown at once', async () => {
+    const many: string[] = []
+    for (let count = 0; count < 32; count += 1) many.push((await signIn(node, clock.now, { lifeMs: 1 })).id)
+    refreshes.answer = () => ({ ...outage, cause: 'own' })
+    clock.advance(10_000)
+    await Promise.allSettled(
+      many.map(async (one) => node.accessTokens.get(one, await viewOf(node, one), api)),
+    )
+    refreshes.answer = (input) => refreshes.rotate(input)
+    clock.advance(60_000)
+    const asked = refreshes.presented.length
+    await Promise.all(many.map(async (one) => node.accessTokens.get(one, await viewOf(node, one), api)))
+    expect(refreshes.presented.length - asked).toBe(32)
+  })
+
   it('takes none of the places of other grants', async () => {
     clock.advance(60_000)
     const stop = createStop()

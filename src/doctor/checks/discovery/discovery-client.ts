@@ -2,6 +2,7 @@ import { isPlainObject } from '../../../basics/plain-object.ts'
 import type { Config } from '../../../config/load-config.ts'
 import { methodAt } from '../../../oidc/client-authentication/client-authentication.ts'
 import { allowedAlgorithms, profileAlgorithms } from '../../../oidc/provider/algorithms.ts'
+import { isModeAnnounced } from '../../../oidc/provider/failures/unmet-demands.ts'
 import { chooseAlgorithm, type SigningAlgorithm } from '../../../signing/algorithms.ts'
 import { proofAlgorithm } from '../../../signing/dpop-key.ts'
 import { readPrivateKeys } from '../../../signing/signing-keys.ts'
@@ -123,8 +124,7 @@ const responseModes: Look = (document, { responseMode }) => {
             'Try a login with coatcheck doctor --login, or set RESPONSE_MODE=query.',
           ),
         ]
-  if (announced.includes(responseMode)) return []
-  if (responseMode === 'jwt' && announced.includes('query.jwt')) return []
+  if (isModeAnnounced(announced, responseMode)) return []
   const fix = 'Set RESPONSE_MODE to one of these.'
   return [
     fail(`The provider announces the response modes ${announced.join(', ')}, not ${responseMode}.`, fix),

@@ -8,7 +8,12 @@ import type { ProviderOptions } from '../options.ts'
  */
 export function unmetDemands(
   metadata: ServerMetadata,
-  { pushedAuthorizationRequests = 'off', responseMode = 'query', tokenBinding }: Partial<DemandedOptions>,
+  {
+    pushedAuthorizationRequests = 'off',
+    responseMode = 'query',
+    requestObject,
+    tokenBinding,
+  }: Partial<DemandedOptions>,
 ): readonly string[] {
   const { require_pushed_authorization_requests: mustPush, response_modes_supported: modes } = metadata
   const { dpop_signing_alg_values_supported: proofs } = metadata
@@ -17,9 +22,11 @@ export function unmetDemands(
     found.push(
       'the provider takes pushed authorization requests only: set PUSHED_AUTHORIZATION_REQUESTS=auto',
     )
-  // `jwt` is short for the form that fits the response type (JARM section 2.3.4).
-  const asked = responseMode === 'jwt' ? ['jwt', 'query.jwt'] : [responseMode]
-  if (Array.isArray(modes) && !modes.some((one) => asked.includes(String(one)))) {
+  if (metadata.require_signed_request_object === true && requestObject !== 'signed')
+    found.push(
+      'the provider takes signed authorization requests only: set REQUEST_OBJECT=signed, with CLIENT_KEY',
+    )
+  if (Array.isArray(modes) && !isModeAnnounced(modes, responseMode)) {
     found.push(
       `the provider does not announce the response mode "${responseMode}", only ${modes.join(', ')}: set RESPONSE_MODE to one that both can do`,
     )
@@ -32,5 +39,13 @@ export function unmetDemands(
   return found
 }
 
+/** Whether announced response modes hold one of ours: `jwt` is the one for the query there, under its short name (JARM section 2.3.4). */
+export function isModeAnnounced(modes: readonly string[], mode: string): boolean {
+  return modes.includes(mode) || (mode === 'jwt' && modes.includes('query.jwt'))
+}
+
 /** Settings that meet such demands. */
-type DemandedOptions = Pick<ProviderOptions, 'pushedAuthorizationRequests' | 'responseMode' | 'tokenBinding'>
+type DemandedOptions = Pick<
+  ProviderOptions,
+  'pushedAuthorizationRequests' | 'responseMode' | 'requestObject' | 'tokenBinding'
+>
