@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import { unmetDemands } from '../../../src/oidc/provider/failures/unmet-demands.ts'
+
+const issuer = 'https://login.example.test'
+
+it.each([
+  [{ require_pushed_authorization_requests: true }, {}, 'PUSHED_AUTHORIZATION_REQUESTS'],
+  [{ require_signed_request_object: true }, { requestObject: 'off' }, 'REQUEST_OBJECT=signed'],
+  [{ response_modes_supported: ['form_post'] }, { responseMode: 'jwt' }, 'RESPONSE_MODE'],
+  [{ dpop_signing_alg_values_supported: ['RS256'] }, { tokenBinding: 'dpop' }, 'TOKEN_BINDING'],
+] as const)('the start warns of %j where that is not met', (members, options, setting) => {
+  const metadata = JSON.parse(JSON.stringify({ issuer, ...members }))
+  expect(unmetDemands(metadata, options)).toEqual([expect.stringContaining(setting)])
+})
+
+it.each([
+  [{ require_pushed_authorization_requests: true }, { pushedAuthorizationRequests: 'auto' }],
+  [{ require_signed_request_object: true }, { requestObject: 'signed' }],
+  [{ response_modes_supported: ['query.jwt'] }, { responseMode: 'jwt' }],
+  [{ response_modes_supported: ['query'] }, {}],
+  [{ dpop_signing_alg_values_supported: ['ES256'] }, { tokenBinding: 'dpop' }],
+] as const)('the start says nothing of %j where that is met', (members, options) => {
+  expect(unmetDemands(JSON.parse(JSON.stringify({ issuer, ...members })), options)).toEqual([])
+})
