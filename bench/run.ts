@@ -32,6 +32,8 @@ const { values: options } = parseArgs({
     only: { type: 'string', default: '' },
     /** Only these gateways, by the keys of `peers`, separated by commas. */
     gateways: { type: 'string', default: Object.keys(peers).join() },
+    /** Only these things that can be turned on, by the keys of `variants`; the first is the base. */
+    variants: { type: 'string', default: '' },
     /** A folder for CPU profiles of the gateways; numbers of such a run mean nothing. */
     profile: { type: 'string' },
     /** Prints the page instead of writing it: for runs that are too short to keep. */
@@ -112,7 +114,8 @@ async function memoryPart(): Promise<readonly Section[]> {
 
 async function costsPart(arena: Arena): Promise<readonly Section[]> {
   const starters = variants(arena.world.upstreamUrl, await freePort())
-  const gateways = await enter(arena, starters, Object.keys(starters))
+  const keys = options.variants === '' ? Object.keys(starters) : options.variants.split(',')
+  const gateways = await enter(arena, starters, keys)
   const samples = await compare(usual, gateways, { ...measureOptions(arena), rounds: fewRounds })
   return [{ title: `What can be turned on: ${usual.name}`, body: renderScenario(samples) }]
 }

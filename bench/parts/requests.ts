@@ -24,8 +24,8 @@ function browserHeaders(origin: string, { site }: Scenario): Headers {
 }
 
 /** Where a scenario's request goes: to the gateway, or to where another proxy asks it. */
-export function requestOf({ origin, checks }: Gateway, { path }: Scenario) {
-  return checks === undefined ? { origin, path } : { origin: checks, path: '/check' }
+export function requestOf({ origin, connects = origin, checks }: Gateway, { path }: Scenario) {
+  return checks === undefined ? { origin: connects, path } : { origin: checks, path: '/check' }
 }
 
 function headersOf(gateway: Gateway, scenario: Scenario): Headers {

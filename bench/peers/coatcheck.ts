@@ -1,6 +1,9 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { type DemoProvider, startDemoProvider } from '../../src/dev/provider/provider.ts'
+import { createSealer } from '../../src/sealing/sealer.ts'
+import { createBoundValues } from '../../src/session/device/bound-values.ts'
+import { hashSessionId } from '../../src/session/record/keys.ts'
 import { freePort } from '../../test/support/ports.ts'
 import { writeReadySessions } from '../../test/support/ready-sessions.ts'
 import { cores, start } from '../arena/processes.ts'
@@ -40,7 +43,8 @@ async function startCoatcheck(
 ): Promise<Gateway> {
   // All variants use one Redis, each under a secret of its own.
   const world = { ...shared, sessions: makeSessions() }
-  const origin = `http://127.0.0.1:${port}`
+  const tls = behindTls(settings)
+  const origin = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
   const [clientSecret, secret] = [randomSecret(), randomSecret()]
   const clients = [{ clientId, clientSecret, baseUrl: origin }]
   const apis = [{ identifier: audience, permissions: [] }]
@@ -50,20 +54,50 @@ async function startCoatcheck(
     const { redisUrl } = world
     const lifetimeMs = lifetimeSeconds * 1_000
     const isBound = settings.TOKEN_BINDING === 'dpop'
-    const deployment = { redisUrl, secret, issuer, clientId, audience, lifetimeMs, isBound }
+    const deviceJwk = tls?.deviceJwk
+    const bound = { isBound, ...(deviceJwk === undefined ? {} : { deviceJwk }) }
+    const deployment = { redisUrl, secret, issuer, clientId, audience, lifetimeMs, ...bound }
     await writeReadySessions(world.sessions, deployment)
     const secrets = { CLIENT_SECRET: clientSecret, SESSION_SECRET: secret }
     const places = { PORT: `${port}`, BASE_URL: origin, ISSUER_URL: issuer }
-    return await startWith(
+    const gateway = await startWith(
       { ...usualSettings(world), ...settings, ...secrets, ...places },
       name,
       provider,
       world,
     )
+    return tls === undefined ? gateway : tls.carry(gateway, world, secret)
   } catch (error) {
     await provider.stop()
     throw error
   }
+}
+
+/** A gateway with TLS before it, whose browsers come with a cookie for their device where sessions are bound; `undefined` without TLS. */
+function behindTls({ DEVICE_BINDING: binding }: Settings) {
+  if (binding === undefined) return undefined
+  const deviceJwk = binding === 'off' ? undefined : newDeviceJwk()
+  return {
+    deviceJwk,
+    carry(gateway: Gateway, { sessions }: World, secret: string): Gateway {
+      const values = createBoundValues(createSealer([secret]))
+      const endsAtSeconds = Math.floor(Date.now() / 1_000) + lifetimeSeconds
+      const { port } = new URL(gateway.origin)
+      const cookies = sessions.map(({ id }) => {
+        const long = `__Host-Http-coatcheck-${port}=${id}`
+        if (deviceJwk === undefined) return long
+        const value = values.make({ h: hashSessionId(id), publicJwk: deviceJwk }, endsAtSeconds)
+        return `${long}; __Host-coatcheck-${port}-device=${value}`
+      })
+      return { ...gateway, cookies, connects: `http://127.0.0.1:${port}` }
+    },
+  }
+}
+
+function newDeviceJwk() {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { kty = '', crv = '', x = '', y = '' } = publicKey.export({ format: 'jwk' })
+  return { kty, crv, x, y }
 }
 
 async function startWith(

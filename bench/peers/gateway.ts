@@ -19,7 +19,10 @@ export interface World {
 export interface Gateway {
   readonly name: string
   readonly pid: number
+  /** As browsers know it. */
   readonly origin: string
+  /** Where it listens, when that is another: TLS ends before it. */
+  readonly connects?: string
   /** Cookie header of each session; empty when the gateway has none, and so lets everybody pass. */
   readonly cookies: readonly string[]
   /** Origin of the listener where it is only asked about requests that somebody else carries: that is measured then. */

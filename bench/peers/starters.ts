@@ -28,6 +28,8 @@ export function variants(upstreamUrl: string, adminPort: number): Starters {
     logs: coatcheckWith('a log line for each request (the default)', { LOG_LEVEL: 'info' }),
     traces: coatcheckWith('traces', { OTEL_EXPORTER_OTLP_ENDPOINT: upstreamUrl }),
     dpop: coatcheckWith('tokens bound to the session’s key (DPoP)', { TOKEN_BINDING: 'dpop' }),
+    secure: coatcheckWith('behind TLS: longer names of cookies', { DEVICE_BINDING: 'off' }),
+    device: coatcheckWith('the same, sessions bound to a device', { DEVICE_BINDING: 'auto' }),
     workers: coatcheckWith('two processes on the same core', { WORKERS: '2' }),
   }
 }

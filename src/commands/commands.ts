@@ -63,10 +63,11 @@ export const commands: readonly [Command, ...Command[]] = [
   },
   {
     name: 'doctor',
-    usage: '[--login] [--json] [--frontend NAME]',
+    usage: '[--login] [--front] [--json] [--frontend NAME]',
     summary: 'Check the configuration against the live world.',
     details: [
       '  --login             also waits for one real sign-in, and explains its tokens',
+      "  --front             only what becomes of a browser's request on its way here",
       '  --json              one JSON document instead of lines',
       '  --frontend NAME     one frontend of FRONTENDS_FILE; all of them otherwise',
       '',

@@ -12,11 +12,12 @@ const loginWaitMs = 300_000
 interface Flags {
   readonly isLogin: boolean
   readonly isJson: boolean
+  readonly isFront: boolean
 }
 
 /**
  * `coatcheck doctor`: checks the configuration against the live world, one line a check; with `--login` also what one real login brings,
- * with `--json` as one document for machines. Exit code 1 when something failed.
+ * with `--front` only what happens to a browser's request on its way here, with `--json` as one document for machines. Exit code 1 when something failed.
  *
  * @throws UsageError
  */
@@ -59,7 +60,7 @@ function documentOf(reports: readonly [string | undefined, DoctorReport][]): unk
 
 async function examineOne(
   context: CommandContext,
-  { isLogin, isJson }: Flags,
+  { isLogin, isJson, isFront }: Flags,
   load: () => Config,
 ): Promise<DoctorReport> {
   const print = isJson ? () => undefined : context.print
@@ -75,6 +76,7 @@ async function examineOne(
     load,
     version: readVersion(),
     now: Date.now,
+    isFrontOnly: isFront,
     desk: isLogin ? { announce, waitMs: loginWaitMs } : undefined,
     begin: (patient) => print(renderTitle(patient)),
     tell: (finding) => lines.write(finding),
@@ -84,8 +86,11 @@ async function examineOne(
   return report
 }
 
+const knownFlags = new Set(['--login', '--json', '--front'])
+
 function readFlags(given: readonly string[]): Flags {
-  const unknown = given.find((argument) => argument !== '--login' && argument !== '--json')
+  const unknown = given.find((argument) => !knownFlags.has(argument))
   if (unknown !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(unknown)}`)
-  return { isLogin: given.includes('--login'), isJson: given.includes('--json') }
+  const has = (flag: string): boolean => given.includes(flag)
+  return { isLogin: has('--login'), isJson: has('--json'), isFront: has('--front') }
 }

@@ -44,6 +44,15 @@ import { audienceCheck } from './checks/upstreams/audience.ts'
 import { upstreamTokenCheck } from './checks/upstreams/upstream-token.ts'
 import { upstreamsCheck } from './checks/upstreams/upstreams.ts'
 
+/** What happens to a browser's request on its way here (`--front`). */
+export const frontChecks: readonly Check[] = [
+  baseUrlCheck,
+  proxyHeadersCheck,
+  proxyLargeHeadersCheck,
+  proxyTrustCheck,
+  proxyForgedHeadersCheck,
+]
+
 /** What is examined before anybody logs in, in the order of the report. */
 export const checks: readonly Check[] = [
   discoveryCheck,
@@ -71,11 +80,7 @@ export const checks: readonly Check[] = [
   clockRedisCheck,
   upstreamsCheck,
   spaCheck,
-  baseUrlCheck,
-  proxyHeadersCheck,
-  proxyLargeHeadersCheck,
-  proxyTrustCheck,
-  proxyForgedHeadersCheck,
+  ...frontChecks,
 ]
 
 /** What one real login shows (`--login`). */

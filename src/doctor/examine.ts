@@ -3,7 +3,7 @@ import type { Environment } from '../config/environment.ts'
 import { type Config, loadConfig } from '../config/load-config.ts'
 import type { Check, DoctorContext } from './check.ts'
 import { describeFaults, describeSettings, settingsCheckId } from './checks/settings.ts'
-import { checks, loginChecks } from './checks.ts'
+import { checks, frontChecks, loginChecks } from './checks.ts'
 import { createDoctorContext } from './context.ts'
 import { type Finding, fail, SkipCheck } from './finding.ts'
 import type { LoginDesk } from './login/real-login.ts'
@@ -20,6 +20,8 @@ export interface Examination {
   readonly now: () => number
   /** Where somebody signs in once; without it nobody does. */
   readonly desk: LoginDesk | undefined
+  /** Only what happens to a browser's request on its way here, for who is at work on a proxy; everything unless told so. */
+  readonly isFrontOnly?: boolean
   /** Told whose configuration it is, before anything was found. */
   readonly begin: (patient: Patient) => void
   /** Told of each finding as soon as it is there. */
@@ -55,7 +57,7 @@ function scrubbed(finding: Finding, scrub: (text: string) => string): Pick<Findi
 }
 
 async function examineWorld(config: Config, examination: Examination): Promise<DoctorReport> {
-  const { env, version, now, desk } = examination
+  const { env, version, now, desk, isFrontOnly = false } = examination
   const { context, close } = createDoctorContext(config, { now, desk: desk ?? nobody })
   const scrub = createScrubber(config)
   const findings: CheckedFinding[] = []
@@ -68,7 +70,7 @@ async function examineWorld(config: Config, examination: Examination): Promise<D
     const patient = { version, issuer: config.issuerUrl, provider: await recognise(context) }
     examination.begin(patient)
     for (const finding of describeSettings(config, env)) tell(settingsCheckId, finding)
-    for (const check of desk === undefined ? checks : [...checks, ...loginChecks]) {
+    for (const check of [...(isFrontOnly ? frontChecks : checks), ...(desk ? loginChecks : [])]) {
       for (const finding of await run(check, context)) tell(check.id, finding)
     }
     return toReport(patient, findings)

@@ -248,6 +248,20 @@ describe('coatcheck doctor', () => {
     expect(printed).not.toContain('NeverShown')
   })
 
+  it('looks with --front at the settings and at what becomes of a request on its way here, and at nothing else', async () => {
+    const port = String(await freePort())
+    const { printed } = await run(['doctor', '--front', '--json'], { ...env, PORT: port })
+    const { checks } = JSON.parse(printed) as { readonly checks: readonly { readonly check: string }[] }
+    expect([...new Set(checks.map(({ check }) => check))]).toEqual([
+      'settings',
+      'base-url',
+      'proxy.headers',
+      'proxy.large-headers',
+      'proxy.trust',
+      'proxy.forged-headers',
+    ])
+  })
+
   it('refuses arguments that it does not know', async () => {
     expect(await run(['doctor', '--fix'])).toMatchObject({
       code: 2,

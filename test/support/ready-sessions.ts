@@ -31,6 +31,8 @@ export interface ReadySessionsOptions {
   readonly accessTokenMs?: number
   /** Whether each session's token is bound to a key of its own (RFC 9449). */
   readonly isBound?: boolean
+  /** The public key that each session is bound to the device by, whose proof is demanded. */
+  readonly deviceJwk?: Readonly<Record<string, string>>
   /** The clock; the system's unless told otherwise. */
   readonly nowMs?: number
 }
@@ -81,7 +83,12 @@ async function writeSession(
   const h = hashSessionId(session.id)
   const writeId = newWriteId()
   const record = toRecord(session, options, nowMs)
-  const facts = { ...record, subjectIndex: '', providerSessionIndex: undefined, isDeviceBound: false }
+  const facts = {
+    ...record,
+    subjectIndex: '',
+    providerSessionIndex: undefined,
+    isDeviceBound: options.deviceJwk !== undefined,
+  }
   const row = {
     sealedRecord: seal.seal(session.id, h, writeId, record),
     writeId,
@@ -110,7 +117,14 @@ async function createSurely(
 
 function toRecord(
   { id, accessToken, idToken, refreshToken }: ReadySession,
-  { issuer, audience, lifetimeMs, accessTokenMs = lifetimeMs, isBound = false }: ReadySessionsOptions,
+  {
+    issuer,
+    audience,
+    lifetimeMs,
+    accessTokenMs = lifetimeMs,
+    isBound = false,
+    deviceJwk,
+  }: ReadySessionsOptions,
   nowMs: number,
 ): SessionRecord {
   const identity = {
@@ -131,5 +145,8 @@ function toRecord(
   }
   const binding = key === undefined ? {} : { binding: bindingOf(key) }
   const tokens = { idToken, refreshToken, access: { [audience]: token }, ...binding }
-  return { createdAtMs: nowMs, endsAtMs: nowMs + lifetimeMs, browserFamily: 'Firefox', identity, tokens }
+  const times = { createdAtMs: nowMs, endsAtMs: nowMs + lifetimeMs }
+  const record = { ...times, browserFamily: 'Firefox', identity, tokens }
+  if (deviceJwk === undefined) return record
+  return { ...record, device: { offeredAtMs: nowMs, publicJwk: deviceJwk, isEnforced: true } }
 }

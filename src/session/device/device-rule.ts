@@ -10,8 +10,7 @@ export interface DeviceOptions {
 
 /** What a request says of its device. */
 export type DeviceVerdict =
-  /** Nothing is demanded of this session (until then, where something will be), or what was demanded is there. */
-  | { readonly kind: 'proven'; readonly untilMs: number | undefined; readonly isFirst: boolean }
+  | ProvenDevice
   /** The cookie is missing, of another session or key, or over. */
   | { readonly kind: 'unproven' }
 
@@ -34,12 +33,21 @@ export function toleranceMs({ deviceBindingLifetime }: DeviceOptions): number {
   return Math.min(mostToleranceMs, deviceBindingLifetime * 100)
 }
 
+/** Nothing is demanded of this session (until then, where something will be), or what was demanded is there. */
+interface ProvenDevice {
+  readonly kind: 'proven'
+  readonly untilMs: number | undefined
+  readonly isFirst: boolean
+}
+
+/** The last good value of a session, and what is said of whoever brings it: nothing is made for each request. */
 interface GoodValue {
   readonly text: string
   readonly untilMs: number
+  readonly verdict: ProvenDevice
 }
 
-const nothingDemanded: DeviceVerdict = { kind: 'proven', untilMs: undefined, isFirst: false }
+const nothingDemanded: ProvenDevice = { kind: 'proven', untilMs: undefined, isFirst: false }
 
 /**
  * Makes the rule. The last good value of a session is kept with its cached view, and goes with it.
@@ -54,12 +62,18 @@ export function createDeviceRule(options: DeviceOptions, values: BoundValues, no
     return options.deviceBinding === 'required' ? offeredAtMs + unboundForMs : Number.POSITIVE_INFINITY
   }
 
-  const findGood = (view: SessionView, to: BoundTo, untrustedValue: string): GoodValue | undefined => {
+  const findGood = (
+    view: SessionView,
+    publicJwk: BoundTo['publicJwk'],
+    isFirst: boolean,
+    untrustedValue: string,
+  ): GoodValue | undefined => {
     const known = lastGood.get(view)
     if (known?.text === untrustedValue) return known
-    const endsAtSeconds = values.readEnd(untrustedValue, to)
+    const endsAtSeconds = values.readEnd(untrustedValue, { h: view.h, publicJwk })
     if (endsAtSeconds === undefined) return undefined
-    const good = { text: untrustedValue, untilMs: endsAtSeconds * 1_000 + graceMs }
+    const untilMs = endsAtSeconds * 1_000 + graceMs
+    const good: GoodValue = { text: untrustedValue, untilMs, verdict: { kind: 'proven', untilMs, isFirst } }
     lastGood.set(view, good)
     return good
   }
@@ -68,10 +82,8 @@ export function createDeviceRule(options: DeviceOptions, values: BoundValues, no
     judge(view, device, untrustedValue) {
       const { publicJwk, isEnforced } = device
       if (publicJwk !== undefined && untrustedValue !== undefined) {
-        const good = findGood(view, { h: view.h, publicJwk }, untrustedValue)
-        if (good !== undefined && now() < good.untilMs) {
-          return { kind: 'proven', untilMs: good.untilMs, isFirst: !isEnforced }
-        }
+        const good = findGood(view, publicJwk, !isEnforced, untrustedValue)
+        if (good !== undefined && now() < good.untilMs) return good.verdict
       }
       const untilMs = demandedFromMs(device)
       if (untilMs === Number.POSITIVE_INFINITY) return nothingDemanded
