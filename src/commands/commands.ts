@@ -63,7 +63,7 @@ export const commands: readonly [Command, ...Command[]] = [
   },
   {
     name: 'doctor',
-    usage: '[--login] [--front] [--json] [--frontend NAME]',
+    usage: '[--login] [--front] […]',
     summary: 'Check the configuration against the live world.',
     details: [
       '  --login             also waits for one real sign-in, and explains its tokens',

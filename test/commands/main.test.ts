@@ -258,7 +258,6 @@ describe('coatcheck doctor', () => {
       'proxy.headers',
       'proxy.large-headers',
       'proxy.trust',
-      'proxy.forged-headers',
     ])
   })
 
