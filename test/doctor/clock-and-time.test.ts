@@ -35,7 +35,7 @@ it.each([
           issuer,
           authorization_endpoint: `${issuer}/authorize`,
           token_endpoint: `${issuer}/token`,
-          jwks_uri: `${issuer}/keys`,
+          jwks_uri: `${issuer}/jwks`,
         }
         response
           .writeHead(200, { 'content-type': 'application/json' })
