@@ -30,10 +30,13 @@ export async function tryRefreshes(
 ): Promise<RefreshTrials> {
   const trials: RefreshTrial[] = []
   const tokens = new Map<string, AccessToken>()
+  // A person waits, and these tokens are of no use afterwards.
+  const deadlineMs = context.config.providerTimeout * 1_000
   let refreshToken = first
   if (refreshToken === undefined) return { trials, tokens, refreshToken }
   for (const { audience, prefix } of wishesOf(context.config)) {
-    const outcome: RefreshOutcome = await provider.refresh({ refreshToken, identity, audience, binding })
+    const request = { refreshToken, identity, audience, binding, deadlineMs }
+    const outcome: RefreshOutcome = await provider.refresh(request)
     const next = nextToken(outcome)
     const isRotated = next !== undefined && next !== refreshToken
     const judged = judge(context, outcome, audience)

@@ -55,13 +55,14 @@ export async function probeCodeGrant(provider: Provider, now: () => number): Pro
 /** Redeems a refresh token that was never issued. */
 export async function probeRefreshGrant(
   provider: Provider,
-  { audience, tokenBinding }: Pick<Config, 'audience' | 'tokenBinding'>,
+  { audience, tokenBinding, providerTimeout }: Pick<Config, 'audience' | 'tokenBinding' | 'providerTimeout'>,
 ): Promise<TokenAnswer> {
   const outcome = await provider.refresh({
     refreshToken: madeUp(),
     identity: nobody(provider),
     audience,
     binding: tokenBinding === 'dpop' ? bindingOf(createDpopKey()) : undefined,
+    deadlineMs: providerTimeout * 1_000,
   })
   switch (outcome.kind) {
     case 'refused':

@@ -196,6 +196,8 @@ export interface Provider {
     readonly idToken?: string | undefined
     /** What the session's tokens are bound to; absent: nothing. */
     readonly binding?: TokenBinding | undefined
+    /** How long the answer is waited for, milliseconds; absent: as long as it may be worth something. */
+    readonly deadlineMs?: number
   }): Promise<RefreshOutcome>
   /** Exchanges a caller's access token for one for another API. Never throws for what the provider answers. */
   exchange(request: ExchangeRequest): Promise<ApiGrantOutcome>

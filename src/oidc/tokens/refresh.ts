@@ -36,6 +36,8 @@ export interface RefreshRequest {
   readonly idToken?: string | undefined
   /** What the session's tokens are bound to, by its record: the setting may be another by now. */
   readonly binding?: TokenBinding | undefined
+  /** How long the answer is waited for, milliseconds; as long as it may be worth something unless said otherwise. */
+  readonly deadlineMs?: number
 }
 
 /** A refreshed ID token may keep the `iat` of an earlier one. */
@@ -62,7 +64,10 @@ const longestExchangeMs = 60_000
 export async function refresh(context: ProviderContext, request: RefreshRequest): Promise<RefreshOutcome> {
   let exchange: TokenExchange | undefined
   try {
-    const call = { possession: possessionOf(request.binding), deadlineMs: longestExchangeMs }
+    const call = {
+      possession: possessionOf(request.binding),
+      deadlineMs: request.deadlineMs ?? longestExchangeMs,
+    }
     const { configuration, answer } = await beginTokenExchange(context.client, call)
     exchange = { configuration, answer }
     await withNonce(() =>
