@@ -52,9 +52,10 @@ export class Upload extends EventEmitter {
     this.#observer = observer
   }
 
-  /** Keeps a small body beside, while it is sent at once. */
+  /** Keeps a small body beside, while it is sent at once. One that is announced as larger is not waited for later. */
   keep(): void {
-    this.#kept = []
+    const announcedBytes = Number(this.#source.headers['content-length'] ?? 0)
+    if (announcedBytes <= keptBytes) this.#kept = []
   }
 
   /**
