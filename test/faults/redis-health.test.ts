@@ -13,6 +13,7 @@ import {
   newHash,
   newRow,
   openStore,
+  operations,
   untilReady,
 } from './redis-stores.ts'
 
@@ -107,6 +108,24 @@ describe('rights that are withdrawn while Redis answers', () => {
       expect(outages(logged)).toEqual(['session store unavailable', 'session store available again'])
     },
   )
+
+  it('are noticed when they are given back with no traffic at all, and not before, and nothing is left behind', async () => {
+    const server = await startServer({ user: 'app on >pw ~* &* +@all' })
+    const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
+    await untilReady(logged)
+    const admin = server.client()
+    const rights = ['hmget', 'hget', 'hset', 'zadd', 'set', 'incr', 'exists', 'get', 'del']
+    await admin.call('ACL', 'SETUSER', 'app', ...rights.map((right) => `-${right}`))
+    await Promise.allSettled(operations.map(([, operate]) => operate(logged.store, newHash())))
+    await pause(1_500)
+    await admin.call('ACL', 'SETUSER', 'app', ...rights.slice(1).map((right) => `+${right}`))
+    await pause(2_000)
+    expect(logged.store.status().ready).toBe(false)
+    await admin.call('ACL', 'SETUSER', 'app', '+hmget')
+    await eventually(() => expect(logged.store.status().ready).toBe(true), 3_000)
+    expect(outages(logged)).toEqual(['session store unavailable', 'session store available again'])
+    await eventually(async () => expect(await admin.keys('*trial*')).toEqual([]), 3_000)
+  })
 
   it('of tracking are asked for again: sessions are cached as soon as they are given back', async () => {
     const server = await startServer({ user: 'app on >pw ~* &* +@all -client|tracking' })

@@ -10,6 +10,8 @@ export interface RedisFault {
   readonly isBare: boolean
   /** Whether other commands, or those to another part of it, may work all the same. */
   readonly isPartial: boolean
+  /** Whether our user lacks a right: then the key makes no difference. */
+  readonly isDenied: boolean
 }
 
 interface Rule {
@@ -17,6 +19,7 @@ interface Rule {
   readonly reason: string
   readonly refusesWrites: boolean
   readonly isPartial?: true
+  readonly isDenied?: true
 }
 
 /** Scripts wrap the error words of the commands that they call, so words are looked for anywhere. */
@@ -41,6 +44,7 @@ const rules: readonly Rule[] = [
     reason: 'denies our user a command',
     refusesWrites: false,
     isPartial: true,
+    isDenied: true,
   },
   { words: /timed out|timeout/i, reason: 'does not answer in time', refusesWrites: false },
 ]
@@ -69,11 +73,13 @@ export function toRedisFault(error: unknown): RedisFault {
       cause: cause ?? 'connection',
       isBare,
       isPartial,
+      isDenied: false,
     }
   }
   const cause = rule.words.exec(text)?.[0] ?? 'timeout'
   const isPartial = rule.isPartial === true
-  return { reason: rule.reason, refusesWrites: rule.refusesWrites, cause, isBare: false, isPartial }
+  const { reason, refusesWrites, isDenied = false } = rule
+  return { reason, refusesWrites, cause, isBare: false, isPartial, isDenied }
 }
 
 /** Whether the key holds something that is not ours; the caller takes it for "no session". */

@@ -1,6 +1,6 @@
 import type { Telemetry } from '../../../telemetry/telemetry.ts'
 import type { FrontendStoreOptions, SessionStore } from '../contract.ts'
-import { createStoreKeys } from '../keys.ts'
+import { createStoreKeys, type StoreKeys } from '../keys.ts'
 import { createBatch } from './batch.ts'
 import { createRunner } from './commands.ts'
 import {
@@ -22,6 +22,7 @@ import { redisLeases, redisMarks } from './marks.ts'
 import { defineScripts } from './scripts.ts'
 import { redisReads, redisWrites } from './sessions.ts'
 import { createAskTogether } from './slots.ts'
+import { type TriedStore, tryOperation } from './trials.ts'
 
 /** Settings of the Redis store; the configuration fits as it is. */
 export interface RedisStoreOptions extends RedisAddress, FrontendStoreOptions {}
@@ -41,12 +42,23 @@ export function createRedisStore(
 ): SessionStore {
   const client = defineScripts(connectRedis(options, ownDeadlines))
   const deadlines = createDeadlines(commandTimeoutMs)
-  const health = watchRedis(client, log, deadlines)
+  const health = watchRedis(client, log, deadlines, (operation, key) =>
+    tryOperation(operationsOf, operation, key),
+  )
   const changes = createRedisChanges(options, client, log)
   const run = createRunner(metrics, health, deadlines, createBatch(client))
   const foreign: ForeignValue = (kind) =>
     log.warn({ kind }, 'a value in Redis under a key of ours was none of ours and was replaced')
   const askTogether = createAskTogether(client)
+  const operationsOf = (keys: StoreKeys, maxLifetimeSeconds = options.sessionMaxLifetime): TriedStore => ({
+    ...redisReads(client, run, keys),
+    ...redisWrites(client, run, keys, askTogether),
+    ...redisLeases(client, run, keys),
+    ...redisDevices(client, run, keys),
+    ...redisIndexes(client, run, keys, maxLifetimeSeconds, { askTogether, foreign }),
+    ...redisMarks(client, run, keys, foreign),
+    ping: () => run('ping', undefined, async () => void (await client.ping())),
+  })
   let evicts = false
   client.on('ready', () => {
     askVersion(client).then(
@@ -69,13 +81,7 @@ export function createRedisStore(
       kind: 'redis',
       keys,
       forFrontend: open,
-      ...redisReads(client, run, keys),
-      ...redisWrites(client, run, keys, askTogether),
-      ...redisLeases(client, run, keys),
-      ...redisDevices(client, run, keys),
-      ...redisIndexes(client, run, keys, sessionMaxLifetime, { askTogether, foreign }),
-      ...redisMarks(client, run, keys, foreign),
-      ping: () => run('ping', undefined, async () => void (await client.ping())),
+      ...operationsOf(keys, sessionMaxLifetime),
       status: () => statusOf(health, evicts),
       changes: changesHere,
       close: async () => changesHere.close(),

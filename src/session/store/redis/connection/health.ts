@@ -3,16 +3,12 @@ import type { Deadlines } from '../deadlines.ts'
 import { type RedisFault, toRedisFault } from '../fault.ts'
 import type { StoreOperation } from '../operations.ts'
 import type { RedisClient } from './connection.ts'
+import { createFailing, type TryAgain } from './failing.ts'
 
 /** How soon a recovery is noticed without any traffic. */
 const probeIntervalMs = 500
 /** The probe's key has no other use, and soon none at all. */
 const probeTtlMs = 1_000
-/**
- * A kind of operation that has failed while Redis answers others (rights withdrawn, a part of a Cluster down) counts as failing until one of
- * its kind has succeeded, or none was tried for so long; milliseconds.
- */
-const forgottenAfterMs = 30_000
 
 /** Whether Redis works: told of every failure, finds out about recovery by itself. */
 export interface RedisHealth {
@@ -48,16 +44,23 @@ function probeKey(key: string): string {
 /**
  * Watches over a client. One log line says when the store stops working and one when it works again, however many commands fail
  * in between; successes cost nothing.
+ *
+ * @param tryAgain reports here, too
  */
-export function watchRedis(client: RedisClient, log: Logger, deadlines: Deadlines): RedisHealth {
+export function watchRedis(
+  client: RedisClient,
+  log: Logger,
+  deadlines: Deadlines,
+  tryAgain: TryAgain,
+): RedisHealth {
   let trouble: Trouble | undefined = starting
   let unfit: string | undefined
   let announced = false
-  /** Kinds of operations that failed while the connection stood, and when they last did. */
-  const failing = new Map<StoreOperation, number>()
+  const failing = createFailing(tryAgain)
   let failedAtMs = Number.NEGATIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
   let stopped = false
+  let isProbing = false
 
   const note = (fault: RedisFault, key: string | undefined): void => {
     if (stopped) return
@@ -84,15 +87,18 @@ export function watchRedis(client: RedisClient, log: Logger, deadlines: Deadline
       : client.set(probeKey(trouble.refusedKey), '1', 'PX', probeTtlMs)
   /** A success amid failures proves little: recovery is a whole interval without one, and with nothing left that fails. */
   const consider = (): void => {
-    const nowMs = performance.now()
-    for (const [operation, atMs] of failing) if (nowMs - atMs > forgottenAfterMs) failing.delete(operation)
-    const isQuiet = trouble === starting || nowMs - failedAtMs >= probeIntervalMs
-    if (isQuiet && failing.size === 0) recovered()
+    const isQuiet = performance.now() - failedAtMs >= probeIntervalMs
+    if ((isQuiet || trouble === starting) && !failing.isAny()) recovered()
   }
   const probe = (): void => {
-    if (stopped) return
-    deadlines.within(attempt()).then(consider, (error: unknown) => {
+    if (stopped || isProbing) return
+    isProbing = true
+    const failed = (error: unknown): void => {
       if (trouble !== starting) note(toRedisFault(error), trouble?.refusedKey)
+    }
+    const probed = deadlines.within(attempt()).then(failing.tryAll)
+    void probed.then(consider, failed).finally(() => {
+      isProbing = false
     })
   }
 
@@ -106,11 +112,11 @@ export function watchRedis(client: RedisClient, log: Logger, deadlines: Deadline
       const fault = toRedisFault(error)
       // A command that comes before the first connection says nothing about Redis.
       if (trouble === starting) return fault
-      if (fault.isPartial) failing.set(operation, performance.now())
+      if (fault.isPartial) failing.failed(operation, fault, key)
       note(fault, key)
       return fault
     },
-    succeeded: (operation) => void (failing.size > 0 && failing.delete(operation)),
+    succeeded: failing.succeeded,
     judged(found) {
       if (found !== undefined && found !== unfit)
         log.error({ reason: `Redis ${found}` }, 'unsupported session store')
