@@ -9,9 +9,9 @@ import { type GatewayProcess, startGatewayProcess } from '../support/gateway-pro
 import { frontendUrls, send } from '../support/house.ts'
 import { freePort } from '../support/ports.ts'
 
-/** They are put together one at a time, so that the last to come waits for all. */
-const crowd = Object.fromEntries(
-  Array.from({ length: 12 }, (_, at) => [`crowd-${at}`, `https://crowd-${at}.example.test`]),
+/** Of each group the last is asked last and left: they are put together one at a time, so that it waits for all others. */
+const groups = ['a', 'b', 'c', 'd', 'e'].map((group) =>
+  Array.from({ length: 12 }, (_, at) => [`${group}${at}`, `https://${group}${at}.example.test`] as const),
 )
 
 let folder: string
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const file = join(folder, 'frontends.json')
   const common = { ISSUER_URL: 'http://127.0.0.1:9/', CLIENT_ID: 'c', CLIENT_SECRET: 's', API_AUDIENCE: 'a' }
   const frontends = Object.fromEntries(
-    Object.entries({ ...frontendUrls, ...crowd }).map(([name, BASE_URL]) => [
+    Object.entries({ ...frontendUrls, ...Object.fromEntries(groups.flat()) }).map(([name, BASE_URL]) => [
       name,
       { BASE_URL, ...common, API_URL: 'http://127.0.0.1:9' },
     ]),
@@ -54,15 +54,22 @@ async function begin(baseUrl: string, path: string): Promise<Socket> {
 }
 
 it('every request has one line: probes, refusals, and requests whose browser leaves while their frontend is put together', async () => {
-  // Each is the first that its frontend hears of.
-  const sockets = await Promise.all(
-    [...Object.values(crowd), frontendUrls.till].map((url) => begin(url, '/gone')),
-  )
-  // Answered between two of them, when all that was sent before has been read.
-  expect((await send(gateway.port, '/livez?first', {})).status).toBe(200)
-  sockets.at(-1)?.resetAndDestroy()
-  await eventually(() => expect(linesOf('/till/gone')).toHaveLength(1))
-  for (const socket of sockets) socket.destroy()
+  const left: unknown[] = []
+  // A busy machine may be late once or twice: then the answer was written before the browser had left.
+  for (const group of groups) {
+    if (left.includes(false)) break
+    const path = `/${group[0]?.[0]}`
+    const sockets = await Promise.all(group.map(([, url]) => begin(url, path)))
+    // Answered between two of them, when all that was sent before has been read.
+    expect((await send(gateway.port, '/between', { headers: { host: 'x.example' } })).status).toBe(421)
+    sockets.at(-1)?.resetAndDestroy()
+    await eventually(() => expect(linesOf(path)).toHaveLength(group.length))
+    for (const socket of sockets) socket.destroy()
+    const names = linesOf(path).map(({ frontend }) => String(frontend))
+    expect(names.toSorted()).toEqual(group.map(([name]) => name).toSorted())
+    left.push(linesOf(path).find(({ frontend }) => frontend === group.at(-1)?.[0])?.complete)
+  }
+  expect(left).toContain(false)
   const host = { host: 'x.example' }
   const statuses = [
     (await send(gateway.port, '/livez?probe', { headers: host })).status,
@@ -77,13 +84,9 @@ it('every request has one line: probes, refusals, and requests whose browser lea
     linesOf(path).map(({ method, status, frontend, complete }) => ({ method, status, frontend, complete }))
   expect(facts('/livez')).toEqual([
     { method: 'GET', status: 200, complete: true },
-    { method: 'GET', status: 200, complete: true },
     { method: 'POST', status: 405, complete: true },
   ])
   expect(facts('/readyz')).toEqual([{ method: 'GET', status: 503, complete: true }])
   expect(facts('/nobody')).toEqual([{ method: 'GET', status: 421, complete: true }])
   expect(facts('/here')).toEqual([{ method: 'GET', status: 404, frontend: 'shop', complete: true }])
-  expect(linesOf('/till/gone')).toMatchObject([{ frontend: 'till', complete: false }])
-  const names = linesOf('/gone').map(({ frontend }) => String(frontend))
-  expect(names.toSorted()).toEqual(Object.keys(crowd).toSorted())
 })
