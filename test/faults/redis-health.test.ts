@@ -227,7 +227,13 @@ describe('foreign values under our keys', () => {
     const member = { h, issuedAtSeconds: 1 }
     await store.addToIndex(store.keys.bySubject('x'), member, 5_000)
     expect(await store.readIndex(store.keys.bySubject('x'), { offset: 0, count: 9 })).toEqual([member])
+    expect(await store.renewLease(h, 'me', 5_000)).toBe(false)
+    await store.releaseLease(h, 'me')
     expect(await store.acquireLease(h, 'me', 5_000)).toBe(true)
+    await admin.set(store.keys.taken(h), 'text')
+    expect(await store.take(h, 'attempt', 5_000)).toBeUndefined()
+    await admin.set(store.keys.session(h), 'text')
+    expect(await store.take(h, 'attempt', 5_000)).toBeUndefined()
     expect((await store.redeemState('s', 5_000)).redeemed).toBe(true)
     expect(await store.readTombstones([store.keys.ended('e')])).toEqual([undefined])
     const told = logged.messages.filter((message) => message.includes('none of ours'))

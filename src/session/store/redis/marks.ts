@@ -16,11 +16,13 @@ export function redisLeases(client: ScriptedClient, run: RunOperation, keys: Sto
     },
     renewLease(h, owner, ttlMs) {
       const key = keys.lease(h)
-      return run('lease_renew', key, async () => (await client.coatcheckRenew(key, owner, ttlMs)) === 1)
+      const renewed = (): Promise<unknown> => client.coatcheckRenew(key, owner, ttlMs)
+      return run('lease_renew', key, async () => (await unlessWrongType(renewed(), 0)) === 1)
     },
     releaseLease(h, owner) {
       const key = keys.lease(h)
-      return run('lease_release', key, async () => void (await client.coatcheckRelease(key, owner)))
+      const released = (): Promise<unknown> => client.coatcheckRelease(key, owner)
+      return run('lease_release', key, async () => void (await unlessWrongType(released(), 0)))
     },
   }
 }

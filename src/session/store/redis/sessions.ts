@@ -127,9 +127,9 @@ export function redisWrites(
     },
     take(h, attempt, keepMs) {
       const key = keys.session(h)
-      return run('take', key, async () =>
-        toTaken(await client.coatcheckTakeBuffer(key, keys.taken(h), attempt, Math.ceil(keepMs))),
-      )
+      const taken = (): Promise<unknown> =>
+        client.coatcheckTakeBuffer(key, keys.taken(h), attempt, Math.ceil(keepMs))
+      return run('take', key, async () => toTaken(await unlessWrongType(taken(), [])))
     },
     readTaken(h, attempt) {
       const key = keys.taken(h)
