@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { RouteAudience } from './audience.ts'
 import { describeAudience } from './audience.ts'
 import { ConfigError, type ConfigFault } from './config-error.ts'
@@ -183,15 +183,17 @@ function applyRules(
 
 function checkSpa({ spaDir }: SettingValues, files: ConfigFiles): readonly ConfigFault[] {
   if (spaDir === undefined || tryToRead(join(spaDir, 'index.html'), files) !== undefined) return []
-  const isThere = files.listFolder === undefined || listed(spaDir, files)
-  const fault = isThere ? 'names a folder without an index.html' : 'names a folder that is not there'
-  const problem = `${fault}; a relative one counts from where the command runs, and meant is the app's build`
+  const fault = listsAny(spaDir, files)
+    ? 'names a folder without an index.html'
+    : 'names a folder that is empty or not there'
+  const problem = `${fault}; a relative one counts from ${resolve('.')}, where the command runs, and meant is the app's build`
   return [settingFault('SPA_DIR', settings.SPA_DIR, problem)]
 }
 
-function listed(folder: string, { listFolder }: ConfigFiles): boolean {
+/** Folders that are not there list nothing. */
+function listsAny(folder: string, { listFolder }: ConfigFiles): boolean {
   try {
-    return listFolder?.(folder) !== undefined
+    return listFolder === undefined || listFolder(folder).length > 0
   } catch {
     return false
   }

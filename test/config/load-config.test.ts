@@ -6,6 +6,12 @@ import { settingRows } from '../../src/config/settings/settings.ts'
 import { certificate, faultsOf, faultyNames, filesOf, load, minimalEnv, privateKey } from './fixtures.ts'
 
 describe('loadConfig', () => {
+  it('says of a SPA_DIR on disk whether it is there, and what a relative one counts from', () => {
+    const load = (SPA_DIR: string) => () => loadConfig({ ...minimalEnv, SPA_DIR })
+    expect(load('/nowhere/at-all')).toThrow(/SPA_DIR: names a folder that is empty or not there; /)
+    expect(load('src')).toThrow(`without an index.html; a relative one counts from ${process.cwd()}, `)
+  })
+
   it('needs nothing but the essentials and fills in the defaults of the design', () => {
     const config = load()
     expect(config).toMatchObject({
