@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +24,25 @@ function parsePack(output: string): PackResult {
   if (result === undefined) throw new Error('npm pack named no tarball')
   return result
 }
+
+/** Each line that expects an error is one itself when the claims have no type. */
+const typedApp = `import { createCoatcheck, createSessionStore } from 'coatcheck/client'
+import { useSession } from 'coatcheck/react'
+interface User { readonly sub: string; readonly name: string }
+const coatcheck = createCoatcheck<User>()
+const session = await coatcheck.getSession()
+export const name: string = session.authenticated ? session.user.name : ''
+// @ts-expect-error: no such claim
+export const other = session.authenticated ? session.user.email : ''
+const state = createSessionStore(coatcheck).get()
+export const sub: string = state.status === 'signed-in' ? state.user.sub : ''
+export function Name(): string {
+  const { status, user } = useSession<User>()
+  // @ts-expect-error: nobody may be signed in
+  user.name
+  return status === 'signed-in' ? user.name : ''
+}
+`
 
 describe('the published package', () => {
   let folder = ''
@@ -153,6 +172,39 @@ describe('the published package', () => {
       const script = "console.log(typeof (await import('coatcheck/client')).createCoatcheck().getSession)"
       const ran = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: other })
       expect(ran.stdout.trim()).toBe('function')
+    },
+    patienceMs,
+  )
+
+  it.each([
+    ['a bundler', { module: 'esnext', moduleResolution: 'bundler' }],
+    ['Node.js', { module: 'node16', moduleResolution: 'node16' }],
+  ])(
+    "types a strict project's imports, its claims too, as resolved for %s",
+    async (_what, resolution) => {
+      const app = join(folder, `types-${resolution.module}`)
+      await mkdir(join(app, 'node_modules', '@types'), { recursive: true })
+      await symlink(
+        join(folder, 'empty', 'node_modules', 'coatcheck'),
+        join(app, 'node_modules', 'coatcheck'),
+      )
+      for (const name of ['react', '@types/react', 'csstype'])
+        await symlink(join(project, 'node_modules', name), join(app, 'node_modules', name))
+      await writeFile(join(app, 'package.json'), '{"private":true,"type":"module"}')
+      await writeFile(join(app, 'app.ts'), typedApp)
+      const compilerOptions = {
+        ...resolution,
+        target: 'es2023',
+        lib: ['es2023', 'dom'],
+        types: [],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        preserveSymlinks: true,
+      }
+      await writeFile(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.ts'] }))
+      const outcome = await run(join(project, 'node_modules/.bin/tsc'), ['-p', app]).catch((error) => error)
+      expect(outcome.stdout).toBe('')
     },
     patienceMs,
   )

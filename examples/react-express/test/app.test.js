@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, beforeEach, test } from 'node:test'
 import { chromium } from 'playwright-core'
 
@@ -89,6 +90,24 @@ test('a page that was opened during an outage recovers by itself', async () => {
   await page.getByRole('alert').waitFor()
   await context.unroute('**/session')
   await page.getByRole('button', { name: 'Sign in' }).waitFor()
+})
+
+test('hot reload changes the page and keeps its state', async () => {
+  const page = await open()
+  await signIn(page)
+  await page.evaluate(() => {
+    globalThis.isTheSamePage = true
+  })
+  const file = new URL('../web/src/App.tsx', import.meta.url)
+  const source = await readFile(file, 'utf8')
+  try {
+    await writeFile(file, source.replace('<h1>Orders</h1>', '<h1>All orders</h1>'))
+    await page.getByRole('heading', { name: 'All orders' }).waitFor()
+    await page.getByText('Hello, Ada Okafor').waitFor()
+    assert.equal(await page.evaluate(() => globalThis.isTheSamePage), true)
+  } finally {
+    await writeFile(file, source)
+  }
 })
 
 test('no token is anywhere where a script could look', async () => {
