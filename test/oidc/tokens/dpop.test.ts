@@ -104,6 +104,28 @@ describe('a login whose tokens are bound to a key', () => {
     expect(login.accessToken.boundTo).toMatch(/^[\w-]{43}$/)
   })
 
+  it.each([
+    ['400', 400, {}, { error: 'use_dpop_nonce' }],
+    ['401', 401, {}, { error: 'use_dpop_nonce' }],
+    ['a challenge', 401, { 'www-authenticate': 'DPoP error="use_dpop_nonce"' }, ''],
+  ])(
+    'is given once more the nonce that is asked for by %s, and the next one at once',
+    async (what, status, headers, body) => {
+      const nonce = `asked-for-by-${what.replace(' ', '-')}`
+      let asked = 0
+      scripted.faults.token = (answer) => {
+        asked += 1
+        return asked === 1 ? { status, body, headers: { ...headers, 'dpop-nonce': nonce } } : { body: answer }
+      }
+      const provider = open()
+      await logIn(scripted, provider)
+      expect(asked).toBe(2)
+      await logIn(scripted, provider)
+      expect(asked).toBe(3)
+      expect(claimsOf(proofOf('/token')[0]).nonce).toBe(nonce)
+    },
+  )
+
   it('asks a provider that never takes a nonce twice, and says that it is not there', async () => {
     let turn = 0
     scripted.faults.dpop = {
