@@ -72,7 +72,7 @@ export interface Frontend {
 export async function createGateway(config: Config, given: Partial<Dependencies> = {}): Promise<Gateway> {
   const services = createServices(config, given, given.telemetry ?? (await createTelemetry(config)))
   const { context, telemetry } = services
-  const { shedder, stop } = watchEventLoop(telemetry.log)
+  const { shedder, stop } = watchEventLoop(telemetry.log, given.shedder)
   const server = createListenerServer(config)
   const app = createRoot(config, services, () => server)
   const listener = ownLives(server, app.routing, { report: createUnroutedReport(telemetry) })

@@ -25,7 +25,9 @@ import type { Telemetry } from './telemetry/telemetry.ts'
 export { loadHouse } from './config/frontends/load-house.ts'
 
 /** What a house is made with. */
-export interface HouseParts extends Pick<RoomsParts, 'idleMs' | 'formerCookieWords'> {
+export interface HouseParts
+  extends Pick<RoomsParts, 'idleMs' | 'formerCookieWords'>,
+    Partial<Pick<SharedParts, 'shedder'>> {
   readonly telemetry: Telemetry
   readonly issuers: Pick<Issuers, 'report' | 'follow' | 'close'>
 }
@@ -56,7 +58,7 @@ export async function createHouse(config: HouseConfig, parts: HouseParts): Promi
     ...createServerOptions(process, parts.telemetry.log),
     serverFactory: () => server,
   })
-  const shared = createShared(process, parts.telemetry, app)
+  const shared = createShared(process, parts, app)
   const rooms = new Rooms(process, shared, parts)
   const listener = open(server, rooms, parts.telemetry)
   closeWithin(app, listener, process.shutdownGrace * 1_000)
@@ -89,8 +91,9 @@ export async function createHouse(config: HouseConfig, parts: HouseParts): Promi
   })
 }
 
-function createShared(process: ProcessSettings, telemetry: Telemetry, app: FastifyInstance): SharedParts {
-  const { shedder, stop } = watchEventLoop(telemetry.log)
+function createShared(process: ProcessSettings, parts: HouseParts, app: FastifyInstance): SharedParts {
+  const { telemetry } = parts
+  const { shedder, stop } = watchEventLoop(telemetry.log, parts.shedder)
   app.addHook('onClose', async () => stop())
   return {
     telemetry,

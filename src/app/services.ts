@@ -29,6 +29,8 @@ export interface Dependencies {
   readonly provider: Provider
   /** The clock, epoch milliseconds. */
   readonly now: () => number
+  /** Whom event-loop protection turns away. */
+  readonly shedder: Pick<Shedder, 'share'>
 }
 
 /** What a process shares out to its frontends. */

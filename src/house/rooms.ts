@@ -126,7 +126,6 @@ export class Rooms {
   readonly #build = (config: FrontendConfig): Promise<Frontend> => {
     const built = this.#building
       .then(() => nextTurn())
-
       .then(() => createFrontend(config.config, this.#shared))
     this.#building = built.catch(() => undefined)
     return built

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { send, startHouse, type TestHouse } from '../support/house.ts'
+import { ownFetch, send, startHouse, type TestHouse } from '../support/house.ts'
 
 /** Takes connections and says nothing. */
 let silent: Server
@@ -72,5 +72,14 @@ describe('/readyz of several frontends', () => {
     // The others serve meanwhile and after.
     const cookie = await house.signIn('shop')
     expect(cookie).not.toBe('')
+  })
+
+  it('is told while the event loop is too late for every frontend, which answers 503', async () => {
+    const house = await startHouse({ shedder: { share: () => 1 } })
+    world = house
+    const answer = await house.ask('shop', '/session', { headers: ownFetch })
+    expect([answer.status, answer.json().code]).toEqual([503, 'overloaded'])
+    await eventually(async () => expect((await readiness(house)).status).toBe(200))
+    expect((await send(house.port, '/livez', {})).status).toBe(200)
   })
 })

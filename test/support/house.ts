@@ -8,6 +8,7 @@ import { createIssuers } from '../../src/house/issuers.ts'
 import { createHouse, type House, type HouseParts } from '../../src/house.ts'
 import { createTelemetry } from '../../src/telemetry/create-telemetry.ts'
 import { type ScriptedProvider, startScriptedProvider } from './scripted-provider.ts'
+import { unhurried } from './unhurried.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
 /** The frontends of the tests: an origin of its own, and two beneath paths of another. */
@@ -68,6 +69,7 @@ export interface TestHouseOptions {
   readonly changes?: Readonly<Partial<Record<FrontendName, Readonly<Record<string, unknown>>>>>
   readonly nodes?: number
   readonly idleMs?: number
+  readonly shedder?: HouseParts['shedder']
 }
 
 /** What a fetch of a page of the frontend sends. */
@@ -134,10 +136,13 @@ export async function startHouse(options: TestHouseOptions = {}): Promise<TestHo
   }
 }
 
-async function listen(config: HouseConfig, { idleMs }: TestHouseOptions): Promise<House> {
+async function listen(
+  config: HouseConfig,
+  { idleMs, shedder = unhurried }: TestHouseOptions,
+): Promise<House> {
   const telemetry = await createTelemetry(config.process)
   const issuers = createIssuers(telemetry)
-  const parts: HouseParts = { telemetry, issuers, ...(idleMs === undefined ? {} : { idleMs }) }
+  const parts: HouseParts = { telemetry, issuers, shedder, ...(idleMs === undefined ? {} : { idleMs }) }
   const house = await createHouse(config, parts)
   await house.listen({ port: 0, host: '127.0.0.1' })
   return house
