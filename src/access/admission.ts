@@ -15,10 +15,10 @@ export interface Admission {
   readonly token: AccessToken | undefined
   /** Headers that tell the API who calls; names and values in turn. */
   readonly identityHeaders: readonly string[] | undefined
-  /** The caller's sign-in is fresh enough for the route's rule until then, epoch milliseconds. */
-  readonly freshUntilMs: number
-  /** Until then the request's proof of its device counts, epoch milliseconds; endless where none is demanded. */
-  readonly provenUntilMs: number
+  /** The caller's sign-in is fresh enough for the route's rule until then, epoch milliseconds; `undefined` without a rule. */
+  readonly freshUntilMs: number | undefined
+  /** Until then the request's proof of its device counts, epoch milliseconds; `undefined` where none is demanded. */
+  readonly provenUntilMs: number | undefined
 }
 
 /**

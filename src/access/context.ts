@@ -54,8 +54,8 @@ export interface AskOptions {
 export interface KnownSession {
   readonly sessionId: string
   readonly session: SessionView
-  /** Until then the proof of the device counts, epoch milliseconds; endless where none is demanded. */
-  readonly provenUntilMs: number
+  /** Until then the proof of the device counts, epoch milliseconds; `undefined` where none is demanded. */
+  readonly provenUntilMs: number | undefined
 }
 
 /** What is decided about callers once it is known who they are: the rule, the token, the headers. */

@@ -14,8 +14,8 @@ const nobody = {
   bearer: undefined,
   token: undefined,
   identityHeaders: undefined,
-  freshUntilMs: Number.POSITIVE_INFINITY,
-  provenUntilMs: Number.POSITIVE_INFINITY,
+  freshUntilMs: undefined,
+  provenUntilMs: undefined,
 } as const
 
 /** Makes the judgement of a route. */

@@ -6,8 +6,6 @@ import type { Admission } from '../admission.ts'
 import type { AccessContext, KnownSession } from '../context.ts'
 import type { AccessRequest } from '../request.ts'
 
-const endless = Number.POSITIVE_INFINITY
-
 /** The way of browsers: the session of the cookie. */
 export function admitBySession(
   request: AccessRequest,
@@ -38,7 +36,7 @@ function admitSession(
   if (session === undefined) return admitAnonymous(request, context, target, 'session_expired')
   const { rules, services } = context
   request.caller = session
-  const provenUntilMs = services.device?.check(sessionId, session, request.headers) ?? endless
+  const provenUntilMs = services.device?.check(sessionId, session, request.headers)
   services.sessions.touch(session)
   if (!rules.isPlain) return context.judgement.admitSession(target, { sessionId, session, provenUntilMs })
   const { audience } = rules
@@ -79,7 +77,7 @@ export function admission(target: string, known?: KnownSession, token?: AccessTo
     bearer: undefined,
     token,
     identityHeaders: undefined,
-    freshUntilMs: endless,
-    provenUntilMs: known?.provenUntilMs ?? endless,
+    freshUntilMs: undefined,
+    provenUntilMs: known?.provenUntilMs,
   }
 }

@@ -11,8 +11,8 @@ import type { Cookies } from '../cookies/cookies.ts'
 export interface DeviceGuard {
   /** For how long a proof still counts after its end, milliseconds. */
   readonly toleranceMs: number
-  /** From when on a proof is demanded of this session, epoch milliseconds; endless: of itself never. */
-  demandedFromMs(view: SessionView): number
+  /** From when on a proof is demanded of this session, epoch milliseconds; `undefined`: of itself never. */
+  demandedFromMs(view: SessionView): number | undefined
   /**
    * Synchronous; nothing is asked of the store. The first good proof of a session is written into its record, in the background: from then
    * on every node demands one.
@@ -53,8 +53,7 @@ export function createDeviceGuard(parts: DeviceGuardParts): DeviceGuard {
   }
   return {
     toleranceMs,
-    demandedFromMs: ({ device }) =>
-      device === undefined ? Number.POSITIVE_INFINITY : rule.demandedFromMs(device),
+    demandedFromMs: ({ device }) => (device === undefined ? undefined : rule.demandedFromMs(device)),
     check(untrustedId, view, untrustedHeaders) {
       const verdict = judge(untrustedId, view, untrustedHeaders)
       if (verdict?.kind === 'unproven') throw unproven(untrustedHeaders)

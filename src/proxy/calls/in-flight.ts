@@ -28,8 +28,8 @@ export interface Call {
   session: SessionView | undefined
   /** Until when a stream may stay open without being asked for again: the end of its caller's token, and of a sign-in that is fresh enough. */
   readonly lease?: CallLease
-  /** Until then the device of the session is proven, as far as this process knows, epoch milliseconds; endless where it need not be. */
-  provenUntilMs: number
+  /** Until then the device of the session is proven, as far as this process knows, epoch milliseconds; `undefined` where it need not be. */
+  provenUntilMs: number | undefined
   /** Called at every sweep with the number of sweeps so far. */
   checkSilence(sweep: number): void
   /** The session is over: says so to the browser and ends. Calls that have ended take no notice. */

@@ -15,7 +15,7 @@ export function leaseOf(
   if (bearer === undefined && route.require === undefined) return undefined
   return {
     tokenEndsAtMs: bearer?.token.expiresAtMs ?? Number.POSITIVE_INFINITY,
-    freshUntilMs,
+    freshUntilMs: freshUntilMs ?? Number.POSITIVE_INFINITY,
     stillMeets: async (session) => sessionId === undefined || access.stillMeets(sessionId, session),
     endRights,
   }

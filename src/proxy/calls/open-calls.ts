@@ -30,8 +30,8 @@ export interface OpenCallsDependencies {
   readonly limits: SessionLimits
   /** For how long the proof of a device still counts after its end, milliseconds. */
   readonly deviceToleranceMs: number
-  /** From when on the proof of a device is demanded of a session, epoch milliseconds. */
-  readonly deviceDemandedFromMs: (session: SessionView) => number
+  /** From when on the proof of a device is demanded of a session, epoch milliseconds; `undefined`: of itself never. */
+  readonly deviceDemandedFromMs: (session: SessionView) => number | undefined
   readonly now: () => number
 }
 
@@ -152,10 +152,10 @@ class CallWatch implements OpenCalls {
   }
 
   #lapse(call: Call, nowMs: number): void {
-    const { lease } = call
+    const { lease, provenUntilMs } = call
     if (lease !== undefined && nowMs >= lease.tokenEndsAtMs) call.endSession()
     else if (lease !== undefined && nowMs >= lease.freshUntilMs) lease.endRights()
-    else if (nowMs >= call.provenUntilMs) this.#devices.doubt(call)
+    else if (provenUntilMs !== undefined && nowMs >= provenUntilMs) this.#devices.doubt(call)
   }
 
   #isDoubtful(h: string): boolean {
@@ -217,9 +217,7 @@ class CallWatch implements OpenCalls {
   async #judgeAgain(call: Call, view: SessionView): Promise<void> {
     call.session = view
     // It was opened before its session was bound to a device, or had to be.
-    if (call.provenUntilMs === Number.POSITIVE_INFINITY) {
-      call.provenUntilMs = this.#dependencies.deviceDemandedFromMs(view)
-    }
+    call.provenUntilMs ??= this.#dependencies.deviceDemandedFromMs(view)
     if (call.kind === 'request' || call.lease === undefined) return
     if (!(await call.lease.stillMeets(view))) call.lease.endRights()
   }

@@ -29,7 +29,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   readonly lease?: CallLease
   readonly sessionId: string | undefined
   session: SessionView | undefined
-  provenUntilMs: number
+  provenUntilMs: number | undefined
   readonly #context: ExchangeContext
   readonly #asked: ExchangeRequest
   readonly #answer: AnswerWriter

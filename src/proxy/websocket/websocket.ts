@@ -50,7 +50,7 @@ class WebSocketBridge implements Call, LifeHolder {
   readonly lease?: CallLease
   readonly sessionId: string | undefined
   session: SessionView | undefined
-  provenUntilMs: number
+  provenUntilMs: number | undefined
   readonly #context: WebSocketContext
   readonly #handshake: Handshake
   #handshakeTimer: NodeJS.Timeout | undefined

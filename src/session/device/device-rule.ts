@@ -18,8 +18,8 @@ export type DeviceVerdict =
 export interface DeviceRule {
   /** Synchronous; a value that was good before costs a comparison of texts. */
   judge(view: SessionView, device: DeviceState, untrustedValue: string | undefined): DeviceVerdict
-  /** From when on a proof is demanded, epoch milliseconds; 0: always; endless: as long as nothing changes never. */
-  demandedFromMs(device: DeviceState): number
+  /** From when on a proof is demanded, epoch milliseconds; 0: always; `undefined`: as long as nothing changes never. */
+  demandedFromMs(device: DeviceState): number | undefined
 }
 
 /** How long a session may stay unbound where binding is required, from the first offer on, milliseconds. */
@@ -57,9 +57,9 @@ const nothingDemanded: ProvenDevice = { kind: 'proven', untilMs: undefined, isFi
 export function createDeviceRule(options: DeviceOptions, values: BoundValues, now: () => number): DeviceRule {
   const lastGood = new WeakMap<SessionView, GoodValue>()
   const graceMs = toleranceMs(options)
-  const demandedFromMs = ({ isEnforced, offeredAtMs }: DeviceState): number => {
+  const demandedFromMs = ({ isEnforced, offeredAtMs }: DeviceState): number | undefined => {
     if (isEnforced) return 0
-    return options.deviceBinding === 'required' ? offeredAtMs + unboundForMs : Number.POSITIVE_INFINITY
+    return options.deviceBinding === 'required' ? offeredAtMs + unboundForMs : undefined
   }
 
   const findGood = (
@@ -86,7 +86,7 @@ export function createDeviceRule(options: DeviceOptions, values: BoundValues, no
         if (good !== undefined && now() < good.untilMs) return good.verdict
       }
       const untilMs = demandedFromMs(device)
-      if (untilMs === Number.POSITIVE_INFINITY) return nothingDemanded
+      if (untilMs === undefined) return nothingDemanded
       return now() >= untilMs ? { kind: 'unproven' } : { kind: 'proven', untilMs, isFirst: false }
     },
   }

@@ -42,7 +42,7 @@ describe('open calls while a part of the store does not answer', () => {
       },
       metrics: noMetrics,
       deviceToleranceMs: 0,
-      deviceDemandedFromMs: () => Number.POSITIVE_INFINITY,
+      deviceDemandedFromMs: () => undefined,
       limits: { idleTimeoutMs: 3_600_000, maxLifetimeMs: 3_600_000 },
       now: Date.now,
     })

@@ -8,7 +8,7 @@ export function callOf(more: Partial<Call> = {}): Call {
     owner: undefined,
     sessionId: undefined,
     session: undefined,
-    provenUntilMs: Number.POSITIVE_INFINITY,
+    provenUntilMs: undefined,
     checkSilence: () => undefined,
     endSession: () => undefined,
     goAway: () => undefined,
