@@ -1,5 +1,5 @@
 import type { RouteAudience } from '../audience.ts'
-import type { RouteAccess } from './access.ts'
+import type { RouteAccess, RouteTokenKind } from './access.ts'
 
 /** How a route treats sessions: demand one, use one when there is one, or never look (DESIGN section 2.3). */
 export type RouteAuth = 'required' | 'optional' | 'none'
@@ -60,6 +60,11 @@ export interface RouteConfig {
 
 /** A route whose requests are carried here. */
 export type ProxiedRoute = RouteConfig & { readonly upstream: URL }
+
+/** With what token a route's requests really go upstream: nobody's session is looked for without authentication. */
+export function sentTokenKind({ auth, access: { token } }: RouteConfig): RouteTokenKind {
+  return auth === 'none' && token === 'user' ? 'none' : token
+}
 
 /** Whether a route's requests are carried here. */
 export function isProxied(route: RouteConfig): route is ProxiedRoute {

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/load-config.ts'
-import { isProxied, type ProxiedRoute } from '../../config/routes/route.ts'
+import { isProxied, type ProxiedRoute, sentTokenKind } from '../../config/routes/route.ts'
 import type { Provider } from '../../oidc/provider/provider.ts'
 import type { ApiGrantOutcome } from '../../oidc/tokens/grants.ts'
 
@@ -67,14 +67,14 @@ function wantedNonce(answer: ProbeAnswer): string | undefined {
 }
 
 async function tokenFor(
-  { access, audience, auth }: ProxiedRoute,
+  route: ProxiedRoute,
   provider: Provider,
   { byApi, binding }: HeldTokens,
   loginKey: string,
 ): Promise<Token> {
-  const user = byApi.get((audience ?? { key: loginKey }).key)
-  const { api, exchange } = access
-  switch (access.token) {
+  const { api, exchange } = route.access
+  const user = byApi.get((route.audience ?? { key: loginKey }).key)
+  switch (sentTokenKind(route)) {
     case 'none':
       return { missing: 'no token is sent there' }
     case 'gateway':
@@ -87,7 +87,6 @@ async function tokenFor(
       if (api === undefined || user === undefined) return { missing: 'no token came to exchange' }
       return granted(await provider.exchange({ subjectToken: user.value, api, exchange, binding }))
     case 'user':
-      if (auth === 'none') return { missing: 'no token is sent there' }
       return user === undefined ? { missing: 'none came for it that an API could use' } : { token: user }
   }
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/load-config.ts'
-import type { ProxiedRoute } from '../../config/routes/route.ts'
+import { type ProxiedRoute, sentTokenKind } from '../../config/routes/route.ts'
 import { upstreamProxyFor } from '../../network/outbound-proxy.ts'
 import { type ProbeAnswer, probe } from './http-probe.ts'
 
@@ -29,10 +29,10 @@ export function askApi(
   return probe({ url: route.upstream, timeoutMs, tls, headers, way })
 }
 
-/** The route's own certificate, or the client's where tokens are bound to it (RFC 8705 section 3). */
-function certificateFor({ tls }: ProxiedRoute, config: Config) {
+/** The route's own certificate, or the client's beside tokens, which are bound to it (RFC 8705 section 3). */
+function certificateFor(route: ProxiedRoute, config: Config) {
   const { tokenBinding, clientCertificate, clientCertificateKey } = config
-  return tokenBinding === 'mtls'
+  return tokenBinding === 'mtls' && sentTokenKind(route) !== 'none'
     ? { cert: clientCertificate, key: clientCertificateKey }
-    : { cert: tls?.certPem, key: tls?.keyPem }
+    : { cert: route.tls?.certPem, key: route.tls?.keyPem }
 }

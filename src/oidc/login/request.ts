@@ -24,13 +24,13 @@ interface PushingLogin {
   readonly key: DpopKey | undefined
 }
 
-/** Whether a login is pushed to the provider first, by the settings and the provider's metadata. */
+/** Whether a login is pushed to the provider first, by the settings and the provider's metadata, where they are known. */
 export function pushesLogins(
-  { pushedAuthorizationRequests: configured = 'auto' }: ProviderOptions,
-  configuration: Configuration | undefined,
+  { pushedAuthorizationRequests: configured = 'auto' }: Pick<ProviderOptions, 'pushedAuthorizationRequests'>,
+  metadata: { readonly require_pushed_authorization_requests?: unknown } | undefined,
 ): boolean {
   if (configured !== 'auto') return configured === 'on'
-  return configuration?.serverMetadata().require_pushed_authorization_requests === true
+  return metadata?.require_pushed_authorization_requests === true
 }
 
 /**
@@ -45,7 +45,7 @@ export async function authorizationUrl(
   login: PushingLogin,
 ): Promise<URL> {
   const isSigned = context.options.requestObject === 'signed'
-  const isPushed = pushesLogins(context.options, configuration)
+  const isPushed = pushesLogins(context.options, configuration.serverMetadata())
   if (!isSigned && !isPushed) return buildAuthorizationUrl(configuration, parameters)
   const bare = await bareConfiguration(context, login.key)
   const request = isSigned ? (await signedRequest(context, bare, parameters)).searchParams : parameters

@@ -35,7 +35,7 @@ export function createProvider(options: ProviderOptions, given: ProviderDependen
     issuer: options.issuerUrl,
     status: () => client.status(),
     clientKeys: () => client.clientKeys.published(),
-    pushesLogins: () => pushesLogins(options, client.current()),
+    pushesLogins: () => pushesLogins(options, client.current()?.serverMetadata()),
     beginLogin: (request) => beginLogin(context, request),
     // One that is not signed as it should be is refused by name, once its login is found.
     stateOf: async (untrustedAnswer, admit) =>

@@ -1,6 +1,7 @@
 import { isPlainObject } from '../../../basics/plain-object.ts'
 import type { Config } from '../../../config/load-config.ts'
 import { methodAt } from '../../../oidc/client-authentication/client-authentication.ts'
+import { pushesLogins } from '../../../oidc/login/request.ts'
 import { allowedAlgorithms, profileAlgorithms } from '../../../oidc/provider/algorithms.ts'
 import { isModeAnnounced } from '../../../oidc/provider/failures/unmet-demands.ts'
 import { chooseAlgorithm, type SigningAlgorithm } from '../../../signing/algorithms.ts'
@@ -88,10 +89,8 @@ const requestObjects: Look = (document, config) => {
 }
 
 /** A pushed request may be signed all the same: its parameter stands in no address. */
-const requestParameter: Look = (document, { pushedAuthorizationRequests: pushed }) => {
-  const isPushed =
-    pushed === 'on' || (pushed === 'auto' && document.require_pushed_authorization_requests === true)
-  if (document.request_parameter_supported !== false || isPushed) return []
+const requestParameter: Look = (document, config) => {
+  if (document.request_parameter_supported !== false || pushesLogins(config, document)) return []
   const fix = 'Set PUSHED_AUTHORIZATION_REQUESTS=on, or REQUEST_OBJECT=off.'
   return [fail('The provider takes no signed request in the address (request_parameter_supported).', fix)]
 }
