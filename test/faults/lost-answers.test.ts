@@ -7,6 +7,8 @@ type TokenFault = NonNullable<ScriptedFaults['token']>
 
 const timeoutMs = 3_000
 const pollMs = 100
+/** A request may be on its way so long on a busy machine, and the time counts from its beginning. */
+const slackMs = 500
 /** A new token is used so long, however short its life is. */
 const leastUseMs = 5_000
 
@@ -103,7 +105,7 @@ describe.concurrent('a refresh', () => {
       expect(performance.now() - startedAtMs).toBeLessThan(timeoutMs)
       expect(await untilSettled(losing.cookie)).toBe(200)
       expect(losing.presentedAtMs).toHaveLength(2)
-      expect(pausesOf(losing)[0]).toBeGreaterThanOrEqual(timeoutMs - 50)
+      expect(pausesOf(losing)[0]).toBeGreaterThanOrEqual(timeoutMs - slackMs)
       expect(await pair.isSignedIn(1, losing.cookie)).toBe(true)
     },
     30_000,
@@ -137,5 +139,5 @@ it('a session whose refreshes lose their answers again and again goes on as soon
   const losing = await signInWithLosses([() => reset, () => half, () => reset])
   expect(await untilSettled(losing.cookie)).toBe(200)
   expect(losing.presentedAtMs).toHaveLength(4)
-  expect(Math.min(...pausesOf(losing))).toBeGreaterThanOrEqual(timeoutMs - 50)
+  expect(Math.min(...pausesOf(losing))).toBeGreaterThanOrEqual(timeoutMs - slackMs)
 }, 60_000)
