@@ -74,5 +74,10 @@ it('with tokens that are bound to a certificate shows it where tokens are sent, 
   const answers = await Promise.all(config.routes.filter(isProxied).map((route) => askApi(route, config)))
   expect(answers.map(({ kind }) => kind)).toEqual(Array.from(routes, () => 'answered'))
   const [client, route] = [ofClient, ofRoute].map(({ certificateFile }) => bodyOf(read(certificateFile)))
-  expect(Object.fromEntries(shown)).toEqual({ '/user': client, '/none': route, '/open': route, '/bare': 'none' })
+  expect(Object.fromEntries(shown)).toEqual({
+    '/user': client,
+    '/none': route,
+    '/open': route,
+    '/bare': 'none',
+  })
 })
