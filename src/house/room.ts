@@ -20,6 +20,7 @@ export class Room {
   #frontend: Frontend | undefined
   #opening: Promise<Frontend> | undefined
   #leftAtMs = 0
+  #takenDown: Promise<void> = Promise.resolve()
   readonly #whenEmpty = new Set<() => void>()
 
   constructor(config: FrontendConfig, build: Build) {
@@ -71,7 +72,8 @@ export class Room {
 
   /** Takes the frontend down when nobody was in it for so long. */
   async closeIfIdle(idleMs: number): Promise<void> {
-    if (this.#lives.size > 0 || performance.now() - this.#leftAtMs < idleMs) return
+    if (this.#frontend === undefined || this.#lives.size > 0 || performance.now() - this.#leftAtMs < idleMs)
+      return
     await this.#takeDown()
   }
 
@@ -90,10 +92,13 @@ export class Room {
     return new Promise((resolve) => void this.#whenEmpty.add(resolve))
   }
 
-  async #takeDown(): Promise<void> {
+  /** Whoever finds it under way waits for its end too; of a fault the one who began it is told. */
+  #takeDown(): Promise<void> {
     const frontend = this.#frontend
+    if (frontend === undefined) return this.#takenDown.catch(() => undefined)
     this.#frontend = undefined
     this.#opening = undefined
-    await frontend?.close()
+    this.#takenDown = frontend.close()
+    return this.#takenDown
   }
 }
