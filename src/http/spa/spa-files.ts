@@ -10,6 +10,7 @@ import type { NotFoundFallback } from '../answers/error-handler.ts'
 import { defaultSpaCsp, type HeaderFields, htmlReferrerPolicy } from '../answers/security-headers.ts'
 import { isReservedPath } from '../guards/return-to.ts'
 import { queryOf } from '../server/query.ts'
+import { settleConditions } from './conditions.ts'
 import { isImmutable, usualBuildFolders } from './immutable-name.ts'
 import { KnownFiles } from './known-files.ts'
 
@@ -48,7 +49,8 @@ const compressedEnding = /\.(?:br|gz|deflate)$/
 export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOptions): Promise<void> {
   const known = new KnownFiles(options.spaDir)
   redirectToStart(app, options.basePath)
-  refuseWrites(app, options)
+  refuseWrites(app, options, known)
+  settleConditionsOfFiles(app, options)
   await app.register(fastifyStatic, {
     root: options.spaDir,
     prefix: `${options.basePath}/`,
@@ -88,14 +90,28 @@ function headersOf(path: string, options: SpaFilesOptions): HeaderFields {
   }
 }
 
+/** The library registers the route of the files by itself, so its hook is hung in while it does. */
+function settleConditionsOfFiles(app: FastifyInstance, { basePath }: SpaFilesOptions): void {
+  app.addHook('onRoute', (route) => {
+    if (route.url !== `${basePath}/*`) return
+    route.onRequest = (request, reply, done) => {
+      if (!settleConditions(request, reply)) done()
+    }
+  })
+}
+
 /** A file is there to be read: another method is refused as such, where it would be unknown at an address without a file. */
-function refuseWrites(app: FastifyInstance, { spaDir, basePath }: SpaFilesOptions): void {
+function refuseWrites(
+  app: FastifyInstance,
+  { spaDir, basePath }: SpaFilesOptions,
+  known: KnownFiles,
+): void {
   app.route({
     method: ['POST', 'PUT', 'PATCH', 'DELETE'],
     url: `${basePath}/*`,
     async onRequest(request) {
       const untrustedPath = (request.params as { readonly '*': string })['*']
-      const isThere = !isHidden(`/${untrustedPath}`) && (await isFile(spaDir, untrustedPath))
+      const isThere = !isHidden(`/${untrustedPath}`) && (await isFile(spaDir, untrustedPath, known))
       if (isThere) throw new GatewayError('method_not_allowed', { headers: { allow: 'GET, HEAD' } })
       throw new GatewayError('not_found')
     },
@@ -103,11 +119,11 @@ function refuseWrites(app: FastifyInstance, { spaDir, basePath }: SpaFilesOption
   })
 }
 
-async function isFile(folder: string, untrustedPath: string): Promise<boolean> {
+async function isFile(folder: string, untrustedPath: string, known: KnownFiles): Promise<boolean> {
   const path = join(folder, untrustedPath === '' ? startPage : untrustedPath)
   if (untrustedPath.includes('\0') || relative(folder, path).startsWith('..')) return false
   return stat(path).then(
-    (found) => found.isFile(),
+    (found) => found.isFile() && known.isWithin(path, found),
     () => false,
   )
 }
@@ -131,7 +147,7 @@ export function createSpaFallback(
 ): NotFoundFallback {
   return function showApp(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
     if (!isClientRoute(request, options)) return undefined
-    return reply.code(200).sendFile(startPage)
+    return settleConditions(request, reply) ? reply : reply.code(200).sendFile(startPage)
   }
 }
 

@@ -294,6 +294,42 @@ describe('the built app', () => {
     ])
   })
 
+  it.each([
+    ['/robots.txt', {}],
+    ['/orders', navigationHeaders],
+  ])('fails a condition that its weak validators never meet: %s', async (url, headers) => {
+    const answer = await get(url, { ...headers, 'if-match': '"other"' })
+    expect([answer.statusCode, answer.body]).toEqual([412, ''])
+    expect((await get(url, { ...headers, 'if-match': '*' })).statusCode).toBe(200)
+  })
+
+  it('compares nothing with dates that it never told', async () => {
+    const past = 'Wed, 01 Jan 1990 00:00:00 GMT'
+    const future = 'Wed, 01 Jan 2070 00:00:00 GMT'
+    expect((await get('/robots.txt', { 'if-unmodified-since': past })).statusCode).toBe(200)
+    expect((await get('/orders', { ...navigationHeaders, 'if-unmodified-since': past })).statusCode).toBe(200)
+    expect((await get('/robots.txt', { 'if-modified-since': future })).statusCode).toBe(200)
+    const part = await get('/robots.txt', { range: 'bytes=0-1', 'if-range': future })
+    expect([part.statusCode, part.body]).toEqual([200, 'robots'])
+  })
+
+  it('sends the part that is asked for, and all of it to those who have another or a weak validator', async () => {
+    const part = await get('/robots.txt', { range: 'bytes=1-2' })
+    expect([part.statusCode, part.body, part.headers['content-range']]).toEqual([206, 'ob', 'bytes 1-2/6'])
+    for (const validator of ['"other"', String(part.headers.etag)]) {
+      const whole = await get('/robots.txt', { range: 'bytes=1-2', 'if-range': validator })
+      expect([whole.statusCode, whole.body]).toEqual([200, 'robots'])
+    }
+    const beyond = await get('/robots.txt', { range: 'bytes=6-' })
+    expect([beyond.statusCode, beyond.headers['content-range']]).toEqual([416, 'bytes */6'])
+  })
+
+  it('does not tell by a refused method what a link leads to outside of the folder', async () => {
+    for (const url of ['/leak.txt', '/leak/secret.txt']) {
+      expect((await gateway.app.inject({ method: 'POST', url })).statusCode).toBe(404)
+    }
+  })
+
   it('answers HEAD like GET, without the body', async () => {
     const answer = await gateway.app.inject({ method: 'HEAD', url: '/orders', headers: navigationHeaders })
     expect([answer.statusCode, answer.body]).toEqual([200, ''])
