@@ -5,6 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Demo, startDemo } from '../../demo/demo.ts'
 import { type Dev, startDev } from '../../src/dev/dev.ts'
 import { choosePort } from '../../src/dev/ports.ts'
+import { errorCodes } from '../../src/errors/codes.ts'
+import { GatewayError } from '../../src/errors/gateway-error.ts'
+import { toProblemDocument } from '../../src/errors/problem.ts'
+import { createPages } from '../../src/http/answers/pages.ts'
 import { launchChromium } from '../support/chromium.ts'
 
 let browser: Browser
@@ -70,6 +74,37 @@ const pages: readonly (readonly [string, (page: Page) => Promise<unknown>])[] = 
   ["the gateway's page for a sign-in that failed", (page) => page.goto(`${demo.url}/callback?state=x`)],
   ["the gateway's page while the development server is down", (page) => page.goto(dev.config.baseUrl.href)],
 ]
+
+const gatewayPages = createPages({ app: '/', login: '/login' })
+const fields = [['state', 'x']] as const
+
+/** Pages that are gone as soon as they are there, or that only one kind of set-up shows, as a browser without scripts has them. */
+const rendered: readonly (readonly [string, string])[] = [
+  ...errorCodes.map((code) => [code, problemPage(code)] as const),
+  ['the form that is posted once more', gatewayPages.repost({ action: '/callback', fields })],
+  ['the address that is asked for again', gatewayPages.again('https://app.example.test/x')],
+]
+
+function problemPage(code: (typeof errorCodes)[number]): string {
+  return gatewayPages.problem(toProblemDocument(new GatewayError(code), 'request-1'), 'request-1')
+}
+
+const withoutScripts = (html: string): string =>
+  html.replace(/<script\b.*?<\/script>/gs, '').replace(/<\/?noscript>/g, '')
+
+describe.each(looks)('axe has nothing to say of any page of the gateway: %s', (_look, options) => {
+  it('each problem, and each page that moves on by itself', async () => {
+    const context = await browser.newContext(options)
+    const page = await context.newPage()
+    const found: string[] = []
+    for (const [what, html] of rendered) {
+      await page.setContent(withoutScripts(html))
+      found.push(...(await findings(page)).map((finding) => `${what}: ${finding}`))
+    }
+    expect(found).toEqual([])
+    await context.close()
+  })
+})
 
 describe.each(looks)('axe has nothing to say: %s', (_look, options) => {
   it.each(pages)('%s', async (_what, open) => {

@@ -56,9 +56,34 @@ export function sendError(
   reply: FastifyReply,
 ): FastifyReply {
   reportError(context.telemetry, error, request.id)
+  if (error.context.reason === 'foreign_origin') tellOfOtherOrigin(context.telemetry, request)
   const { status, headers, body } = context.errorAnswers.render(error, request)
   return reply.code(status).headers(headers).send(body)
 }
+
+/** More are not told of: whoever makes them up shall not fill the log. */
+const mostOrigins = 5
+const originsTold = new WeakMap<Telemetry, Set<string>>()
+
+/** A browser itself says that the page is of the origin that it asks, so BASE_URL must be another than what stands in the address bar. */
+function tellOfOtherOrigin(telemetry: Telemetry, { headers }: FastifyRequest): void {
+  const { origin: untrustedOrigin = '' } = headers
+  if (headers['sec-fetch-site'] !== 'same-origin') return
+  const told = originsTold.get(telemetry) ?? new Set()
+  originsTold.set(telemetry, told)
+  if (told.has(untrustedOrigin) || told.size >= mostOrigins) return
+  told.add(untrustedOrigin)
+  telemetry.log.warn(
+    {
+      origin: untrustedOrigin.slice(0, longestOrigin),
+      remedy: 'Set BASE_URL to the address that browsers show, scheme and port as well.',
+    },
+    'our own pages are refused: browsers reach us under another origin than that of BASE_URL',
+  )
+}
+
+/** Characters: the longest host name and some more. */
+const longestOrigin = 300
 
 /** Fastify's `frameworkErrors`: for requests that fail before routing, such as a path that cannot be decoded. No hook runs for them. */
 export function createFrameworkErrorHandler(

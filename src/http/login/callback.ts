@@ -102,6 +102,7 @@ async function findByState(
     // Some providers answer an error without `state`; anybody else can write it into a link, so it is for the log only.
     const words = wordsOf(new URLSearchParams(untrustedAnswer))
     const reason = found.length === 0 ? 'no cookie' : 'no cookie of this state'
+    if (found.length === 0) tellOfNoCookie(context)
     throw (
       context.limits.countStray(request) ??
       new GatewayError('login_state_invalid', { context: { reason, ...words } })
@@ -110,6 +111,21 @@ async function findByState(
   // A login that this browser began is never limited by address, only against its own repetition.
   context.limits.admitTransaction(match.transaction.state)
   return match
+}
+
+const toldOfNoCookie = new WeakSet<HttpContext>()
+
+/** The classic behind a proxy: nothing else would tell, because the browser is back where no login began. Said once, as strangers can do it too. */
+function tellOfNoCookie(context: HttpContext): void {
+  if (toldOfNoCookie.has(context)) return
+  toldOfNoCookie.add(context)
+  const { origin } = context.options.baseUrl
+  context.telemetry.log.warn(
+    {
+      remedy: `If every sign-in ends so: browsers must come by ${origin} (BASE_URL) from the first page on; compare it with their address bar, scheme and port as well.`,
+    },
+    'a login came back to a browser that has no cookie of one: it began under another address than BASE_URL, too long ago, or cookies are blocked',
+  )
 }
 
 /**

@@ -101,11 +101,7 @@ function settleConditionsOfFiles(app: FastifyInstance, { basePath }: SpaFilesOpt
 }
 
 /** A file is there to be read: another method is refused as such, where it would be unknown at an address without a file. */
-function refuseWrites(
-  app: FastifyInstance,
-  { spaDir, basePath }: SpaFilesOptions,
-  known: KnownFiles,
-): void {
+function refuseWrites(app: FastifyInstance, { spaDir, basePath }: SpaFilesOptions, known: KnownFiles): void {
   app.route({
     method: ['POST', 'PUT', 'PATCH', 'DELETE'],
     url: `${basePath}/*`,

@@ -6,6 +6,7 @@ import { CheckError, providerWords, type RefusalFacts } from '../provider/failur
 import type { ProviderOptions } from '../provider/options.ts'
 import { type ProviderHints, providerHints } from '../provider/profiles/hints.ts'
 import type { LoginTransaction } from '../provider/provider.ts'
+import { isAboutRedirectUri, redirectUriRemedy } from './advice.ts'
 import { inWords } from './error-words.ts'
 
 const longestQuery = 8_192
@@ -21,11 +22,12 @@ const singleParameters = ['state', 'code', 'iss', 'error', 'error_description', 
  * @throws GatewayError `login_refused`, `login_denied`, `login_state_invalid`
  */
 export function checkAuthorizationResponse(
-  { options, telemetry }: ProviderContext,
+  context: ProviderContext,
   metadata: ServerMetadata,
   untrustedQuery: string,
   transaction: LoginTransaction,
 ): void {
+  const { options, telemetry } = context
   const untrusted = parseOnce(untrustedQuery)
   if (!isSame(untrusted.get('state') ?? '', transaction.state)) {
     throw new GatewayError('login_state_invalid', {
@@ -38,7 +40,7 @@ export function checkAuthorizationResponse(
   const code = untrusted.get('code')
   if (untrusted.has('error') && code !== null) throw refused('code', { expected: 'none beside an error' })
   if (untrusted.has('error')) {
-    const denied = deniedBy(wordsOf(untrusted), providerHints(options.issuerUrl, metadata))
+    const denied = deniedBy(wordsOf(untrusted), context, providerHints(options.issuerUrl, metadata))
     telemetry.log.warn({ ...denied.context }, 'the identity provider denied a login')
     throw denied
   }
@@ -91,9 +93,11 @@ function refused(parameter: string, compared: ConstructorParameters<typeof Check
 }
 
 /** What the page says: the provider's description is for the operator, and anybody could have written it. */
-function deniedBy(words: RefusalFacts, hints: ProviderHints): GatewayError {
+function deniedBy(words: RefusalFacts, context: ProviderContext, hints: ProviderHints): GatewayError {
   const { providerError = 'none', providerErrorDescription = '' } = words
-  const remedy = hints.authorizationError(providerError, providerErrorDescription)
+  const remedy = isAboutRedirectUri(providerErrorDescription)
+    ? redirectUriRemedy(context, hints)
+    : hints.authorizationError(providerError, providerErrorDescription)
   return new GatewayError('login_denied', {
     detail: `${inWords(providerError)}${remedy === undefined ? '' : ` ${remedy}`}`,
     context: { reason: providerError, ...words, ...(remedy === undefined ? {} : { remedy }) },

@@ -6,7 +6,6 @@ import { revoke } from '../logout/logout.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { loginFailure } from '../provider/failures/provider-error.ts'
 import { UnmetDemandError } from '../provider/failures/refusal.ts'
-import { providerHints } from '../provider/profiles/hints.ts'
 import type { AccessTokenFault, CompletedLogin, LoginTransaction } from '../provider/provider.ts'
 import { withNonce } from '../provider/proving.ts'
 import { expectedOf, loginKey, newBinding } from '../tokens/binding.ts'
@@ -19,7 +18,7 @@ import { withVerifiedClaims } from '../verification/access-token-claims.ts'
 import type { Claims } from '../verification/claims.ts'
 import { IdTokenError, type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import { identityOf, sessionExpiryOf } from '../verification/identity.ts'
-import { adviseOperator } from './advice.ts'
+import { adviseOnTokens, adviseOperator } from './advice.ts'
 import { demandOf, type UnmetClaim, unmetClaim } from './demand.ts'
 import { audienceParameters, redirectUri } from './login.ts'
 
@@ -124,7 +123,7 @@ async function redeem(
     options.userinfo === true ? await userinfoOf(context, payload, api.accessToken.value, key) : {}
   const identity = identityOf(payload, options.userClaims, userinfo)
   const refreshToken = readRefreshToken(response)
-  warnAbout(context, api.facts.algorithm, refreshToken)
+  adviseOnTokens(context, api.facts.algorithm, refreshToken)
   return {
     identity,
     idToken,
@@ -170,32 +169,4 @@ function unusable({ telemetry }: ProviderContext, fault: AccessTokenFault): Gate
   const { kind, askedFor, found, explanation, remedy } = fault
   telemetry.log.error({ code: 'access_token_unusable', kind, askedFor, found, remedy }, explanation)
   return new GatewayError('access_token_unusable', { detail: `${explanation} ${remedy}`, context: { kind } })
-}
-
-const warned = new WeakSet<ProviderContext>()
-
-/** What works today and will disappoint tomorrow: said once a process. */
-function warnAbout(
-  context: ProviderContext,
-  algorithm: string | undefined,
-  refreshToken: string | undefined,
-): void {
-  const { options, telemetry } = context
-  const lacksRefreshToken = refreshToken === undefined && options.scope.split(' ').includes('offline_access')
-  const isSymmetric = algorithm?.startsWith('HS') === true
-  if (warned.has(context) || (!lacksRefreshToken && !isSymmetric)) return
-  warned.add(context)
-  if (lacksRefreshToken) {
-    const remedy = providerHints(options.issuerUrl, context.client.current()?.serverMetadata()).refreshToken
-    telemetry.log.warn(
-      { remedy },
-      'no refresh token came although offline_access was asked for: sessions end with their access token',
-    )
-  }
-  if (isSymmetric) {
-    telemetry.log.warn(
-      { algorithm },
-      'the access token is signed with a shared secret, which the API would have to know',
-    )
-  }
 }

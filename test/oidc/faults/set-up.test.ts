@@ -1,0 +1,86 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type FaultWorld, startFaultWorld } from '../../support/fault-world.ts'
+
+type Line = Readonly<Record<string, unknown>>
+
+let world: FaultWorld
+beforeAll(async () => {
+  world = await startFaultWorld({ SCOPE: 'openid' })
+})
+afterAll(() => world.stop())
+afterEach(() => world.heal())
+
+const remedies = (): readonly Line[] =>
+  world
+    .log()
+    .split('\n')
+    .filter((line) => line.includes('"remedy"') && !line.includes('"level":"debug"'))
+    .map((line) => JSON.parse(line) as Line)
+
+const described = 'The redirect_uri does not match the registered ones'
+
+describe('a wrong set-up is said in the log with the setting and the fix', () => {
+  it('once, where no refresh token comes and none was asked for', async () => {
+    world.provider.faults.token = (answer) => {
+      Reflect.deleteProperty(answer, 'refresh_token')
+      return undefined
+    }
+    await world.signIn()
+    await world.signIn()
+    expect(remedies()).toEqual([
+      expect.objectContaining({ level: 'warn', remedy: expect.stringContaining('SCOPE has offline_access') }),
+    ])
+  })
+
+  it.each([
+    [
+      'its token endpoint',
+      () => {
+        const body = { error: 'invalid_grant', error_description: described }
+        world.provider.faults.token = () => ({ status: 400, body })
+      },
+      () => undefined,
+    ],
+    [
+      'its answer to the browser',
+      () => undefined,
+      (query: URLSearchParams) => {
+        query.delete('code')
+        query.set('error', 'invalid_request')
+        query.set('error_description', described)
+      },
+    ],
+  ])('where the provider names our callback URL in %s', async (_where, prepare, change) => {
+    prepare()
+    expect((await world.logIn(change)).status).toBeGreaterThanOrEqual(400)
+    expect(remedies()).toEqual([
+      expect.objectContaining({
+        providerErrorDescription: described,
+        remedy: expect.stringMatching(
+          /https:\/\/app\.example\.test\/callback, made of BASE_URL and AUTH_PREFIX/,
+        ),
+      }),
+    ])
+  })
+
+  it('once, where a login comes back to a browser without its cookie', async () => {
+    for (const state of ['a', 'b']) await world.request('GET', `/callback?code=c&state=${state}`)
+    expect(remedies()).toEqual([
+      expect.objectContaining({ remedy: expect.stringContaining('https://app.example.test (BASE_URL)') }),
+    ])
+  })
+
+  it('once for each of a few, where browsers take another origin for ours', async () => {
+    const ask = (origin: string, site = 'same-origin') =>
+      world.request('GET', '/session', { origin, 'sec-fetch-site': site, 'x-csrf': '1' })
+    await ask('https://evil.example', 'cross-site')
+    expect(remedies()).toEqual([])
+    for (let count = 0; count < 20; count += 1) {
+      expect((await ask(`http://app.example.test:${8_000 + (count % 10)}`)).status).toBe(403)
+    }
+    expect(remedies().map(({ origin }) => origin)).toEqual(
+      [0, 1, 2, 3, 4].map((port) => `http://app.example.test:${8_000 + port}`),
+    )
+    expect(remedies()[0]).toMatchObject({ remedy: expect.stringContaining('BASE_URL') })
+  })
+})
