@@ -16,7 +16,7 @@ describe('docs/operations.md', () => {
 
   it('quotes log lines that the gateway writes', () => {
     const sources = ['overload', 'address-limits'].map((name) => read(`src/http/limits/${name}.ts`)).join()
-    const others = ['connection/health', 'connection/invalidation', 'fault'].map((name) =>
+    const others = ['health/health', 'connection/invalidation', 'health/fault'].map((name) =>
       read(`src/session/store/redis/${name}.ts`),
     )
     const all = [sources, ...others, read('src/oidc/provider/metadata-watch.ts')].join()

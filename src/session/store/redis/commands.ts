@@ -1,7 +1,7 @@
 import { GatewayError } from '../../../errors/gateway-error.ts'
 import type { Metrics } from '../../../telemetry/measures/metrics.ts'
-import type { RedisHealth } from './connection/health.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { RedisHealth } from './health/health.ts'
 import type { StoreOperation } from './operations.ts'
 
 /** Carries out one operation of the store: measured, and with every failure turned into `session_store_unavailable`. */
@@ -17,7 +17,7 @@ export type RunOperation = <Result>(
  * @param metrics hears of each operation, its outcome and its duration
  * @param health hears of each failure
  * @param deadlines end the wait for an answer
- * @param batch is told before each operation; see `redis-batch.ts`
+ * @param batch is told before each operation; see `batch.ts`
  */
 export function createRunner(
   metrics: Pick<Metrics, 'store'>,

@@ -1,4 +1,4 @@
-import { isWrongType } from './fault.ts'
+import { isWrongType } from './health/fault.ts'
 
 /** Told that something under one of our keys was not ours and has been replaced. */
 export type ForeignValue = (kind: 'count' | 'index') => void

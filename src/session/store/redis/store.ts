@@ -10,19 +10,19 @@ import {
   type RedisAddress,
   type RedisClient,
 } from './connection/connection.ts'
-import { type RedisHealth, watchRedis } from './connection/health.ts'
 import { createRedisChanges, type RedisChanges } from './connection/invalidation.ts'
 import { createDeadlines } from './deadlines.ts'
 import { redisDevices } from './devices.ts'
 import { checkEviction, evictionNote } from './diagnosis/eviction.ts'
 import { askVersion, unfitVersion } from './diagnosis/version.ts'
 import type { ForeignValue } from './foreign.ts'
+import { type RedisHealth, watchRedis } from './health/health.ts'
+import { type TriedStore, tryOperation } from './health/trials.ts'
 import { redisIndexes } from './indexes.ts'
 import { redisLeases, redisMarks } from './marks.ts'
 import { defineScripts } from './scripts.ts'
 import { redisReads, redisWrites } from './sessions.ts'
 import { createAskTogether } from './slots.ts'
-import { type TriedStore, tryOperation } from './trials.ts'
 
 /** Settings of the Redis store; the configuration fits as it is. */
 export interface RedisStoreOptions extends RedisAddress, FrontendStoreOptions {}

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { sessionKeyPrefix } from '../../keys.ts'
 import { createDeadlines } from '../deadlines.ts'
-import { isForbidden } from '../fault.ts'
+import { isForbidden } from '../health/fault.ts'
 import { commandTimeoutMs } from './connection.ts'
 
 /** Redis publishes invalidations of redirected connections here. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
 import { textOf } from '../../../../basics/text.ts'
 import { connectRedis, type RedisAddress, type RedisClient } from '../connection/connection.ts'
-import { type RedisFault, toRedisFault } from '../fault.ts'
+import { type RedisFault, toRedisFault } from '../health/fault.ts'
 import { type DeniedCommand, findDeniedCommands } from './rights.ts'
 
 /** What one server says about itself. A part that our user may not ask for is empty or `undefined`. */

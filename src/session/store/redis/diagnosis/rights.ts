@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { sessionKeyPrefix } from '../../keys.ts'
 import { invalidationChannel } from '../connection/channel.ts'
-import { isForbidden } from '../fault.ts'
+import { isForbidden } from '../health/fault.ts'
 
 /** A command that our user may not use. */
 export interface DeniedCommand {

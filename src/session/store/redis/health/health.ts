@@ -1,9 +1,9 @@
 import type { Logger } from '../../../../telemetry/telemetry.ts'
+import type { RedisClient } from '../connection/connection.ts'
 import type { Deadlines } from '../deadlines.ts'
-import { type RedisFault, toRedisFault } from '../fault.ts'
 import type { StoreOperation } from '../operations.ts'
-import type { RedisClient } from './connection.ts'
 import { createFailing, type TryAgain } from './failing.ts'
+import { type RedisFault, toRedisFault } from './fault.ts'
 
 /** How soon a recovery is noticed without any traffic. */
 const probeIntervalMs = 500

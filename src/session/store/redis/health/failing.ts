@@ -1,5 +1,5 @@
-import type { RedisFault } from '../fault.ts'
 import type { StoreOperation } from '../operations.ts'
+import type { RedisFault } from './fault.ts'
 
 /**
  * A kind of operation that has failed while Redis answers others (rights withdrawn, a part of a Cluster down) counts as failing until one of

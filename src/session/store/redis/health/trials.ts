@@ -1,6 +1,6 @@
-import type { SessionRow, SessionStore } from '../contract.ts'
-import { type StoreKeys, sessionKeyPrefix } from '../keys.ts'
-import type { StoreOperation } from './operations.ts'
+import type { SessionRow, SessionStore } from '../../contract.ts'
+import { type StoreKeys, sessionKeyPrefix } from '../../keys.ts'
+import type { StoreOperation } from '../operations.ts'
 
 /** The operations that are tried; the store without what only a whole one has. */
 export type TriedStore = Omit<SessionStore, 'kind' | 'keys' | 'forFrontend' | 'status' | 'changes' | 'close'>
