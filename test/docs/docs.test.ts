@@ -19,7 +19,7 @@ describe('docs/operations.md', () => {
     const others = ['health/health', 'connection/invalidation', 'health/fault'].map((name) =>
       read(`src/session/store/redis/${name}.ts`),
     )
-    const all = [sources, ...others, read('src/oidc/provider/metadata-watch.ts')].join()
+    const all = [sources, ...others, read('src/oidc/provider/discovery-lines.ts')].join()
     const quoted = [
       'session store unavailable',
       'session store available again',
