@@ -183,15 +183,23 @@ describe('what is encrypted', () => {
     const from = { 'x-forwarded-for': '203.0.113.9' }
     const { cookie, claims } = await begin(from)
     const forged = await encrypt(await world.provider.sign(claims), strangers.publicKey)
-    const statuses = new Set<number>()
-    for (let sent = 0; sent < 1_100; sent += 1) {
-      const { status } = await comeBack(sent < 5 ? `response=${forged}` : 'state=x', { ...from, cookie })
-      statuses.add(status)
+    const sendMany = (count: number, query: string) =>
+      Promise.all(Array.from({ length: count }, () => comeBack(query, { ...from, cookie })))
+    await sendMany(5, `response=${forged}`)
+    // The address gains twenty a second meanwhile, so a slow machine has more to send.
+    const untilLimited = async (query: string): Promise<number> => {
+      for (let round = 0; round < 60; round += 1) {
+        const taken = (await sendMany(50, query)).filter(({ status }) => status !== 429).length
+        if (taken < 50) return round * 50 + taken
+      }
+      throw new Error('nothing was limited')
     }
-    expect([...statuses]).toEqual([400, 429])
+    await untilLimited('state=x')
     world.heal()
-    expect((await comeBack(`response=${forged}`, { ...from, cookie })).status).toBe(429)
-    expect(world.log()).not.toContain('response.encryption')
+    const taken = await untilLimited(`response=${forged}`)
+    // Whatever is opened is said twice, in the log and in the audit.
+    const said = world.log().split('response.encryption').length - 1
+    expect(said).toBeLessThanOrEqual(2 * taken)
     const next = await begin(from)
     const jwt = await encrypt(await world.provider.sign(next.claims))
     const answer = await comeBack(`response=${jwt}`, { ...from, cookie: next.cookie })
