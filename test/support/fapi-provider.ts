@@ -27,6 +27,8 @@ export interface FapiProviderOptions {
   readonly hostname?: string
   /** Members of the configuration. */
   readonly configuration?: object
+  /** Given each provider before it answers, such as to register a grant of its own. */
+  readonly extend?: (provider: Provider) => void
 }
 
 /** What the provider was asked. */
@@ -90,6 +92,7 @@ export async function startFapiProvider(options: FapiProviderOptions): Promise<F
       adapter,
       ...configuration,
     })
+    options.extend?.(provider)
     provider.use(async (ctx, next) => {
       const { slow } = fapi
       if (slow?.path === ctx.path) await sleep(slow.delayMs)
