@@ -19,7 +19,7 @@ interface Asked {
 
 const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter(Boolean)
 const head = [`GET ${path} HTTP/1.1`, ...linesOf(headersFile)].join('\r\n')
-const requests = linesOf(cookiesFile).map((cookie) => Buffer.from(`${head}\r\nCookie: ${cookie}\r\n\r\n`))
+const requests = linesOf(cookiesFile).map((cookie) => Buffer.from(`${head}\r\n${cookie}\r\n\r\n`))
 const { hostname, port } = new URL(origin)
 const latenciesMs: number[] = []
 const waiting: Asked[] = []

@@ -7,13 +7,16 @@ const [origin = '', connections, seconds, method, path = '/', headersFile = '', 
   process.argv.slice(2)
 
 const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter(Boolean)
+const headersOf = (lines: readonly string[]): OutgoingHttpHeaders =>
+  Object.fromEntries(lines.map((line) => line.split(/: (.*)/, 2)))
 const body = Buffer.alloc(Number(bodyBytes), 'x')
 const common: OutgoingHttpHeaders = {
-  ...Object.fromEntries(linesOf(headersFile).map((line) => line.split(/: (.*)/, 2))),
+  ...headersOf(linesOf(headersFile)),
   ...(body.length > 0 ? { 'Content-Length': body.length } : {}),
 }
 const cookies = linesOf(cookiesFile)
-const variants = cookies.length > 0 ? cookies.map((Cookie) => ({ ...common, Cookie })) : [common]
+const variants =
+  cookies.length > 0 ? cookies.map((cookie) => ({ ...common, ...headersOf([cookie]) })) : [common]
 const agent = new Agent({ keepAlive: true, maxSockets: Number(connections) })
 const url = new URL(path, origin)
 

@@ -1,4 +1,4 @@
--- Arguments after "--": method, path, file of headers, file of cookies (one a line), size of the body in bytes.
+-- Arguments after "--": method, path, file of headers, file of cookie headers (one a line), size of the body in bytes.
 -- Every request is formatted once; while the load runs they are only taken in turn.
 local requests, turn = {}, 0
 
@@ -19,7 +19,10 @@ function init(args)
       local name, value = line:match("^([^:]+): (.*)$")
       headers[name] = value
     end
-    if cookie ~= "" then headers["Cookie"] = cookie end
+    if cookie ~= "" then
+      local name, value = cookie:match("^([^:]+): (.*)$")
+      headers[name] = value
+    end
     requests[index] = wrk.format(method, path, headers, body)
   end
 end

@@ -40,7 +40,7 @@ function headersOf(gateway: Gateway, scenario: Scenario): Headers {
   ]
 }
 
-/** Writes what the generators send: a file of headers, and one of cookies to take in turn. */
+/** Writes what the generators send: a file of headers, and one of cookies, or what else callers show, to take in turn; each line a header. */
 export async function writeRequests(gateway: Gateway, scenario: Scenario, folder: string) {
   const headersFile = join(folder, 'headers')
   const cookiesFile = join(folder, 'cookies')
@@ -51,11 +51,11 @@ export async function writeRequests(gateway: Gateway, scenario: Scenario, folder
 }
 
 /** A gateway without sessions is sent a cookie of the same size that means nothing to it. */
-function cookieLines({ cookies }: Gateway, { sessions }: Scenario): string {
+function cookieLines({ cookies, shows = 'Cookie' }: Gateway, { sessions }: Scenario): string {
   const some = cookies.length > 0 ? cookies : [`unknown=${'x'.repeat(43)}`]
   return some
     .slice(0, sessions)
-    .map((cookie) => `${cookie}\n`)
+    .map((cookie) => `${shows}: ${cookie}\n`)
     .join('')
 }
 
@@ -70,7 +70,7 @@ export async function leadIn(gateway: Gateway, scenario: Scenario): Promise<void
   const pool = new Pool(origin, { connections: leadInConnections })
   const headers = headersOf(gateway, scenario).flat()
   const ask = async (cookie: string): Promise<void> => {
-    const sent = [...headers, 'cookie', cookie]
+    const sent = [...headers, gateway.shows ?? 'Cookie', cookie]
     const { body } = await pool.request({ path, method: 'GET', headers: sent })
     await body.dump()
   }
@@ -83,7 +83,7 @@ export async function leadIn(gateway: Gateway, scenario: Scenario): Promise<void
 export async function sampleAnswer(gateway: Gateway, scenario: Scenario): Promise<string> {
   const { method } = scenario
   const { origin, path } = requestOf(gateway, scenario)
-  const headers = [...headersOf(gateway, scenario), ['cookie', gateway.cookies[0] ?? '']]
+  const headers = [...headersOf(gateway, scenario), [gateway.shows ?? 'Cookie', gateway.cookies[0] ?? '']]
   const init = { method, headers: Object.fromEntries(headers), signal: AbortSignal.timeout(5_000) }
   const response = await fetch(origin + path, init)
   return `${response.status} ${(await response.text()).slice(0, 500)}`

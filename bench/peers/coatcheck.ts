@@ -1,17 +1,20 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { type DemoProvider, startDemoProvider } from '../../src/dev/provider/provider.ts'
+import { startDemoProvider } from '../../src/dev/provider/provider.ts'
 import { createSealer } from '../../src/sealing/sealer.ts'
 import { createBoundValues } from '../../src/session/device/bound-values.ts'
 import { hashSessionId } from '../../src/session/record/keys.ts'
+import { startTestProvider } from '../../src/testing/testing.ts'
 import { freePort } from '../../test/support/ports.ts'
 import { writeReadySessions } from '../../test/support/ready-sessions.ts'
 import { cores, start } from '../arena/processes.ts'
-import { lifetimeSeconds, makeSessions } from '../arena/world.ts'
+import { lifetimeSeconds, makeSessions, sessionCount } from '../arena/world.ts'
 import type { Gateway, StartGateway, World } from './gateway.ts'
 
 const audience = 'https://bench.example'
 const clientId = 'bench'
+/** Makes a caller's token as long as those of the sessions, 1.2 KB. */
+const callerFillerLength = 500
 const cliPath = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const randomSecret = (): string => randomBytes(32).toString('base64url')
 
@@ -21,6 +24,30 @@ type Settings = Readonly<Record<string, string>>
 /** Coatcheck as its users start it, with some settings of its own, and sessions as logins would have left them. */
 export function coatcheckWith(name: string, settings: Settings): StartGateway {
   return (world, port) => startCoatcheck(world, port, name, settings)
+}
+
+/** The same for callers that bring tokens of their own. */
+export function coatcheckForBearers(name: string): StartGateway {
+  return async (shared, port) => {
+    const sub = 'bench'
+    const filler = 'x'.repeat(callerFillerLength)
+    const provider = await startTestProvider({
+      audience,
+      users: [{ sub }],
+      accessTokenLifetime: lifetimeSeconds,
+    })
+    const origin = `http://127.0.0.1:${port}`
+    const secrets = { CLIENT_SECRET: randomSecret(), SESSION_SECRET: randomSecret() }
+    const places = { PORT: `${port}`, BASE_URL: origin, ISSUER_URL: provider.issuer }
+    const world = { ...shared, sessions: [] }
+    const settings = { ...usualSettings(shared), ...secrets, ...places, API_CALLERS: 'session,bearer' }
+    const gateway = await startWith(settings, name, provider, world)
+    const cookies = Array.from(
+      { length: sessionCount },
+      () => `Bearer ${provider.accessToken({ sub }, { filler })}`,
+    )
+    return { ...gateway, shows: 'Authorization', cookies }
+  }
 }
 
 /** The same, asked by another proxy whether a request may pass. */
@@ -103,7 +130,7 @@ function newDeviceJwk() {
 async function startWith(
   env: Settings & { readonly BASE_URL: string; readonly PORT: string },
   name: string,
-  provider: DemoProvider,
+  provider: { stop(): Promise<void> },
   { sessions, nodeOptions }: World,
 ): Promise<Gateway> {
   const args = [...nodeOptions, cliPath, 'start']

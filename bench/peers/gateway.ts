@@ -23,7 +23,9 @@ export interface Gateway {
   readonly origin: string
   /** Where it listens, when that is another: TLS ends before it. */
   readonly connects?: string
-  /** Cookie header of each session; empty when the gateway has none, and so lets everybody pass. */
+  /** What callers show, if it is no cookie. */
+  readonly shows?: 'Cookie' | 'Authorization'
+  /** Cookie header, or what else is shown, of each session; empty when the gateway has none, and so lets everybody pass. */
   readonly cookies: readonly string[]
   /** Origin of the listener where it is only asked about requests that somebody else carries: that is measured then. */
   readonly checks?: string

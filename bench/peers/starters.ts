@@ -1,4 +1,4 @@
-import { coatcheckAsked, coatcheckWith } from './coatcheck.ts'
+import { coatcheckAsked, coatcheckForBearers, coatcheckWith } from './coatcheck.ts'
 import type { StartGateway } from './gateway.ts'
 import { hasNginx, startBare, startExpress, startNaive, startNginx } from './others.ts'
 
@@ -28,6 +28,7 @@ export function variants(upstreamUrl: string, adminPort: number): Starters {
     logs: coatcheckWith('a log line for each request (the default)', { LOG_LEVEL: 'info' }),
     traces: coatcheckWith('traces', { OTEL_EXPORTER_OTLP_ENDPOINT: upstreamUrl }),
     dpop: coatcheckWith('tokens bound to the session’s key (DPoP)', { TOKEN_BINDING: 'dpop' }),
+    bearer: coatcheckForBearers('callers with tokens of their own, each verified once'),
     secure: coatcheckWith('behind TLS: longer names of cookies', { DEVICE_BINDING: 'off' }),
     device: coatcheckWith('the same, sessions bound to a device', { DEVICE_BINDING: 'auto' }),
     workers: coatcheckWith('two processes on the same core', { WORKERS: '2' }),

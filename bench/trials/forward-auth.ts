@@ -99,7 +99,7 @@ async function measure(checker: Checker, folder: string): Promise<Sample> {
   const own = { Accept: 'application/json', 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }
   const headers = Object.entries({ Host: new URL(checker.origin).host, ...own })
   await writeFile(headersFile, headers.map((header) => `${header.join(': ')}\n`).join(''))
-  await writeFile(cookiesFile, `${checker.cookie}\n`)
+  await writeFile(cookiesFile, `Cookie: ${checker.cookie}\n`)
   const load = { origin: checker.origin, method: 'GET', path: '/api/1k', headersFile, cookiesFile }
   const beforeMs = cpuMs(checker.running.pid)
   const result = await runLoad({ ...load, bodyBytes: 0, connections: 50, seconds: 3 })
