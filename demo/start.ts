@@ -7,7 +7,7 @@ process.on('warning', (warning) => {
   if (warning.name !== 'ExperimentalWarning') process.stderr.write(`${warning.stack}\n`)
 })
 
-const redisUrl = process.env.REDIS_URL
+const redisUrl = process.env.REDIS_URL || undefined
 const demo = await startDemo({ redisUrl, logLevel: process.env.LOG_LEVEL ?? 'error' })
 
 const lines = [
