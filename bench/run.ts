@@ -105,7 +105,7 @@ async function memoryPart(): Promise<readonly Section[]> {
   atEnd = () => arena.close()
   try {
     const held = await measureMemory(await enter(arena, peers, ['bare', 'on']), measureOptions(arena))
-    ratios.memory = (held.at(-1)?.heldBytes ?? Number.NaN) / (held[0]?.heldBytes ?? Number.NaN)
+    ratios.memory = held.at(-1)?.ratio
     return [{ title: `Memory after load: ${usual.name}`, body: renderMemory(held) }]
   } finally {
     await arena.close()

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { percentile } from '../report/statistics.ts'
+import { linesOf, printResult } from './result.ts'
 
 /**
  * An open loop: requests leave at fixed times, whether or not those before them have been answered, and each is timed from when it was due, so
@@ -17,7 +16,6 @@ interface Asked {
   readonly dueMs: number
 }
 
-const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter(Boolean)
 const head = [`GET ${path} HTTP/1.1`, ...linesOf(headersFile)].join('\r\n')
 const requests = linesOf(cookiesFile).map((cookie) => Buffer.from(`${head}\r\n${cookie}\r\n\r\n`))
 const { hostname, port } = new URL(origin)
@@ -89,13 +87,4 @@ for (let turn = 0; turn < count; turn += 1) {
 while (latenciesMs.length + broken < count) await sleep(1)
 const durationMs = performance.now() - beganMs
 for (const connection of all) connection.close()
-const result = {
-  requests: latenciesMs.length,
-  refused,
-  broken,
-  receivedBytes,
-  durationMs,
-  p50Ms: percentile(latenciesMs, 0.5),
-  p99Ms: percentile(latenciesMs, 0.99),
-}
-process.stdout.write(`RESULT ${JSON.stringify(result)}\n`)
+printResult(latenciesMs, { refused, broken, receivedBytes, durationMs })

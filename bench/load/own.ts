@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { Agent, type OutgoingHttpHeaders, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { linesOf, printResult } from './result.ts'
 
 /** The generator for machines without wrk: some connections, each with one request at a time. Same arguments as wrk.lua, after three. */
 const [origin = '', connections, seconds, method, path = '/', headersFile = '', cookiesFile = '', bodyBytes] =
   process.argv.slice(2)
 
-const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter(Boolean)
 const headersOf = (lines: readonly string[]): OutgoingHttpHeaders =>
   Object.fromEntries(lines.map((line) => line.split(/: (.*)/, 2)))
 const body = Buffer.alloc(Number(bodyBytes), 'x')
@@ -56,15 +55,4 @@ const untilMs = beganMs + Number(seconds) * 1_000
 await Promise.all(Array.from({ length: Number(connections) }, () => repeat(untilMs)))
 const durationMs = performance.now() - beganMs
 agent.destroy()
-latenciesMs.sort((a, b) => a - b)
-const percentile = (share: number): number => latenciesMs[Math.floor(latenciesMs.length * share)] ?? 0
-const result = {
-  requests: latenciesMs.length,
-  refused,
-  broken,
-  receivedBytes,
-  durationMs,
-  p50Ms: percentile(0.5),
-  p99Ms: percentile(0.99),
-}
-process.stdout.write(`RESULT ${JSON.stringify(result)}\n`)
+printResult(latenciesMs, { refused, broken, receivedBytes, durationMs })

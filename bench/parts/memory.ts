@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { heapFile } from '../arena/heap-file.ts'
 import type { Gateway } from '../peers/gateway.ts'
 import { table } from '../report/table.ts'
 import { type MeasureOptions, measure } from './measure.ts'
@@ -12,6 +12,8 @@ export interface Held {
   /** Heap and what it refers to outside. */
   readonly heldBytes: number
   readonly residentBytes: number
+  /** Of what is held, to the first gateway. */
+  readonly ratio: number
 }
 
 const roundsBefore = 5
@@ -19,11 +21,6 @@ const roundsBefore = 5
 const restMs = 1_000
 const pollMs = 50
 const limitMs = 20_000
-
-/** Where a gateway that loads `heap-on-signal.ts` writes; its process id follows. */
-export function heapFile(folder: string): string {
-  return join(folder, 'heap')
-}
 
 /** Loads each gateway with 1,000 sessions and asks it what it holds. They must load `heap-on-signal.ts`. */
 export async function measureMemory(
@@ -36,19 +33,24 @@ export async function measureMemory(
     await sleep(restMs)
     const file = `${heapFile(options.folder)}.${gateway.pid}`
     process.kill(gateway.pid, 'SIGUSR2')
-    held.push({ name: gateway.name, ...(await answerIn(file)) })
+    const told = await answerIn(file)
+    const ratio = told.heldBytes / (held[0] ?? told).heldBytes
+    held.push({ name: gateway.name, ...told, ratio })
   }
   return held
 }
 
+/** What `heap-on-signal.ts` writes. */
+type Told = Pick<Held, 'heldBytes' | 'residentBytes'>
+
 /** @throws Error when none comes in time */
-async function answerIn(file: string): Promise<Omit<Held, 'name'>> {
+async function answerIn(file: string): Promise<Told> {
   const untilMs = performance.now() + limitMs
   while (performance.now() < untilMs) {
     const text = await readFile(file, 'utf8').catch(() => '')
     if (text.endsWith('}')) {
       await rm(file)
-      return JSON.parse(text) as Omit<Held, 'name'>
+      return JSON.parse(text) as Told
     }
     await sleep(pollMs)
   }
@@ -59,11 +61,10 @@ const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
 
 /** As a table. */
 export function renderMemory(held: readonly Held[]): string {
-  const base = held[0]?.heldBytes ?? Number.NaN
-  const rows = held.map(({ name, heldBytes, residentBytes }) => [
+  const rows = held.map(({ name, heldBytes, residentBytes, ratio }) => [
     name,
     megabytes(heldBytes),
-    (heldBytes / base).toFixed(2),
+    ratio.toFixed(2),
     megabytes(residentBytes),
   ])
   return table(['Gateway', 'heap and external MB', 'ratio', 'resident MB'], rows)
