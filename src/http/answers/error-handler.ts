@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { createFirstTimes } from '../../basics/first-times.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules } from '../../errors/problem.ts'
@@ -63,16 +64,13 @@ export function sendError(
 
 /** More are not told of: whoever makes them up shall not fill the log. */
 const mostOrigins = 5
-const originsTold = new WeakMap<Telemetry, Set<string>>()
+const isFirstOrigin = createFirstTimes<Telemetry, string>(mostOrigins)
 
 /** A browser itself says that the page is of the origin that it asks, so BASE_URL must be another than what stands in the address bar. */
 function tellOfOtherOrigin(telemetry: Telemetry, { headers }: FastifyRequest): void {
   const { origin: untrustedOrigin = '' } = headers
   if (headers['sec-fetch-site'] !== 'same-origin') return
-  const told = originsTold.get(telemetry) ?? new Set()
-  originsTold.set(telemetry, told)
-  if (told.has(untrustedOrigin) || told.size >= mostOrigins) return
-  told.add(untrustedOrigin)
+  if (!isFirstOrigin(telemetry, untrustedOrigin)) return
   telemetry.log.warn(
     {
       origin: untrustedOrigin.slice(0, longestOrigin),

@@ -1,3 +1,4 @@
+import { createFirstTimes } from '../../basics/first-times.ts'
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { factsIn } from '../provider/failures/refusal.ts'
@@ -50,7 +51,7 @@ export function redirectUriRemedy(
 
 type Concern = 'refresh token' | 'algorithm'
 
-const concernsTold = new WeakMap<ProviderContext, Set<Concern>>()
+const isFirst = createFirstTimes<ProviderContext, Concern>()
 
 /** What works today and will disappoint tomorrow: said once a process. */
 export function adviseOnTokens(
@@ -65,12 +66,6 @@ export function adviseOnTokens(
       'the access token is signed with a shared secret, which the API would have to know',
     )
   }
-}
-
-function isFirst(context: ProviderContext, concern: Concern): boolean {
-  const told = concernsTold.get(context) ?? new Set()
-  concernsTold.set(context, told)
-  return !told.has(concern) && told.add(concern) !== undefined
 }
 
 function tellOfNoRefreshToken({ options, client, telemetry }: ProviderContext): void {

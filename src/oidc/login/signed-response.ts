@@ -4,8 +4,9 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { loginFailure } from '../provider/failures/provider-error.ts'
 import { CheckError } from '../provider/failures/refusal.ts'
-import { isEncrypted, openEncrypted } from '../verification/decryption.ts'
+import { openEncrypted } from '../verification/decryption.ts'
 import { tokenKind } from '../verification/key-set.ts'
+import { isEncrypted } from '../verification/untrusted-jwt.ts'
 import { plainState } from './authorization-response.ts'
 
 /** What a signed response may bring besides the code (RFC 6749 section 4.1.2, RFC 9207). */

@@ -1,7 +1,7 @@
 import { compactDecrypt } from 'jose'
 import type { PrivateKey } from '../../signing/signing-keys.ts'
 import { CheckError } from '../provider/failures/refusal.ts'
-import { headerOf } from './jwt-refusal.ts'
+import { countParts, headerOf, isEncrypted } from './untrusted-jwt.ts'
 
 /** How the content's key may have been wrapped (RFC 7518 section 4.1); RSA1_5 is broken, and a password is no key of ours. */
 const keyManagementAlgorithms = [
@@ -22,7 +22,6 @@ const contentEncryptionAlgorithms = [
   'A192CBC-HS384',
   'A256CBC-HS512',
 ]
-const partsOfJwe = 5
 const partsOfJws = 3
 
 /**
@@ -69,13 +68,4 @@ export async function openIfEncrypted(
   }
   const expected = `one that opens with CLIENT_ENCRYPTION_KEY (${keys.map(({ keyId }) => keyId).join(', ')})`
   throw new CheckError(`${token}.encryption`, { expected, received: [alg, kid] })
-}
-
-/** Whether a JWT has the form of an encrypted one (RFC 7516 section 7.1). */
-export function isEncrypted(untrustedJwt: string): boolean {
-  return countParts(untrustedJwt) === partsOfJwe
-}
-
-function countParts(text: string): number {
-  return text.split('.').length
 }

@@ -1,5 +1,6 @@
-import { decodeProtectedHeader, errors } from 'jose'
+import { errors } from 'jose'
 import { CheckError } from '../provider/failures/refusal.ts'
+import { headerOf, isEncrypted } from './untrusted-jwt.ts'
 
 /** What a JWT was compared with. */
 export interface JwtExpectation {
@@ -35,12 +36,11 @@ export function jwtRefusal(error: unknown, untrustedJwt: string, expected: JwtEx
     return named('crit', { expected: 'no extension that has to be understood', received: header.crit })
   if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
     return named('alg', { expected: expected.algorithms, received: header.alg })
-  if (untrustedJwt.split('.').length === encryptedParts)
+  if (isEncrypted(untrustedJwt))
     return named('format', { expected: 'a signed JWT', received: 'an encrypted one (JWE)' })
   return named('format', { expected: 'a signed JWT', received: error.code })
 }
 
-const encryptedParts = 5
 /** Never written anywhere: a subject only as its pseudonym, which is not known here. */
 const secretClaims: ReadonlySet<string> = new Set(['sub', 'nonce'])
 
@@ -50,17 +50,4 @@ function expectedClaim(claim: string, { issuer, audience, nowMs }: JwtExpectatio
   if (claim === 'aud') return audience
   if (claim === 'exp') return `later than ${nowSeconds}`
   return claim === 'nbf' ? `not later than ${nowSeconds}` : 'a value of the right form'
-}
-
-/** What an unverified JWT says in its header; empty when it has none. */
-export function headerOf(untrustedJwt: string): {
-  readonly alg?: unknown
-  readonly kid?: unknown
-  readonly crit?: unknown
-} {
-  try {
-    return decodeProtectedHeader(untrustedJwt)
-  } catch {
-    return {}
-  }
 }

@@ -13,7 +13,7 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import type { OidcClient } from '../provider/client.ts'
 import { plainValue, type RefusalFacts } from '../provider/failures/refusal.ts'
 import type { ProviderOptions } from '../provider/options.ts'
-import { headerOf } from './jwt-refusal.ts'
+import { headerOf } from './untrusted-jwt.ts'
 
 /** Clocks of provider and gateway may differ by this much, seconds. */
 export const clockToleranceSeconds = 30
