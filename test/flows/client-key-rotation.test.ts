@@ -1,11 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fetch } from 'undici'
 import { afterAll, describe, expect, it } from 'vitest'
 import { publishedKeys, readPrivateKeys } from '../../src/signing/signing-keys.ts'
+import { newClientKey, signInAt } from '../support/fapi-gateway.ts'
 import { type FapiProvider, fapiAudience, fapiClient, startFapiProvider } from '../support/fapi-provider.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { freePort } from '../support/ports.ts'
@@ -18,30 +17,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const newKey = () =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    .privateKey.export({ format: 'pem', type: 'pkcs8' })
-    .toString()
-const [oldKey, freshKey] = [newKey(), newKey()]
+const [oldKey, freshKey] = [newClientKey(), newClientKey()]
 const both = publishedKeys(readPrivateKeys(`${oldKey}${freshKey}`), 'sig')
 
 /** A login is begun this often, milliseconds. */
 const loginEveryMs = 50
 const logins = 40
 
-const cookiesOf = (response: { readonly headers: { getSetCookie(): string[] } }): string =>
-  response.headers
-    .getSetCookie()
-    .map((line) => line.split(';')[0])
-    .join('; ')
-
-/** Begun at one node and finished at another, as a balancer without affinity does it. */
 async function signIn(fapi: FapiProvider, begins: GatewayProcess, ends: GatewayProcess): Promise<string> {
-  const begun = await fetch(`http://127.0.0.1:${begins.port}/login`, { redirect: 'manual' })
-  const callback = await fapi.approve(new URL(begun.headers.get('location') ?? ''))
-  callback.port = `${ends.port}`
-  const ended = await fetch(callback, { redirect: 'manual', headers: { cookie: cookiesOf(begun) } })
-  return `${ended.status} ${ended.headers.get('location')} ${/coatcheck-\d+=/.test(cookiesOf(ended))}`
+  const { status, location, cookie } = await signInAt(fapi, [begins.port, ends.port])
+  return `${status} ${location} ${/coatcheck-\d+=/.test(cookie)}`
 }
 
 describe('CLIENT_KEY in a file', () => {

@@ -1,12 +1,12 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { errors, type Provider, type ProviderContext } from 'oidc-provider'
-import { fetch, type Response } from 'undici'
+import { fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { publishedKeys, readPrivateKeys } from '../../src/signing/signing-keys.ts'
+import { newClientKey, signInAt } from '../support/fapi-gateway.ts'
 import { type FapiProvider, fapiAudience, fapiClient, startFapiProvider } from '../support/fapi-provider.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { claimsOf } from '../support/oidc-provider.ts'
@@ -17,9 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'coatcheck-exchange-'))
 const grantType = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 const ordersAudience = 'https://orders.example.test'
-const clientKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  .privateKey.export({ format: 'pem', type: 'pkcs8' })
-  .toString()
+const clientKey = newClientKey()
 
 /** What the provider's rule says at the moment. */
 let rule: 'allowed' | 'refused' | 'fails' = 'allowed'
@@ -109,19 +107,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const cookiesOf = (response: Response): string =>
-  response.headers
-    .getSetCookie()
-    .map((line) => line.split(';')[0])
-    .join('; ')
-
 /** A browser's `cookie` header, signed in. */
 async function signIn(): Promise<string> {
-  const begun = await fetch(`${origin}/login`, { redirect: 'manual' })
-  const callback = await fapi.approve(new URL(begun.headers.get('location') ?? ''))
-  const ended = await fetch(callback, { redirect: 'manual', headers: { cookie: cookiesOf(begun) } })
-  expect(ended.status).toBe(303)
-  return cookiesOf(ended)
+  const port = Number(new URL(origin).port)
+  const { status, cookie } = await signInAt(fapi, [port, port])
+  expect(status).toBe(303)
+  return cookie
 }
 
 async function call(path: string, cookie: string): Promise<readonly [number, unknown]> {
