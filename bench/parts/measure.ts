@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { readCommandCounts, totalBetween } from '../../test/support/command-counts.ts'
+import { readCommandCounts, totalBetween } from '../../test/support/redis/command-counts.ts'
 import { cpuMs, residentMb } from '../arena/proc-stat.ts'
 import { type LoadResult, runLoad } from '../load/load.ts'
 import type { Gateway } from '../peers/gateway.ts'

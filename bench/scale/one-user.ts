@@ -14,7 +14,7 @@ import {
   secret,
   signIn,
 } from '../../test/session/support/sessions-world.ts'
-import { startRedis } from '../../test/support/redis.ts'
+import { startRedis } from '../../test/support/redis/redis.ts'
 import { percentile } from '../report/statistics.ts'
 
 const sessions = Number(process.argv[2] ?? 40_000)

@@ -3,8 +3,8 @@
  * out: `node bench/trials/chaos.ts [seconds] [seed]`. Prints the seed first, then what went wrong. The suite runs twelve seconds of it.
  */
 import { Chaos } from '../../test/support/chaos.ts'
-import { startScriptedPair } from '../../test/support/scripted-pair.ts'
-import { startUpstream } from '../../test/support/upstream.ts'
+import { startScriptedPair } from '../../test/support/worlds/scripted-pair.ts'
+import { startUpstream } from '../../test/support/api/upstream.ts'
 
 const [seconds = '60', seed = `${Date.now() % 2 ** 31}`] = process.argv.slice(2)
 const users = 12

@@ -6,7 +6,7 @@ import { createRedisStore } from '../../src/session/store/redis/store.ts'
 import { silentLogger } from '../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../src/telemetry/measures/metrics.ts'
 import { checkSchedules } from '../../test/session/support/interleavings.ts'
-import { startRedis } from '../../test/support/redis.ts'
+import { startRedis } from '../../test/support/redis/redis.ts'
 
 const [runs = '10000', seed = `${Date.now() % 2 ** 31}`] = process.argv.slice(2)
 

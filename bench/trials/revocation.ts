@@ -4,8 +4,8 @@
  * beginning of the last call that the second let through; negative: none began after that answer.
  */
 import { feedFates, lateness, startLoad } from '../../test/support/revocation.ts'
-import { startScriptedPair } from '../../test/support/scripted-pair.ts'
-import { startUpstream } from '../../test/support/upstream.ts'
+import { startScriptedPair } from '../../test/support/worlds/scripted-pair.ts'
+import { startUpstream } from '../../test/support/api/upstream.ts'
 
 const ends = Number(process.argv[2] ?? 100)
 /** Other sessions that call without pause meanwhile. */

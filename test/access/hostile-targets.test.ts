@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { refusedTargets } from '../proxy/headers/hostile-lists.ts'
 import { cookie, routeTo, sendRaw, startProxy, type TestProxy } from '../proxy/support/harness.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 
 /** Nobody has business here: a connection means that a request steered the gateway. */
 let canary: Server

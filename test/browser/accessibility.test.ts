@@ -9,7 +9,7 @@ import { errorCodes } from '../../src/errors/codes.ts'
 import { GatewayError } from '../../src/errors/gateway-error.ts'
 import { toProblemDocument } from '../../src/errors/problem.ts'
 import { createPages } from '../../src/http/answers/pages.ts'
-import { launchChromium } from '../support/chromium.ts'
+import { launchChromium } from '../support/browser/chromium.ts'
 
 let browser: Browser
 let demo: Demo

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { launchChromium } from '../support/chromium.ts'
+import { launchChromium } from '../support/browser/chromium.ts'
 import {
   type Canary,
   type RoutedGateway,
   startCanary,
   startRoutedGateway,
-} from '../support/routed-gateway.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
+} from '../support/gateway/routed-gateway.ts'
+import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 
 let api: Upstream
 let folder: string

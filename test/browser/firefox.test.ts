@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Demo, startDemo } from '../../demo/demo.ts'
-import { type Firefox, type FirefoxTab, isFirefoxLeftOut, launchFirefox } from '../support/firefox.ts'
-import { startRoutedGateway } from '../support/routed-gateway.ts'
+import { type Firefox, type FirefoxTab, isFirefoxLeftOut, launchFirefox } from '../support/browser/firefox.ts'
+import { startRoutedGateway } from '../support/gateway/routed-gateway.ts'
 
 const title = isFirefoxLeftOut ? 'in Firefox (left out: it is not installed)' : 'in Firefox'
 /** Starting it takes its time on a busy machine, milliseconds. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { launchChromium } from '../support/chromium.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { launchChromium } from '../support/browser/chromium.ts'
+import { startWorld, type World } from '../support/worlds/world.ts'
 
 const own = `<!doctype html><html lang="{{lang}}"><title>{{confirmLogoutTitle}}</title><style>h1{color:rgb(1, 2, 3)}</style>
 <h1>Own page</h1><form method="post" action="{{action}}"><input type="hidden" name="proof" value="{{proof}}"><button>Leave</button></form></html>`

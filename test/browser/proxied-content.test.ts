@@ -1,14 +1,14 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { launchChromium } from '../support/chromium.ts'
+import { launchChromium } from '../support/browser/chromium.ts'
 import { eventually } from '../support/eventually.ts'
 import {
   type Canary,
   type RoutedGateway,
   startCanary,
   startRoutedGateway,
-} from '../support/routed-gateway.ts'
-import type { Upstream } from '../support/upstream.ts'
+} from '../support/gateway/routed-gateway.ts'
+import type { Upstream } from '../support/api/upstream.ts'
 
 let gateway: RoutedGateway
 let api: Upstream

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { launchChromium } from '../support/chromium.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { launchChromium } from '../support/browser/chromium.ts'
+import { startWorld, type World } from '../support/worlds/world.ts'
 
 /** The worker that the documentation recommends, with an app shell that stands in the way wherever it answers. */
 async function recommendedWorker(): Promise<string> {

@@ -9,7 +9,7 @@ import { cloakroom, cloakroomAudience, demoScope, people } from '../../demo/worl
 import { createGateway } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { startDemoProvider } from '../../src/dev/provider/provider.ts'
-import { launchChromium } from '../support/chromium.ts'
+import { launchChromium } from '../support/browser/chromium.ts'
 import { freePort } from '../support/ports.ts'
 
 /** What has to be stopped, last started first. */

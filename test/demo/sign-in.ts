@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { decodeJwt, type JWTPayload } from 'jose'
 import type { DemoClient, DemoProviderOptions } from '../../src/dev/provider/options.ts'
 import type { DemoProvider } from '../../src/dev/provider/provider.ts'
-import { createBrowser, type Landing, type Tab } from '../support/browser-client.ts'
+import { createBrowser, type Landing, type Tab } from '../support/browser/browser-client.ts'
 
 export const audience = 'https://api.example'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Dev, startDev } from '../../src/dev/dev.ts'
 import { choosePort } from '../../src/dev/ports.ts'
-import { createBrowser } from '../support/browser-client.ts'
+import { createBrowser } from '../support/browser/browser-client.ts'
 
 let dev: Dev
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import {
   sessionCookie,
   type TestGateway,
 } from '../http/support/gateway.ts'
-import { type RoutedGateway, startRoutedGateway } from '../support/routed-gateway.ts'
+import { type RoutedGateway, startRoutedGateway } from '../support/gateway/routed-gateway.ts'
 import { type Documented, documented, openApi, schemaFault } from './openapi.ts'
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
@@ -297,7 +297,7 @@ const scenarios: Readonly<Record<string, Scenario | Readonly<Record<string, Scen
   },
 }
 
-/** Other listeners, the proxied routes, and what is there for some routes alone (test/flows/minted-tokens.test.ts) have tests of their own. */
+/** Other listeners, the proxied routes, and what is there for some routes alone (test/flows/tokens/minted-tokens.test.ts) have tests of their own. */
 const isElsewhere = (path: string): boolean =>
   path === '/metrics' ||
   path === '/api/{path}' ||

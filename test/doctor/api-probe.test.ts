@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { isProxied } from '../../src/config/routes/route.ts'
 import { askApi } from '../../src/doctor/probes/api-probe.ts'
-import { type Certificates, makeCertificates } from '../support/certificates.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 
 let ofClient: Certificates
 let ofRoute: Certificates

@@ -3,9 +3,9 @@ import { loadConfig } from '../../src/config/load-config.ts'
 import { discoveryEndpointsCheck } from '../../src/doctor/checks/discovery/discovery-endpoints.ts'
 import { createDoctorContext } from '../../src/doctor/context.ts'
 import { SkipCheck } from '../../src/doctor/finding.ts'
-import { apiAudience, providerPaths } from '../support/oidc-provider.ts'
-import { startRedis } from '../support/redis.ts'
-import { audiences, type Clinic, findingOf, openClinic, secrets, troubles } from './clinic.ts'
+import { apiAudience, providerPaths } from '../support/provider/oidc-provider.ts'
+import { startRedis } from '../support/redis/redis.ts'
+import { audiences, type Clinic, findingOf, openClinic, secrets, troubles } from './clinic/clinic.ts'
 
 let clinic: Clinic
 

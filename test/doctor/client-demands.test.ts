@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { findingOf } from './clinic.ts'
-import { openScriptedClinic, type ScriptedClinic } from './scripted-clinic.ts'
+import { findingOf } from './clinic/clinic.ts'
+import { openScriptedClinic, type ScriptedClinic } from './clinic/scripted-clinic.ts'
 
 let clinic: ScriptedClinic
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-demands-'))

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { examine } from '../../src/doctor/examine.ts'
-import { findingOf, signIn } from './clinic.ts'
-import { openScriptedClinic, type ScriptedClinic, soundToken } from './scripted-clinic.ts'
+import { findingOf, signIn } from './clinic/clinic.ts'
+import { openScriptedClinic, type ScriptedClinic, soundToken } from './clinic/scripted-clinic.ts'
 
 let clinic: ScriptedClinic
 beforeAll(async () => {

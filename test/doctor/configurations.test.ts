@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { examine } from '../../src/doctor/examine.ts'
 import { startTunnelProxy, type TunnelProxy } from '../network/support.ts'
-import { type Certificates, makeCertificates } from '../support/certificates.ts'
-import { type FapiProvider, fapiAudience, fapiClient } from '../support/fapi-provider.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
+import { type FapiProvider, fapiAudience, fapiClient } from '../support/provider/fapi-provider.ts'
 import { freePort } from '../support/ports.ts'
 import {
   type Around,
@@ -17,8 +17,8 @@ import {
   configurations,
   optionsOf,
   startConfigured,
-} from '../support/provider-configurations.ts'
-import { findingOf, troubles } from './clinic.ts'
+} from '../support/provider/provider-configurations.ts'
+import { findingOf, troubles } from './clinic/clinic.ts'
 
 let authority: Certificates
 let proxy: TunnelProxy

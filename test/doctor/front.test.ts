@@ -7,7 +7,7 @@ import { startEcho } from '../../src/doctor/front/echo.ts'
 import type { CheckedFinding } from '../../src/doctor/report.ts'
 import { minimalEnv } from '../config/fixtures.ts'
 import { freePort } from '../support/ports.ts'
-import { appendClient, type FrontProxyFaults, startFrontProxy, without } from './front-proxy.ts'
+import { appendClient, type FrontProxyFaults, startFrontProxy, without } from './clinic/front-proxy.ts'
 
 /** Nobody listens there, so that all that is not looked at here fails at once. */
 const nowhere = 'http://127.0.0.1:4'

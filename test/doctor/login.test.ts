@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createBrowser } from '../support/browser-client.ts'
-import { audiences, type Clinic, findingOf, openClinic, signIn, troubles } from './clinic.ts'
+import { createBrowser } from '../support/browser/browser-client.ts'
+import { audiences, type Clinic, findingOf, openClinic, signIn, troubles } from './clinic/clinic.ts'
 
 let clinic: Clinic
 

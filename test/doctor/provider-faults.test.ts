@@ -1,9 +1,9 @@
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startProvingApi } from '../support/proving-api.ts'
-import { newSigningKey, signWith } from '../support/scripted-provider.ts'
-import { findingOf, troubles } from './clinic.ts'
-import { isIssued, openScriptedClinic, type ScriptedClinic, soundToken } from './scripted-clinic.ts'
+import { startProvingApi } from '../support/api/proving-api.ts'
+import { newSigningKey, signWith } from '../support/provider/scripted-provider.ts'
+import { findingOf, troubles } from './clinic/clinic.ts'
+import { isIssued, openScriptedClinic, type ScriptedClinic, soundToken } from './clinic/scripted-clinic.ts'
 
 let clinic: ScriptedClinic
 /** Sessions in memory, which is no matter here. */

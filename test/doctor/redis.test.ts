@@ -10,9 +10,9 @@ import { createDoctorContext } from '../../src/doctor/context.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { diagnoseRedis } from '../../src/session/store/redis/diagnosis/diagnosis.ts'
 import { minimalEnv } from '../config/fixtures.ts'
-import { type Certificates, makeCertificates } from '../support/certificates.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { freePort } from '../support/ports.ts'
-import { type RedisServer, startRedis } from '../support/redis.ts'
+import { type RedisServer, startRedis } from '../support/redis/redis.ts'
 
 let redis: RedisServer
 let certificates: Certificates

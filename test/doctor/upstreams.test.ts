@@ -9,7 +9,7 @@ import { upstreamsCheck } from '../../src/doctor/checks/upstreams/upstreams.ts'
 import { createDoctorContext } from '../../src/doctor/context.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { minimalEnv } from '../config/fixtures.ts'
-import { makeCertificates } from '../support/certificates.ts'
+import { makeCertificates } from '../support/fronts/certificates.ts'
 import { freePort } from '../support/ports.ts'
 
 const cleanUp: (() => unknown)[] = []

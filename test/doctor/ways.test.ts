@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { examine } from '../../src/doctor/examine.ts'
 import { startTunnelProxy, type TunnelProxy } from '../network/support.ts'
-import { type Certificates, makeCertificates } from '../support/certificates.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { freePort } from '../support/ports.ts'
-import { newSigningKey } from '../support/scripted-provider.ts'
-import { findingOf } from './clinic.ts'
+import { newSigningKey } from '../support/provider/scripted-provider.ts'
+import { findingOf } from './clinic/clinic.ts'
 
 const issuer = 'https://login.test'
 const ends: (() => unknown)[] = []

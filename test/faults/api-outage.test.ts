@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { expectProblem } from '../support/expect-problem.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { startWorld, type World } from '../support/worlds/world.ts'
 
 let world: World
 

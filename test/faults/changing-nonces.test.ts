@@ -1,9 +1,9 @@
 import { Agent, request as sendRequest } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { changingNonces } from '../support/proof-verifier.ts'
-import { type ProvingApi, startProvingApi } from '../support/proving-api.ts'
-import { type ScriptedPair, type Side, startScriptedPair } from '../support/scripted-pair.ts'
+import { changingNonces } from '../support/api/proof-verifier.ts'
+import { type ProvingApi, startProvingApi } from '../support/api/proving-api.ts'
+import { type ScriptedPair, type Side, startScriptedPair } from '../support/worlds/scripted-pair.ts'
 
 let pair: ScriptedPair
 let api: ProvingApi

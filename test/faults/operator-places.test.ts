@@ -12,7 +12,7 @@ import {
   signIn,
 } from '../session/support/sessions-world.ts'
 import { eventually } from '../support/eventually.ts'
-import { startCluster, startSentinelGroup } from '../support/redis-groups.ts'
+import { startCluster, startSentinelGroup } from '../support/redis/redis-groups.ts'
 
 const setupMs = 60_000
 let stops: (() => Promise<unknown>)[] = []

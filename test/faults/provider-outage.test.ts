@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { expectPage } from '../support/expect-problem.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { startWorld, type World } from '../support/worlds/world.ts'
 
 let world: World
 afterEach(() => world.stop())

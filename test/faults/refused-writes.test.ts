@@ -4,8 +4,8 @@ import type { Answer } from '../support/exchange.ts'
 import { expectPage, expectProblem } from '../support/expect-problem.ts'
 import { freePort } from '../support/ports.ts'
 import { fromOurPage } from '../support/revocation.ts'
-import { type ScriptedPair, startScriptedPair } from '../support/scripted-pair.ts'
-import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { type ScriptedPair, startScriptedPair } from '../support/worlds/scripted-pair.ts'
+import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 
 let upstream: Upstream
 let pair: ScriptedPair

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { expectPage, expectProblem } from '../support/expect-problem.ts'
-import { providerPaths } from '../support/oidc-provider.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { providerPaths } from '../support/provider/oidc-provider.ts'
+import { startWorld, type World } from '../support/worlds/world.ts'
 
 let world: World
 afterEach(() => world.stop())

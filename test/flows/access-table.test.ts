@@ -1,10 +1,10 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { type AccessWorld, ownPage, startAccessWorld } from '../support/access-world.ts'
+import { type AccessWorld, ownPage, startAccessWorld } from '../support/worlds/access-world.ts'
 import type { Answer } from '../support/exchange.ts'
-import type { ScriptedAnswer } from '../support/scripted-provider.ts'
-import { type ArrivedRequest, valuesOf } from '../support/upstream.ts'
+import type { ScriptedAnswer } from '../support/provider/scripted-provider.ts'
+import { type ArrivedRequest, valuesOf } from '../support/api/upstream.ts'
 
 const kinds = ['user', 'exchange', 'client', 'gateway', 'none'] as const
 type Kind = (typeof kinds)[number]

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectPage } from '../support/expect-problem.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { startWorld, type World } from '../support/worlds/world.ts'
 
 describe.each(['alone, beneath a path', 'the second of three frontends, beneath a path'] as const)(
   'a gateway %s',

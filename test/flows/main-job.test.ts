@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectProblem } from '../support/expect-problem.ts'
-import { alice, apiAudience, bob, claimsOf, providerPaths } from '../support/oidc-provider.ts'
-import { startWorld, type World } from '../support/world.ts'
+import { alice, apiAudience, bob, claimsOf, providerPaths } from '../support/provider/oidc-provider.ts'
+import { startWorld, type World } from '../support/worlds/world.ts'
 
 describe.each([
   ['https', 'alone'],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sendRaw } from '../proxy/support/harness.ts'
-import { frontendNames, startHouse, type TestHouse } from '../support/house.ts'
+import { frontendNames, startHouse, type TestHouse } from '../support/worlds/house.ts'
 
 let plain: TestHouse
 let trusting: TestHouse

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { ownFetch, send, startHouse, type TestHouse } from '../support/house.ts'
+import { ownFetch, send, startHouse, type TestHouse } from '../support/worlds/house.ts'
 
 /** Takes connections and says nothing. */
 let silent: Server

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
-import { frontendUrls, send } from '../support/house.ts'
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway/gateway-process.ts'
+import { frontendUrls, send } from '../support/worlds/house.ts'
 import { freePort } from '../support/ports.ts'
 
 /** Of each group the last is asked last and left: they are put together one at a time, so that it waits for all others. */

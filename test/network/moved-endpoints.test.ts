@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { type FaultWorld, sessionCookieOf, startFaultWorld } from '../support/fault-world.ts'
+import { type FaultWorld, sessionCookieOf, startFaultWorld } from '../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 beforeAll(async () => {

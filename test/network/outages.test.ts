@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { type FaultWorld, sessionCookieOf, startFaultWorld } from '../support/fault-world.ts'
+import { type FaultWorld, sessionCookieOf, startFaultWorld } from '../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ProviderNetworkOptions } from '../../src/network/provider-network.ts'
-import { type Certificates, makeCertificates } from '../support/certificates.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { openNetwork, startTunnelProxy, type TunnelProxy } from './support.ts'
 
 let authority: Certificates

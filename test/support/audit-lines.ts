@@ -1,5 +1,5 @@
 import { auditEvents } from '../../src/telemetry/audit-events.ts'
-import type { GatewayProcess } from './gateway-process.ts'
+import type { GatewayProcess } from './gateway/gateway-process.ts'
 
 /** What every log line has; `frontend` where several share the process. */
 const lineFields = ['level', 'time', 'audit', 'msg', 'frontend']

@@ -4,7 +4,7 @@ import { hashSessionId } from '../../src/session/record/keys.ts'
 import { createStoreKeys } from '../../src/session/store/keys.ts'
 import { eventually } from './eventually.ts'
 import { fromOurPage } from './revocation.ts'
-import type { ScriptedPair, Side } from './scripted-pair.ts'
+import type { ScriptedPair, Side } from './worlds/scripted-pair.ts'
 
 /** Pseudo-random numbers of a seed, below 1 (mulberry32). */
 export function randomOf(seed: number): () => number {

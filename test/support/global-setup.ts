@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { TestProject } from 'vitest/node'
 import { findCommand, installPackage } from './commands.ts'
-import { startRedis } from './redis.ts'
-import { ensureRedisServer } from './redis-binary.ts'
+import { startRedis } from './redis/redis.ts'
+import { ensureRedisServer } from './redis/redis-binary.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

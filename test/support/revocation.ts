@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RedisGate } from './redis-gate.ts'
-import type { ScriptedPair } from './scripted-pair.ts'
+import type { RedisGate } from './redis/redis-gate.ts'
+import type { ScriptedPair } from './worlds/scripted-pair.ts'
 
 /** What a page of the application says of itself. */
 export const fromOurPage = { 'sec-fetch-site': 'same-origin' }

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { freePort } from '../../support/ports.ts'
-import { claimsOf } from '../../support/proof-verifier.ts'
-import { openProvider } from '../../support/scripted-login.ts'
-import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts'
+import { claimsOf } from '../../support/api/proof-verifier.ts'
+import { openProvider } from '../../support/provider/scripted-login.ts'
+import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 
 let scripted: ScriptedProvider
 const opened: Provider[] = []

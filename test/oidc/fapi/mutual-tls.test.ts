@@ -4,15 +4,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Certificates, makeCertificates } from '../../support/certificates.ts'
-import { openFapi, signIn } from '../../support/fapi-login.ts'
+import { type Certificates, makeCertificates } from '../../support/fronts/certificates.ts'
+import { openFapi, signIn } from '../../support/provider/fapi-login.ts'
 import {
   type FapiProvider,
   fapiAudience,
   peerCertificate,
   startFapiProvider,
-} from '../../support/fapi-provider.ts'
-import { claimsOf } from '../../support/proof-verifier.ts'
+} from '../../support/provider/fapi-provider.ts'
+import { claimsOf } from '../../support/api/proof-verifier.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-mtls-'))
 let authority: Certificates

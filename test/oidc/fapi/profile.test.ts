@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { publishedKeys, readPrivateKeys } from '../../../src/signing/signing-keys.ts'
-import { openFapi, signIn } from '../../support/fapi-login.ts'
-import { type FapiProvider, startFapiProvider } from '../../support/fapi-provider.ts'
-import { logIn, openProvider } from '../../support/scripted-login.ts'
-import { startScriptedProvider } from '../../support/scripted-provider.ts'
+import { openFapi, signIn } from '../../support/provider/fapi-login.ts'
+import { type FapiProvider, startFapiProvider } from '../../support/provider/fapi-provider.ts'
+import { logIn, openProvider } from '../../support/provider/scripted-login.ts'
+import { startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 
 const pemOf = (pair: ReturnType<typeof generateKeyPairSync>) =>
   pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()

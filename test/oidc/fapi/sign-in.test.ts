@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { publishedKeys, readPrivateKeys } from '../../../src/signing/signing-keys.ts'
-import { finishLogin, openFapi, signIn } from '../../support/fapi-login.ts'
-import { type FapiProvider, fapiAudience, startFapiProvider } from '../../support/fapi-provider.ts'
+import { finishLogin, openFapi, signIn } from '../../support/provider/fapi-login.ts'
+import { type FapiProvider, fapiAudience, startFapiProvider } from '../../support/provider/fapi-provider.ts'
 
 const keyPem = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .privateKey.export({ format: 'pem', type: 'pkcs8' })

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { allowedAlgorithms } from '../../../src/oidc/provider/algorithms.ts'
-import { expectRefusedLogin, type FaultWorld, startFaultWorld } from '../../support/fault-world.ts'
+import { expectRefusedLogin, type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 afterEach(() => world?.stop())

@@ -6,7 +6,7 @@ import {
   type LoginFailure,
   sessionCookieOf,
   startFaultWorld,
-} from '../../support/fault-world.ts'
+} from '../../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 

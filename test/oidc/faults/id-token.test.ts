@@ -4,8 +4,8 @@ import {
   type FaultWorld,
   sessionCookieOf,
   startFaultWorld,
-} from '../../support/fault-world.ts'
-import { newSigningKey, type ScriptedFaults, signWith, unsigned } from '../../support/scripted-provider.ts'
+} from '../../support/worlds/fault-world.ts'
+import { newSigningKey, type ScriptedFaults, signWith, unsigned } from '../../support/provider/scripted-provider.ts'
 
 let world: FaultWorld
 

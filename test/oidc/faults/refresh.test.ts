@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { type FaultWorld, startFaultWorld } from '../../support/fault-world.ts'
+import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 import {
   newSigningKey,
   type ScriptedAnswer,
   type ScriptedFaults,
   signWith,
   unsigned,
-} from '../../support/scripted-provider.ts'
+} from '../../support/provider/scripted-provider.ts'
 
 let world: FaultWorld
 let cookie: string

@@ -8,8 +8,8 @@ import {
   type FaultWorld,
   sessionCookieOf,
   startFaultWorld,
-} from '../../support/fault-world.ts'
-import { newSigningKey, signWith, unsigned } from '../../support/scripted-provider.ts'
+} from '../../support/worlds/fault-world.ts'
+import { newSigningKey, signWith, unsigned } from '../../support/provider/scripted-provider.ts'
 
 const ours = generateKeyPairSync('rsa', { modulusLength: 2_048 })
 const strangers = generateKeyPairSync('rsa', { modulusLength: 2_048 })

@@ -7,8 +7,8 @@ import {
   type LoginFailure,
   sessionCookieOf,
   startFaultWorld,
-} from '../../support/fault-world.ts'
-import type { ScriptedAnswer } from '../../support/scripted-provider.ts'
+} from '../../support/worlds/fault-world.ts'
+import type { ScriptedAnswer } from '../../support/provider/scripted-provider.ts'
 
 let world: FaultWorld
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { claimsParameter } from '../../../src/oidc/login/demand.ts'
 import { demandsOf } from '../../../src/oidc/login/demands.ts'
-import { type FaultWorld, startFaultWorld } from '../../support/fault-world.ts'
+import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 
 describe('what a login must come back with', () => {
   const operator = { authorizationParameters: { acr_values: 'mfa', max_age: '300' }, claims: undefined }

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
-import { claimsOf } from '../../support/proof-verifier.ts'
-import { openProvider } from '../../support/scripted-login.ts'
-import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts'
+import { claimsOf } from '../../support/api/proof-verifier.ts'
+import { openProvider } from '../../support/provider/scripted-login.ts'
+import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 
 const clientKey = `${generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ format: 'pem', type: 'pkcs8' })}`
 

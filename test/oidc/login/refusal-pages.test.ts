@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Answer } from '../../support/exchange.ts'
-import { type FaultWorld, startFaultWorld } from '../../support/fault-world.ts'
+import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 beforeAll(async () => {

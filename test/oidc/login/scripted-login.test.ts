@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { eventually } from '../../support/eventually.ts'
-import { logIn, openProvider } from '../../support/scripted-login.ts'
+import { logIn, openProvider } from '../../support/provider/scripted-login.ts'
 import {
   newSigningKey,
   type ScriptedProvider,
   startScriptedProvider,
-} from '../../support/scripted-provider.ts'
+} from '../../support/provider/scripted-provider.ts'
 
 let scripted: ScriptedProvider
 let provider: Provider

@@ -4,7 +4,7 @@ import {
   type FaultWorld,
   sessionCookieOf,
   startFaultWorld,
-} from '../../support/fault-world.ts'
+} from '../../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 

@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import type { Identity } from '../../../src/oidc/tokens/token-set.ts'
-import { openProvider } from '../../support/scripted-login.ts'
+import { openProvider } from '../../support/provider/scripted-login.ts'
 import {
   type ScriptedAnswer,
   type ScriptedProvider,
   startScriptedProvider,
-} from '../../support/scripted-provider.ts'
+} from '../../support/provider/scripted-provider.ts'
 
 let scripted: ScriptedProvider
 let provider: Provider

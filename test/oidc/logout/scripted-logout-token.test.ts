@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { LogoutTokenError } from '../../../src/oidc/logout/logout-token.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
-import { logIn, openProvider } from '../../support/scripted-login.ts'
+import { logIn, openProvider } from '../../support/provider/scripted-login.ts'
 import {
   newSigningKey,
   type ScriptedProvider,
   signWith,
   startScriptedProvider,
   unsigned,
-} from '../../support/scripted-provider.ts'
+} from '../../support/provider/scripted-provider.ts'
 
 const minuteMs = 60_000
 

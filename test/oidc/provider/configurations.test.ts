@@ -2,16 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { createNonceMemory } from '../../../src/signing/nonces.ts'
 import { startTunnelProxy, type TunnelProxy } from '../../network/support.ts'
-import { type Certificates, makeCertificates } from '../../support/certificates.ts'
-import { openFapi, signIn } from '../../support/fapi-login.ts'
-import { type FapiProvider, fapiAudience } from '../../support/fapi-provider.ts'
+import { type Certificates, makeCertificates } from '../../support/fronts/certificates.ts'
+import { openFapi, signIn } from '../../support/provider/fapi-login.ts'
+import { type FapiProvider, fapiAudience } from '../../support/provider/fapi-provider.ts'
 import {
   type Around,
   type Configuration,
   configurations,
   optionsOf,
   startConfigured,
-} from '../../support/provider-configurations.ts'
+} from '../../support/provider/provider-configurations.ts'
 
 const audience = {
   key: 'api',

@@ -1,12 +1,12 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { eventually } from '../../support/eventually.ts'
-import { logIn, openProvider } from '../../support/scripted-login.ts'
+import { logIn, openProvider } from '../../support/provider/scripted-login.ts'
 import {
   type ScriptedAnswer,
   type ScriptedProvider,
   startScriptedProvider,
-} from '../../support/scripted-provider.ts'
+} from '../../support/provider/scripted-provider.ts'
 
 let scripted: ScriptedProvider
 let provider: Provider

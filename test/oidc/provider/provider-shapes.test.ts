@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
-import { logIn, openProvider } from '../../support/scripted-login.ts'
+import { logIn, openProvider } from '../../support/provider/scripted-login.ts'
 import {
   type ScriptedFaults,
   type ScriptedProvider,
   startScriptedProvider,
-} from '../../support/scripted-provider.ts'
+} from '../../support/provider/scripted-provider.ts'
 
 type Members = Record<string, unknown>
 

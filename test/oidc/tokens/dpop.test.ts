@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
-import { claimsOf, createProofVerifier, valuesOf } from '../../support/proof-verifier.ts'
-import { logIn, openProvider } from '../../support/scripted-login.ts'
-import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts'
+import { claimsOf, createProofVerifier, valuesOf } from '../../support/api/proof-verifier.ts'
+import { logIn, openProvider } from '../../support/provider/scripted-login.ts'
+import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 
 let scripted: ScriptedProvider
 const opened: Provider[] = []

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CompletedLogin, Provider } from '../../../src/oidc/provider/provider.ts'
-import { logIn, openProvider, refreshOf } from '../../support/scripted-login.ts'
-import { type ScriptedProvider, startScriptedProvider } from '../../support/scripted-provider.ts'
+import { logIn, openProvider, refreshOf } from '../../support/provider/scripted-login.ts'
+import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 
 let scripted: ScriptedProvider
 let provider: Provider

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readTokenFacts } from '../../../src/oidc/tokens/token-facts.ts'
-import { unsigned } from '../../support/scripted-provider.ts'
+import { unsigned } from '../../support/provider/scripted-provider.ts'
 
 const rightsOf = (claims: Record<string, unknown>) =>
   readTokenFacts(`${unsigned(claims, { alg: 'RS256' })}AAAA`).rights

@@ -6,8 +6,8 @@ import {
   type FaultWorld,
   sessionCookieOf,
   startFaultWorld,
-} from '../../support/fault-world.ts'
-import type { ScriptedAnswer } from '../../support/scripted-provider.ts'
+} from '../../support/worlds/fault-world.ts'
+import type { ScriptedAnswer } from '../../support/provider/scripted-provider.ts'
 
 let world: FaultWorld
 const names = 'sub,name,email,/realm_access/roles,/a~1b/0'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { startUpstream, type Upstream, valuesOf } from '../../support/upstream.ts'
+import { startUpstream, type Upstream, valuesOf } from '../../support/api/upstream.ts'
 import { cookie, ownFetch, routeTo, send, startProxy, type TestProxy } from '../support/harness.ts'
 
 let upstream: Upstream

@@ -9,8 +9,8 @@ import {
   routeTable,
   startCanary,
   startRoutedGateway,
-} from '../../support/routed-gateway.ts'
-import { type ArrivedRequest, valuesOf } from '../../support/upstream.ts'
+} from '../../support/gateway/routed-gateway.ts'
+import { type ArrivedRequest, valuesOf } from '../../support/api/upstream.ts'
 import { forgeable, refusedTargets } from '../headers/hostile-lists.ts'
 import { sendRaw } from '../support/harness.ts'
 

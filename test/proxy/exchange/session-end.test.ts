@@ -1,6 +1,6 @@
 import { type IncomingMessage, request as sendRequest } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { startUpstream, type Upstream } from '../../support/upstream.ts'
+import { startUpstream, type Upstream } from '../../support/api/upstream.ts'
 import { cookie, ownFetch, routeTo, startProxy, type TestProxy } from '../support/harness.ts'
 
 let upstream: Upstream

@@ -2,7 +2,7 @@ import { type ClientRequest, type IncomingMessage, request as sendRequest } from
 import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { startUpstream, type Upstream, valuesOf } from '../../support/upstream.ts'
+import { startUpstream, type Upstream, valuesOf } from '../../support/api/upstream.ts'
 import { ownFetch, routeTo, send, sendRaw, settled, startProxy, type TestProxy } from '../support/harness.ts'
 
 const mebibyte = Buffer.alloc(1_048_576, 'm')

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startUpstream, type Upstream } from '../../support/upstream.ts'
+import { startUpstream, type Upstream } from '../../support/api/upstream.ts'
 import { baseUrl, ownFetch, routeTo, send, sendRaw, startProxy, type TestProxy } from '../support/harness.ts'
 
 let upstream: Upstream

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ArrivedRequest, startUpstream, type Upstream, valuesOf } from '../../support/upstream.ts'
+import { type ArrivedRequest, startUpstream, type Upstream, valuesOf } from '../../support/api/upstream.ts'
 import { cookie, routeTo, sendRaw, sessionId, startProxy, type TestProxy } from '../support/harness.ts'
 import { forgeable } from './hostile-lists.ts'
 

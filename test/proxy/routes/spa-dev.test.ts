@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { startUpstream, type Upstream, valuesOf } from '../../support/upstream.ts'
+import { startUpstream, type Upstream, valuesOf } from '../../support/api/upstream.ts'
 import { baseUrl, cookie, ownFetch, routeTo, send, startProxy, type TestProxy } from '../support/harness.ts'
 
 let api: Upstream

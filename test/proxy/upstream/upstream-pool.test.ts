@@ -5,7 +5,7 @@ import {
   type DispatchedCall,
   type UpstreamPool,
 } from '../../../src/proxy/upstream/upstream-pool.ts'
-import { startUpstream, type Upstream } from '../../support/upstream.ts'
+import { startUpstream, type Upstream } from '../../support/api/upstream.ts'
 import { callOf } from '../support/calls.ts'
 
 let upstream: Upstream

@@ -9,8 +9,8 @@ import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { eventually } from '../../support/eventually.ts'
 import { freePort } from '../../support/ports.ts'
-import { type RedisServer, startRedis } from '../../support/redis.ts'
-import { startCluster, startSentinelGroup } from '../../support/redis-groups.ts'
+import { type RedisServer, startRedis } from '../../support/redis/redis.ts'
+import { startCluster, startSentinelGroup } from '../../support/redis/redis-groups.ts'
 
 const lifetimeSeconds = 36_000
 const telemetry = { log: silentLogger(), metrics: noMetrics }

@@ -6,7 +6,7 @@ import { createRedisStore } from '../../../../src/session/store/redis/store.ts'
 import { silentLogger } from '../../../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../../../src/telemetry/measures/metrics.ts'
 import { eventually } from '../../../support/eventually.ts'
-import { type RedisServer, startRedis } from '../../../support/redis.ts'
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts'
 import { controlStore, createStop } from '../../support/controlled-store.ts'
 import {
   api,

@@ -1,0 +1,243 @@
+import { readFile } from 'node:fs/promises'
+import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { createServer as createTlsServer } from 'node:tls'
+import { afterEach, describe, expect, it } from 'vitest'
+import { makeCertificates } from '../../support/fronts/certificates.ts'
+import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/ports.ts'
+import { type RedisConf, type RedisServer, startRedis } from '../../support/redis/redis.ts'
+import {
+  expectUnavailable,
+  type LoggedStore,
+  newHash,
+  newRow,
+  openStore,
+  operations,
+  untilReady,
+} from './redis-stores.ts'
+
+const cleanups: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+async function startServer(conf: RedisConf = {}): Promise<RedisServer> {
+  const server = await startRedis({ conf })
+  cleanups.push(() => server.stop())
+  return server
+}
+
+function open(options: Parameters<typeof openStore>[0]): LoggedStore {
+  const logged = openStore(options)
+  cleanups.push(() => logged.store.close())
+  return logged
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const outages = ({ messages }: LoggedStore): readonly string[] =>
+  messages.filter((message) => message.includes('session store'))
+
+/** Nothing else of this process gets its turn. */
+function stall(ms: number): void {
+  const endMs = performance.now() + ms
+  while (performance.now() < endMs);
+}
+
+describe('a stall of our own event loop', () => {
+  it('of 1.2 s is no outage of Redis, and costs no command', async () => {
+    const server = await startServer()
+    const logged = open({ redisUrl: server.url })
+    await untilReady(logged)
+    const h = newHash()
+    const row = newRow()
+    await logged.store.create(h, row, 60_000)
+    for (let round = 0; round < 3; round += 1) {
+      const reading = logged.store.read(h)
+      await pause(round)
+      stall(1_200)
+      expect(await reading).toMatchObject({ writeId: row.writeId })
+    }
+    expect(outages(logged)).toEqual([])
+  })
+
+  it('does not make a frozen Redis look alive', async () => {
+    const server = await startServer()
+    const logged = open({ redisUrl: server.url })
+    await untilReady(logged)
+    server.freeze()
+    const startedAtMs = performance.now()
+    await expectUnavailable(logged.store.read(newHash()))
+    expect(performance.now() - startedAtMs).toBeLessThan(1_500)
+    server.thaw()
+  })
+})
+
+describe('rights that are withdrawn while Redis answers', () => {
+  it.each<readonly [string, string, (store: LoggedStore['store']) => Promise<unknown>]>([
+    ['of a command', 'hmget', (store) => store.read(newHash())],
+    ['of one within a script', 'hset', (store) => store.create(newHash(), newRow(), 5_000)],
+  ])(
+    '%s are one outage, however long it lasts, and over when they are given back',
+    async (_whose, right, ask) => {
+      const server = await startServer({ user: 'app on >pw ~* &* +@all' })
+      const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
+      await untilReady(logged)
+      const admin = server.client()
+      await admin.call('ACL', 'SETUSER', 'app', `-${right}`)
+      let flaps = 0
+      let last = true
+      for (let round = 0; round < 30; round += 1) {
+        await expectUnavailable(ask(logged.store))
+        const { ready } = logged.store.status()
+        if (ready !== last) flaps += 1
+        last = ready
+        await pause(100)
+      }
+      expect(logged.text()).toContain('Redis denies our user a command')
+      expect({ flaps, outages: outages(logged) }).toEqual({
+        flaps: 1,
+        outages: ['session store unavailable'],
+      })
+      await admin.call('ACL', 'SETUSER', 'app', `+${right}`)
+      await eventually(async () => {
+        await ask(logged.store)
+        expect(logged.store.status().ready).toBe(true)
+      }, 5_000)
+      expect(outages(logged)).toEqual(['session store unavailable', 'session store available again'])
+    },
+  )
+
+  it('are noticed when they are given back with no traffic at all, and not before, and nothing is left behind', async () => {
+    const server = await startServer({ user: 'app on >pw ~* &* +@all' })
+    const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
+    await untilReady(logged)
+    const admin = server.client()
+    const rights = ['hmget', 'hget', 'hset', 'zadd', 'set', 'incr', 'exists', 'get', 'del']
+    await admin.call('ACL', 'SETUSER', 'app', ...rights.map((right) => `-${right}`))
+    await Promise.allSettled(operations.map(([, operate]) => operate(logged.store, newHash())))
+    await pause(1_500)
+    await admin.call('ACL', 'SETUSER', 'app', ...rights.slice(1).map((right) => `+${right}`))
+    await pause(2_000)
+    expect(logged.store.status().ready).toBe(false)
+    await admin.call('ACL', 'SETUSER', 'app', '+hmget')
+    await eventually(() => expect(logged.store.status().ready).toBe(true), 3_000)
+    expect(outages(logged)).toEqual(['session store unavailable', 'session store available again'])
+    await eventually(async () => expect(await admin.keys('*trial*')).toEqual([]), 3_000)
+  })
+
+  it('of tracking are asked for again: sessions are cached as soon as they are given back', async () => {
+    const server = await startServer({ user: 'app on >pw ~* &* +@all -client|tracking' })
+    const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
+    await eventually(() =>
+      expect(logged.messages).toContain(
+        'Redis does not allow CLIENT TRACKING to us: sessions are not cached',
+      ),
+    )
+    await server.client().call('ACL', 'SETUSER', 'app', '+client|tracking')
+    await eventually(() => expect(logged.store.changes.isLive()).toBe(true), 12_000)
+    const hint = 'Redis does not allow CLIENT TRACKING to us: sessions are not cached'
+    expect(logged.messages.filter((message) => message === hint)).toHaveLength(1)
+    expect(logged.messages).toContain('Redis allows CLIENT TRACKING again: sessions are cached')
+  })
+})
+
+describe('an old Redis', () => {
+  /** Passes everything on and says that the server is older than it is. */
+  async function startOldServer(server: RedisServer): Promise<number> {
+    const sockets = new Set<Socket>()
+    const relay = createServer((near) => {
+      const far = connect(server.port, '127.0.0.1')
+      for (const socket of [near, far]) {
+        sockets.add(socket)
+        socket.on('error', () => undefined)
+      }
+      near.pipe(far)
+      far.on('data', (chunk) => {
+        const text = chunk.toString('latin1').replace(/^(redis_version:)\d(\.\d)/m, '$16.0')
+        near.write(Buffer.from(text, 'latin1'))
+      })
+    })
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
+    cleanups.push(() => {
+      for (const socket of sockets) socket.destroy()
+      relay.close()
+    })
+    const address = relay.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  it('is refused by name, with the least version', async () => {
+    const server = await startServer()
+    const logged = open({ redisUrl: `redis://127.0.0.1:${await startOldServer(server)}` })
+    await eventually(() => expect(logged.store.status().reason).toMatch(/^Redis 6\.0\S* is too old: 6\.2 /))
+    expect(logged.store.status().ready).toBe(false)
+    expect(logged.text()).toContain('is too old')
+  })
+})
+
+describe('ways to Redis', () => {
+  it('lead through a socket of this machine', async () => {
+    const port = await freePort()
+    const socket = join(process.env.TMPDIR ?? '/tmp', `coatcheck-${port}.sock`)
+    await startServer({ unixsocket: socket })
+    const logged = open({ redisUrl: `unix://${socket}?db=3` })
+    await untilReady(logged)
+    const h = newHash()
+    expect(await logged.store.create(h, newRow(), 5_000)).toBe(true)
+    expect((await logged.store.exist([h]))[0]).toBe(true)
+  })
+
+  it('say over TLS which name they mean', async () => {
+    const certificates = await makeCertificates()
+    cleanups.push(() => certificates.remove())
+    const named = Promise.withResolvers<string | false | null>()
+    const server = createTlsServer(
+      { cert: await readFile(certificates.certificateFile), key: await readFile(certificates.keyFile) },
+      (socket) => {
+        named.resolve(socket.servername)
+        socket.destroy()
+      },
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    cleanups.push(() => server.close())
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    open({ redisUrl: `rediss://localhost:${port}`, redisTlsCa: certificates.ca })
+    expect(await named.promise).toBe('localhost')
+  })
+})
+
+describe('foreign values under our keys', () => {
+  it('are replaced and told of: a limit counts anew, an index takes its member, a lease is taken', async () => {
+    const server = await startServer()
+    const logged = open({ redisUrl: server.url })
+    await untilReady(logged)
+    const { store } = logged
+    const admin = server.client()
+    const h = newHash()
+    await admin.set(store.keys.count('login ada'), 'text')
+    await admin.set(store.keys.bySubject('x'), 'text')
+    await admin.lpush(store.keys.lease(h), 'text')
+    await admin.lpush(store.keys.usedState('s'), 'text')
+    await admin.lpush(store.keys.ended('e'), 'text')
+    expect([await store.count('login ada', 5_000), await store.count('login ada', 5_000)]).toEqual([1, 2])
+    expect(await store.readIndex(store.keys.bySubject('x'), { offset: 0, count: 9 })).toEqual([])
+    const member = { h, issuedAtSeconds: 1 }
+    await store.addToIndex(store.keys.bySubject('x'), member, 5_000)
+    expect(await store.readIndex(store.keys.bySubject('x'), { offset: 0, count: 9 })).toEqual([member])
+    expect(await store.renewLease(h, 'me', 5_000)).toBe(false)
+    await store.releaseLease(h, 'me')
+    expect(await store.acquireLease(h, 'me', 5_000)).toBe(true)
+    await admin.set(store.keys.taken(h), 'text')
+    expect(await store.take(h, 'attempt', 5_000)).toBeUndefined()
+    await admin.set(store.keys.session(h), 'text')
+    expect(await store.take(h, 'attempt', 5_000)).toBeUndefined()
+    expect((await store.redeemState('s', 5_000)).redeemed).toBe(true)
+    expect(await store.readTombstones([store.keys.ended('e')])).toEqual([undefined])
+    const told = logged.messages.filter((message) => message.includes('none of ours'))
+    expect(told).toHaveLength(2)
+    expect(store.status().ready).toBe(true)
+  })
+})
