@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { startAppCommands } from '../dev/app-commands.ts'
 import { audiencesOf, banner } from '../dev/banner.ts'
 import type { Dev } from '../dev/dev.ts'
 import type { DemoUser } from '../dev/provider/options.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
+import { readArguments } from './read-arguments.ts'
 import { describeListenError } from './running/serve.ts'
 
 const flags = {
@@ -23,7 +23,10 @@ const flags = {
  * @throws ConfigError, CommandError, UsageError
  */
 export async function run(context: CommandContext): Promise<number> {
-  const { values, positionals } = readArguments(context.arguments)
+  const { values, positionals } = readArguments(context.arguments, {
+    options: flags,
+    allowPositionals: true,
+  })
   const port = values.port === undefined ? undefined : readPort(values.port)
   const users = values.users === undefined ? undefined : readUsers(values.users)
   const { startDev } = await loadDev()
@@ -47,14 +50,6 @@ export async function run(context: CommandContext): Promise<number> {
   throw new CommandError(
     `"${reason.command}" has ended (${reason.code ?? 'by a signal'}), so all of it was stopped`,
   )
-}
-
-function readArguments(given: readonly string[]) {
-  try {
-    return parseArgs({ args: [...given], options: flags, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
 }
 
 function readPort(text: string): number {

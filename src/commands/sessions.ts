@@ -1,5 +1,4 @@
 import { Writable } from 'node:stream'
-import { parseArgs } from 'node:util'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type {
   OperatorSession,
@@ -11,6 +10,7 @@ import { createLogger } from '../telemetry/logs/logger.ts'
 import { chosenConfig, takeFrontend } from './chosen-config.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
 import { openSessions } from './open-sessions.ts'
+import { readArguments } from './read-arguments.ts'
 
 interface Asked {
   readonly action: 'list' | 'revoke'
@@ -58,7 +58,7 @@ function auditTo({ complain }: CommandContext, frontend: string | undefined): Au
 }
 
 function readAsked(untrustedArguments: readonly string[]): Asked {
-  const { values, positionals } = parse(untrustedArguments)
+  const { values, positionals } = readArguments(untrustedArguments, { options, allowPositionals: true })
   const [action, ...rest] = positionals
   if ((action !== 'list' && action !== 'revoke') || rest.length > 0) throw new UsageError(`usage: ${usage}`)
   const selections = selectionsOf(values)
@@ -79,17 +79,14 @@ const options = {
   json: { type: 'boolean' },
 } as const
 
-function parse(untrustedArguments: readonly string[]) {
-  try {
-    return parseArgs({ args: [...untrustedArguments], options, allowPositionals: true })
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    // The first sentence says what is wrong; the second explains the parser.
-    throw new UsageError(error.message.split('. ')[0] ?? 'the options cannot be read')
-  }
+interface Chosen {
+  readonly sub?: string | undefined
+  readonly sid?: string | undefined
+  readonly ref?: string | undefined
+  readonly all?: boolean | undefined
 }
 
-function selectionsOf({ sub, sid, ref, all }: ReturnType<typeof parse>['values']): SessionSelection[] {
+function selectionsOf({ sub, sid, ref, all }: Chosen): SessionSelection[] {
   const selections: SessionSelection[] = []
   if (sub !== undefined) selections.push({ kind: 'subject', subject: sub })
   if (sid !== undefined) selections.push({ kind: 'provider-session', providerSessionId: sid })

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { TestKitError } from '../testing/test-kit-error.ts'
 import { createTestSession } from '../testing/test-session.ts'
 import type { TestUser } from '../testing/test-user.ts'
 import { type CommandContext, CommandError, UsageError } from './command.ts'
+import { readArguments } from './read-arguments.ts'
 
 /** File descriptor of standard input. */
 const standardInput = 0
@@ -28,14 +28,8 @@ export async function run(context: CommandContext): Promise<number> {
 
 function readOptions(untrustedArguments: readonly string[]) {
   const options = { user: { type: 'string' }, 'access-token-file': { type: 'string' } } as const
-  try {
-    const { values } = parseArgs({ args: [...untrustedArguments], options })
-    const { user, 'access-token-file': tokenFile } = values
-    if (user !== undefined && tokenFile !== undefined) return { user: readUser(user), tokenFile }
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    throw new UsageError(error.message.split('. ')[0] ?? 'the options cannot be read')
-  }
+  const { user, 'access-token-file': tokenFile } = readArguments(untrustedArguments, { options }).values
+  if (user !== undefined && tokenFile !== undefined) return { user: readUser(user), tokenFile }
   throw new UsageError('test-session needs --user and --access-token-file')
 }
 

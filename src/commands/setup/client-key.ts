@@ -1,11 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { parseArgs } from 'node:util'
 import { publicHalf } from '../../config/settings/kinds/private-keys.ts'
 import type { SigningAlgorithm } from '../../signing/algorithms.ts'
 import { type PublishedKey, publishedKeys, readPrivateKeys } from '../../signing/signing-keys.ts'
 import { type CommandContext, UsageError } from '../command.ts'
+import { readArguments } from '../read-arguments.ts'
 
 const providers = ['auth0', 'keycloak', 'entra', 'okta'] as const
+const options = { for: { type: 'string' }, algorithm: { type: 'string' } } as const
+
 type ProviderName = (typeof providers)[number]
 
 /** Auth0 and Entra take RSA keys alone. */
@@ -33,7 +35,7 @@ const makers: Readonly<Record<KeyAlgorithm, () => KeyObject>> = {
  * @throws UsageError
  */
 export async function run({ arguments: args, print, complain }: CommandContext): Promise<number> {
-  const { provider, algorithm } = readArguments(args)
+  const { provider, algorithm } = choices(args)
   const text = textOf(makers[algorithm](), algorithm, provider)
   const [key] = readPrivateKeys(text)
   const [published] = publishedKeys([{ ...key, algorithm }], 'sig')
@@ -52,11 +54,11 @@ function textOf(key: KeyObject, algorithm: KeyAlgorithm, provider: ProviderName 
   return JSON.stringify({ ...key.export({ format: 'jwk' }), alg: algorithm, use: 'sig' }, null, 2)
 }
 
-function readArguments(args: readonly string[]): {
+function choices(untrustedArguments: readonly string[]): {
   readonly provider: ProviderName | undefined
   readonly algorithm: KeyAlgorithm
 } {
-  const { for: provider, algorithm } = parse(args)
+  const { for: provider, algorithm } = readArguments(untrustedArguments, { options }).values
   const known = providers.find((name) => name === provider)
   if (provider !== undefined && known === undefined)
     throw new UsageError(`--for takes one of ${providers.join(', ')}`)
@@ -67,15 +69,6 @@ function readArguments(args: readonly string[]): {
 
 function isAlgorithm(name: string): name is KeyAlgorithm {
   return Object.hasOwn(makers, name)
-}
-
-function parse(args: readonly string[]) {
-  try {
-    const options = { for: { type: 'string' }, algorithm: { type: 'string' } } as const
-    return parseArgs({ args: [...args], options }).values
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'unexpected argument')
-  }
 }
 
 /** What is pasted where. */

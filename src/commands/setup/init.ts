@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { addressesAtProvider } from '../../config/endpoints.ts'
 import type { Environment } from '../../config/environment.ts'
 import { type CommandContext, CommandError, UsageError } from '../command.ts'
 import { run as runDoctor } from '../doctor.ts'
+import { readArguments } from '../read-arguments.ts'
 import { envText } from './env-text.ts'
 import { type Ask, createAsk } from './questions.ts'
 
@@ -55,7 +55,7 @@ const questions: readonly Question[] = [
  * @throws CommandError, UsageError
  */
 export async function run(context: CommandContext): Promise<number> {
-  const { values } = readArguments(context.arguments)
+  const { values } = readArguments(context.arguments, { options: flags })
   const env = await answers(values, createAsk())
   write('.env', envText(env), values.force === true)
   context.print('Wrote .env; it holds secrets, so keep it out of version control.')
@@ -65,15 +65,7 @@ export async function run(context: CommandContext): Promise<number> {
   return runDoctor({ ...context, arguments: [], env: { ...env, ...context.env } })
 }
 
-function readArguments(given: readonly string[]) {
-  try {
-    return parseArgs({ args: [...given], options: flags })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
-}
-
-type Given = ReturnType<typeof readArguments>['values']
+type Given = ReturnType<typeof readArguments<{ options: typeof flags }>>['values']
 
 /** @throws UsageError for what no flag says when nobody can be asked */
 async function answers(given: Given, ask: Ask | undefined): Promise<Environment> {

@@ -131,6 +131,8 @@ describe('coatcheck sessions', () => {
     const statuses = await Promise.all([kept[1], ended[1]].map(async (one) => (await call(one)).status))
     expect(statuses.toSorted()).toEqual([200, 401])
     expect(await revoke('--ref unknown')).toEqual({ ended: 0, foreign: 0 })
+    // One reference or sid in 64 begins so.
+    expect(await revoke('--ref -unknown')).toEqual({ ended: 0, foreign: 0 })
     expect(await revoke('--all')).toEqual({ ended: 1, foreign: 0 })
   })
 
