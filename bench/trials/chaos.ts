@@ -2,9 +2,10 @@
  * Two gateway processes whose Redis, connections and selves are frozen, cut and killed at random while users sign in, call, refresh and sign
  * out: `node bench/trials/chaos.ts [seconds] [seed]`. Prints the seed first, then what went wrong. The suite runs twelve seconds of it.
  */
+
+import { startUpstream } from '../../test/support/api/upstream.ts'
 import { Chaos } from '../../test/support/chaos.ts'
 import { startScriptedPair } from '../../test/support/worlds/scripted-pair.ts'
-import { startUpstream } from '../../test/support/api/upstream.ts'
 
 const [seconds = '60', seed = `${Date.now() % 2 ** 31}`] = process.argv.slice(2)
 const users = 12

@@ -11,8 +11,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { exchange } from '../../test/support/exchange.ts'
 import { freePort } from '../../test/support/ports.ts'
+import {
+  type ScriptedProvider,
+  startScriptedProvider,
+} from '../../test/support/provider/scripted-provider.ts'
 import { startRedis } from '../../test/support/redis/redis.ts'
-import { type ScriptedProvider, startScriptedProvider } from '../../test/support/provider/scripted-provider.ts'
 import { cpuMs } from '../arena/proc-stat.ts'
 import { type BenchProcess, type Command, cores, start } from '../arena/processes.ts'
 import { runLoad } from '../load/load.ts'

@@ -3,9 +3,10 @@
  * feed: `node bench/trials/revocation.ts [ends per fate]`. Each number is the time from the answer of `POST /logout` on the first gateway to the
  * beginning of the last call that the second let through; negative: none began after that answer.
  */
+
+import { startUpstream } from '../../test/support/api/upstream.ts'
 import { feedFates, lateness, startLoad } from '../../test/support/revocation.ts'
 import { startScriptedPair } from '../../test/support/worlds/scripted-pair.ts'
-import { startUpstream } from '../../test/support/api/upstream.ts'
 
 const ends = Number(process.argv[2] ?? 100)
 /** Other sessions that call without pause meanwhile. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 import { launchChromium } from '../support/browser/chromium.ts'
 import {
   type Canary,
@@ -11,7 +12,6 @@ import {
   startCanary,
   startRoutedGateway,
 } from '../support/gateway/routed-gateway.ts'
-import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 
 let api: Upstream
 let folder: string

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { launchChromiumProfile } from '../support/browser/chromium.ts'
 import { eventually } from '../support/eventually.ts'
-import { alice } from '../support/provider/oidc-provider.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { startTlsFront, type TlsFront } from '../support/fronts/tls-front.ts'
+import { alice } from '../support/provider/oidc-provider.ts'
 import { startWorld, type World } from '../support/worlds/world.ts'
 
 /** Chromium proves a device six times in nine minutes and no more. */

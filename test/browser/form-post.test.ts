@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { launchChromium } from '../support/browser/chromium.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { startTlsFront, type TlsFront } from '../support/fronts/tls-front.ts'
 import { startWorld, type World } from '../support/worlds/world.ts'
 

@@ -3,11 +3,11 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AccessWorld, startAccessWorld } from '../support/worlds/access-world.ts'
 import { launchChromium } from '../support/browser/chromium.ts'
 import { type Firefox, isFirefoxLeftOut, launchFirefox } from '../support/browser/firefox.ts'
 import { type NodeCarrier, startNodeCarrier } from '../support/fronts/node-carrier.ts'
 import { freePort } from '../support/ports.ts'
+import { type AccessWorld, startAccessWorld } from '../support/worlds/access-world.ts'
 
 const patienceMs = 120_000
 const target = '/app/deep?x=1&y=%2F'

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { launchChromium } from '../support/browser/chromium.ts'
-import { alice, testClient } from '../support/provider/oidc-provider.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { startTlsFront, type TlsFront } from '../support/fronts/tls-front.ts'
+import { alice, testClient } from '../support/provider/oidc-provider.ts'
 import { startWorld, type World } from '../support/worlds/world.ts'
 
 /** What a page sees of an answer. */

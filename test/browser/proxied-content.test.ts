@@ -1,5 +1,6 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Upstream } from '../support/api/upstream.ts'
 import { launchChromium } from '../support/browser/chromium.ts'
 import { eventually } from '../support/eventually.ts'
 import {
@@ -8,7 +9,6 @@ import {
   startCanary,
   startRoutedGateway,
 } from '../support/gateway/routed-gateway.ts'
-import type { Upstream } from '../support/api/upstream.ts'
 
 let gateway: RoutedGateway
 let api: Upstream

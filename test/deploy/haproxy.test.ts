@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { findCommand } from '../support/commands.ts'
 import { eventually } from '../support/eventually.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { freePort } from '../support/ports.ts'
 
 const haproxy = findCommand('haproxy', '../sbin/haproxy')

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { loadHouse } from '../../src/config/frontends/load-house.ts'
-import { startFrontCaddy } from '../support/fronts/carriers.ts'
-import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { findCommand } from '../support/commands.ts'
 import { exchange } from '../support/exchange.ts'
+import { startFrontCaddy } from '../support/fronts/carriers.ts'
+import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
+import { isNginxLeftOut, startNginx } from '../support/fronts/nginx.ts'
 import {
   type FrontendName,
   frontendNames,
@@ -13,7 +14,6 @@ import {
   startHouse,
   type TestHouse,
 } from '../support/worlds/house.ts'
-import { isNginxLeftOut, startNginx } from '../support/fronts/nginx.ts'
 
 const serverNames = ['shop.example.test', 'internal.example.test'] as const
 const isCaddyLeftOut = findCommand('caddy') === undefined && process.env.CI === undefined

@@ -8,8 +8,8 @@ import { loadConfig } from '../../src/config/load-config.ts'
 import { examine } from '../../src/doctor/examine.ts'
 import { startTunnelProxy, type TunnelProxy } from '../network/support.ts'
 import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
-import { type FapiProvider, fapiAudience, fapiClient } from '../support/provider/fapi-provider.ts'
 import { freePort } from '../support/ports.ts'
+import { type FapiProvider, fapiAudience, fapiClient } from '../support/provider/fapi-provider.ts'
 import {
   type Around,
   type Configuration,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 import { Chaos } from '../support/chaos.ts'
 import { type ScriptedPair, startScriptedPair } from '../support/worlds/scripted-pair.ts'
-import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 
 let upstream: Upstream
 let pair: ScriptedPair

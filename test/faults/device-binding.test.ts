@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createSoftwareDevice, type Sender } from '../support/browser/software-device.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectProblem } from '../support/expect-problem.ts'
 import { type FaultWorld, startFaultWorld } from '../support/worlds/fault-world.ts'
-import { createSoftwareDevice, type Sender } from '../support/browser/software-device.ts'
 
 let world: FaultWorld
 const start = async (settings: Readonly<Record<string, string>>): Promise<FaultWorld> =>

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ScriptedPair, type Side, startScriptedPair } from '../support/worlds/scripted-pair.ts'
 import type { ScriptedAnswer, ScriptedFaults } from '../support/provider/scripted-provider.ts'
+import { type ScriptedPair, type Side, startScriptedPair } from '../support/worlds/scripted-pair.ts'
 
 type TokenFault = NonNullable<ScriptedFaults['token']>
 

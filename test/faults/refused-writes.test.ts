@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Answer } from '../support/exchange.ts'
 import { expectPage, expectProblem } from '../support/expect-problem.ts'
 import { freePort } from '../support/ports.ts'
 import { fromOurPage } from '../support/revocation.ts'
 import { type ScriptedPair, startScriptedPair } from '../support/worlds/scripted-pair.ts'
-import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 
 let upstream: Upstream
 let pair: ScriptedPair

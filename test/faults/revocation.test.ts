@@ -5,10 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { hashSessionId } from '../../src/session/record/keys.ts'
 import { createStoreKeys } from '../../src/session/store/keys.ts'
+import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 import { openExchange } from '../support/exchange.ts'
 import { callStatus, feedFates, fromOurPage, lateness, startLoad } from '../support/revocation.ts'
 import { type ScriptedPair, startScriptedPair } from '../support/worlds/scripted-pair.ts'
-import { startUpstream, type Upstream } from '../support/api/upstream.ts'
 
 let upstream: Upstream
 let pair: ScriptedPair

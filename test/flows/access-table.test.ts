@@ -1,10 +1,10 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { type AccessWorld, ownPage, startAccessWorld } from '../support/worlds/access-world.ts'
+import { type ArrivedRequest, valuesOf } from '../support/api/upstream.ts'
 import type { Answer } from '../support/exchange.ts'
 import type { ScriptedAnswer } from '../support/provider/scripted-provider.ts'
-import { type ArrivedRequest, valuesOf } from '../support/api/upstream.ts'
+import { type AccessWorld, ownPage, startAccessWorld } from '../support/worlds/access-world.ts'
 
 const kinds = ['user', 'exchange', 'client', 'gateway', 'none'] as const
 type Kind = (typeof kinds)[number]

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type FrontendName, frontendUrls, send, startHouse, type TestHouse } from '../support/worlds/house.ts'
 import { valuesOf } from '../support/api/upstream.ts'
+import { type FrontendName, frontendUrls, send, startHouse, type TestHouse } from '../support/worlds/house.ts'
 
 let world: TestHouse
 beforeAll(async () => {

@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { main } from '../../src/commands/main.ts'
 import { eventually } from '../support/eventually.ts'
-import { type FrontendName, frontendNames, ownFetch, startHouse, type TestHouse } from '../support/worlds/house.ts'
 import { type RedisServer, startRedis } from '../support/redis/redis.ts'
+import {
+  type FrontendName,
+  frontendNames,
+  ownFetch,
+  startHouse,
+  type TestHouse,
+} from '../support/worlds/house.ts'
 
 let redis: RedisServer
 let world: TestHouse

@@ -6,13 +6,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { startUpstream, type Upstream, valuesOf } from '../support/api/upstream.ts'
 import { eventually } from '../support/eventually.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway/gateway-process.ts'
-import { type FrontendName, frontendUrls, ownFetch, send, signIn, type TestHouse } from '../support/worlds/house.ts'
 import { freePort } from '../support/ports.ts'
-import { type RedisServer, startRedis } from '../support/redis/redis.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../support/provider/scripted-provider.ts'
-import { startUpstream, type Upstream, valuesOf } from '../support/api/upstream.ts'
+import { type RedisServer, startRedis } from '../support/redis/redis.ts'
+import {
+  type FrontendName,
+  frontendUrls,
+  ownFetch,
+  send,
+  signIn,
+  type TestHouse,
+} from '../support/worlds/house.ts'
 
 /** Enough connections, dealt out in turn, to reach each of two workers. */
 const enough = 8

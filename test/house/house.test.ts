@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { valuesOf } from '../support/api/upstream.ts'
 import { eventually } from '../support/eventually.ts'
 import { frontendNames, ownFetch, send, startHouse, type TestHouse } from '../support/worlds/house.ts'
-import { valuesOf } from '../support/api/upstream.ts'
 
 let world: TestHouse
 

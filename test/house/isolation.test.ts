@@ -1,9 +1,15 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { openSessions } from '../../src/commands/open-sessions.ts'
 import { loadHouse } from '../../src/config/frontends/load-house.ts'
-import { type FrontendName, frontendNames, ownFetch, startHouse, type TestHouse } from '../support/worlds/house.ts'
-import { type RedisServer, startRedis } from '../support/redis/redis.ts'
 import { valuesOf } from '../support/api/upstream.ts'
+import { type RedisServer, startRedis } from '../support/redis/redis.ts'
+import {
+  type FrontendName,
+  frontendNames,
+  ownFetch,
+  startHouse,
+  type TestHouse,
+} from '../support/worlds/house.ts'
 
 /** Steps that are tried; `ISOLATION_STEPS=1000` for the long run. */
 const steps = Number(process.env.ISOLATION_STEPS ?? 40)

@@ -1,9 +1,9 @@
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/config/config-error.ts'
+import { valuesOf } from '../support/api/upstream.ts'
 import { eventually } from '../support/eventually.ts'
 import { ownFetch, startHouse, type TestHouse } from '../support/worlds/house.ts'
-import { valuesOf } from '../support/api/upstream.ts'
 
 let world: TestHouse | undefined
 afterEach(() => world?.stop())

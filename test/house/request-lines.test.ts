@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway/gateway-process.ts'
-import { frontendUrls, send } from '../support/worlds/house.ts'
 import { freePort } from '../support/ports.ts'
+import { frontendUrls, send } from '../support/worlds/house.ts'
 
 /** Of each group the last is asked last and left: they are put together one at a time, so that it waits for all others. */
 const groups = ['a', 'b', 'c', 'd', 'e'].map((group) =>

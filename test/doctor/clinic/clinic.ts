@@ -3,8 +3,13 @@ import { examine } from '../../../src/doctor/examine.ts'
 import type { CheckedFinding, DoctorReport } from '../../../src/doctor/report.ts'
 import { startTestApi, type TestApi } from '../../support/api/api.ts'
 import { createBrowser } from '../../support/browser/browser-client.ts'
-import { apiAudience, startTestProvider, type TestProvider, testClient } from '../../support/provider/oidc-provider.ts'
 import { freePort } from '../../support/ports.ts'
+import {
+  apiAudience,
+  startTestProvider,
+  type TestProvider,
+  testClient,
+} from '../../support/provider/oidc-provider.ts'
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts'
 
 /** APIs that are registered at the provider of the clinic, besides the one that is well. */

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { examine } from '../../../src/doctor/examine.ts'
 import type { DoctorReport } from '../../../src/doctor/report.ts'
-import { claimsOf } from '../../support/provider/oidc-provider.ts'
 import { freePort } from '../../support/ports.ts'
+import { claimsOf } from '../../support/provider/oidc-provider.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 import { signIn } from './clinic.ts'
 

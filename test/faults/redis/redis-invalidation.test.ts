@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { SessionStore } from '../../../src/session/store/contract.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type RedisServer, startRedis } from '../../support/redis/redis.ts'
 import { type Relay, startRelay } from '../../support/fronts/relay.ts'
+import { type RedisServer, startRedis } from '../../support/redis/redis.ts'
 import { type LoggedStore, newHash, newRow, openStore, untilReady } from './redis-stores.ts'
 
 const cleanups: (() => Promise<void>)[] = []

@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Browser, Tab } from '../../support/browser/browser-client.ts'
+import {
+  challengeOf,
+  createSoftwareDevice,
+  type SoftwareDevice,
+} from '../../support/browser/software-device.ts'
 import { eventually } from '../../support/eventually.ts'
 import { expectProblem } from '../../support/expect-problem.ts'
-import { challengeOf, createSoftwareDevice, type SoftwareDevice } from '../../support/browser/software-device.ts'
 import { startWorld, type World } from '../../support/worlds/world.ts'
 
 const deviceCookie = '__Host-coatcheck-device'

@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createSoftwareDevice, type Sender } from '../../support/browser/software-device.ts'
 import type { Answer } from '../../support/exchange.ts'
 import { expectProblem } from '../../support/expect-problem.ts'
-import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 import { freePort } from '../../support/ports.ts'
 import { ask, navigation, ownFetch } from '../../support/questions.ts'
-import { createSoftwareDevice, type Sender } from '../../support/browser/software-device.ts'
+import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 
 /** The rules of the scope that a registration was answered with. */
 function pathsIn(registered: Answer): readonly string[] {

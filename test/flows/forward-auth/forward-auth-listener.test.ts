@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AccessWorld, startAccessWorld } from '../../support/worlds/access-world.ts'
 import { expectProblem } from '../../support/expect-problem.ts'
 import { freePort } from '../../support/ports.ts'
 import { ask, ownFetch } from '../../support/questions.ts'
+import { type AccessWorld, startAccessWorld } from '../../support/worlds/access-world.ts'
 
 let world: AccessWorld
 let port: number

@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AccessWorld, startAccessWorld } from '../../support/worlds/access-world.ts'
-import { adminOf } from '../../support/gateway/admin.ts'
 import { exchange } from '../../support/exchange.ts'
 import { expectProblem } from '../../support/expect-problem.ts'
-import { frontendUrls, startHouse, type TestHouse } from '../../support/worlds/house.ts'
+import { adminOf } from '../../support/gateway/admin.ts'
 import { freePort } from '../../support/ports.ts'
 import { type Asked, ask, navigation, ownFetch } from '../../support/questions.ts'
+import { type AccessWorld, startAccessWorld } from '../../support/worlds/access-world.ts'
+import { frontendUrls, startHouse, type TestHouse } from '../../support/worlds/house.ts'
 import { startWorld, type World } from '../../support/worlds/world.ts'
 
 describe('two workers off loopback', () => {

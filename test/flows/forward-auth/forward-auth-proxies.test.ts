@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { type ArrivedRequest, valuesOf } from '../../support/api/upstream.ts'
+import { carriers } from '../../support/fronts/carriers.ts'
+import { handshake, navigation, ownFetch } from '../../support/questions.ts'
 import {
   type Carried,
   type CarriedAnswer,
   type CarriedWorld,
   startCarriedWorld,
 } from '../../support/worlds/carried-world.ts'
-import { carriers } from '../../support/fronts/carriers.ts'
-import { handshake, navigation, ownFetch } from '../../support/questions.ts'
-import { type ArrivedRequest, valuesOf } from '../../support/api/upstream.ts'
 
 /** What a browser could write to pass for somebody else, or for another request. */
 const forged: Readonly<Record<string, string>> = {

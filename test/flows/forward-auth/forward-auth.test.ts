@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AccessWorld, ownPage, startAccessWorld } from '../../support/worlds/access-world.ts'
 import type { Answer } from '../../support/exchange.ts'
 import { expectPage, expectProblem } from '../../support/expect-problem.ts'
 import { freePort } from '../../support/ports.ts'
 import { type Asked, ask, handshake, navigation, ownFetch } from '../../support/questions.ts'
+import { type AccessWorld, ownPage, startAccessWorld } from '../../support/worlds/access-world.ts'
 
 let world: AccessWorld
 let port: number

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { adminOf } from '../../support/gateway/admin.ts'
-import { startBalancer } from '../../support/fronts/balancer.ts'
 import { eventually } from '../../support/eventually.ts'
-import { providerPaths } from '../../support/provider/oidc-provider.ts'
+import { startBalancer } from '../../support/fronts/balancer.ts'
+import { adminOf } from '../../support/gateway/admin.ts'
 import { freePort } from '../../support/ports.ts'
+import { providerPaths } from '../../support/provider/oidc-provider.ts'
 import { startWorld, type World } from '../../support/worlds/world.ts'
 
 let world: World

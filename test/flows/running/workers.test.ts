@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { adminOf } from '../../support/gateway/admin.ts'
 import type { Tab } from '../../support/browser/browser-client.ts'
 import { eventually } from '../../support/eventually.ts'
 import { expectProblem } from '../../support/expect-problem.ts'
+import { adminOf } from '../../support/gateway/admin.ts'
 import { freePort } from '../../support/ports.ts'
 import { startWorld, type World } from '../../support/worlds/world.ts'
 

@@ -1,10 +1,10 @@
 import { afterEach, expect, test } from 'vitest'
-import { adminOf } from '../../support/gateway/admin.ts'
+import { type OtlpReceiver, startOtlpReceiver } from '../../support/api/otlp-receiver.ts'
 import type { Tab } from '../../support/browser/browser-client.ts'
 import { expectProblem } from '../../support/expect-problem.ts'
-import { providerPaths } from '../../support/provider/oidc-provider.ts'
-import { type OtlpReceiver, startOtlpReceiver } from '../../support/api/otlp-receiver.ts'
+import { adminOf } from '../../support/gateway/admin.ts'
 import { freePort } from '../../support/ports.ts'
+import { providerPaths } from '../../support/provider/oidc-provider.ts'
 import { startWorld, type World } from '../../support/worlds/world.ts'
 import { scanWorld } from '../../support/worlds/world-scan.ts'
 

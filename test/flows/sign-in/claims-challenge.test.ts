@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type AccessWorld, ownPage, startAccessWorld } from '../../support/worlds/access-world.ts'
 import type { Answer } from '../../support/exchange.ts'
+import { type AccessWorld, ownPage, startAccessWorld } from '../../support/worlds/access-world.ts'
 
 let world: AccessWorld
 /** What the API demands in its 401, in the way of Entra's; empty: nothing. */

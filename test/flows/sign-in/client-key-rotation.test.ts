@@ -4,10 +4,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { publishedKeys, readPrivateKeys } from '../../../src/signing/signing-keys.ts'
-import { newClientKey, signInAt } from '../../support/provider/fapi-gateway.ts'
-import { type FapiProvider, fapiAudience, fapiClient, startFapiProvider } from '../../support/provider/fapi-provider.ts'
 import { type GatewayProcess, startGatewayProcess } from '../../support/gateway/gateway-process.ts'
 import { freePort } from '../../support/ports.ts'
+import { newClientKey, signInAt } from '../../support/provider/fapi-gateway.ts'
+import {
+  type FapiProvider,
+  fapiAudience,
+  fapiClient,
+  startFapiProvider,
+} from '../../support/provider/fapi-provider.ts'
 import { startRedis } from '../../support/redis/redis.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-rotation-'))

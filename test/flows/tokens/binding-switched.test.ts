@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { claimsOf, createProofVerifier, valuesOf } from '../../support/api/proof-verifier.ts'
 import { type Answer, exchange } from '../../support/exchange.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway/gateway.ts'
-import { claimsOf, createProofVerifier, valuesOf } from '../../support/api/proof-verifier.ts'
+import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts'
 import { sessionCookieOf } from '../../support/worlds/scripted-pair.ts'
-import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 
 let redis: RedisServer
 let provider: ScriptedProvider

@@ -2,9 +2,9 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sendRaw } from '../../proxy/support/harness.ts'
-import { type AccessWorld, startAccessWorld } from '../../support/worlds/access-world.ts'
-import type { Answer } from '../../support/exchange.ts'
 import { valuesOf } from '../../support/api/upstream.ts'
+import type { Answer } from '../../support/exchange.ts'
+import { type AccessWorld, startAccessWorld } from '../../support/worlds/access-world.ts'
 
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const kinds = ['user', 'exchange', 'client', 'gateway', 'none'] as const

@@ -12,10 +12,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { SessionStore } from '../../../src/session/store/contract.ts'
 import { createMemoryStore } from '../../../src/session/store/memory/store.ts'
-import { type Certificates, makeCertificates } from '../../support/fronts/certificates.ts'
-import { type Answer, exchange } from '../../support/exchange.ts'
-import { type RunningGateway, startGateway } from '../../support/gateway/gateway.ts'
 import { claimsOf } from '../../support/api/proof-verifier.ts'
+import { type Answer, exchange } from '../../support/exchange.ts'
+import { type Certificates, makeCertificates } from '../../support/fronts/certificates.ts'
+import { type RunningGateway, startGateway } from '../../support/gateway/gateway.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 
 let provider: ScriptedProvider

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { documented, schemaFault } from '../../docs/openapi.ts'
-import { type AccessWorld, ownPage, startAccessWorld } from '../../support/worlds/access-world.ts'
 import {
   type JwtVerifier,
   tampered,
@@ -13,6 +12,7 @@ import {
   verifyInPython,
 } from '../../support/api/jwt-verifiers.ts'
 import { valuesOf } from '../../support/api/upstream.ts'
+import { type AccessWorld, ownPage, startAccessWorld } from '../../support/worlds/access-world.ts'
 
 const newKey = (): string =>
   generateKeyPairSync('ec', { namedCurve: 'P-256' })

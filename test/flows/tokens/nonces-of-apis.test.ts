@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { gatewayKey } from '../../support/worlds/access-world.ts'
+import { claimsOf, valuesOf } from '../../support/api/proof-verifier.ts'
 import { type Answer, exchange } from '../../support/exchange.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway/gateway.ts'
-import { claimsOf, valuesOf } from '../../support/api/proof-verifier.ts'
-import { sessionCookieOf } from '../../support/worlds/scripted-pair.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
+import { gatewayKey } from '../../support/worlds/access-world.ts'
+import { sessionCookieOf } from '../../support/worlds/scripted-pair.ts'
 
 interface Call {
   readonly method: string

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { type AccessWorld, ownPage, startAccessWorld } from '../../support/worlds/access-world.ts'
 import { openExchange } from '../../support/exchange.ts'
+import { type AccessWorld, ownPage, startAccessWorld } from '../../support/worlds/access-world.ts'
 
 let world: AccessWorld
 /** What the access tokens of users say from now on. */

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { changingNonces, claimsOf, createProofVerifier, valuesOf } from '../../support/api/proof-verifier.ts'
+import { type ProvingApi, startProvingApi } from '../../support/api/proving-api.ts'
 import { type Answer, exchange } from '../../support/exchange.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway/gateway.ts'
 import { freePort } from '../../support/ports.ts'
-import { changingNonces, claimsOf, createProofVerifier, valuesOf } from '../../support/api/proof-verifier.ts'
-import { type ProvingApi, startProvingApi } from '../../support/api/proving-api.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
 
 let provider: ScriptedProvider

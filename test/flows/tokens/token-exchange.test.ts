@@ -6,12 +6,17 @@ import { errors, type Provider, type ProviderContext } from 'oidc-provider'
 import { fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { publishedKeys, readPrivateKeys } from '../../../src/signing/signing-keys.ts'
-import { newClientKey, signInAt } from '../../support/provider/fapi-gateway.ts'
-import { type FapiProvider, fapiAudience, fapiClient, startFapiProvider } from '../../support/provider/fapi-provider.ts'
-import { type GatewayProcess, startGatewayProcess } from '../../support/gateway/gateway-process.ts'
-import { claimsOf } from '../../support/provider/oidc-provider.ts'
-import { freePort } from '../../support/ports.ts'
 import { startUpstream, type Upstream, valuesOf } from '../../support/api/upstream.ts'
+import { type GatewayProcess, startGatewayProcess } from '../../support/gateway/gateway-process.ts'
+import { freePort } from '../../support/ports.ts'
+import { newClientKey, signInAt } from '../../support/provider/fapi-gateway.ts'
+import {
+  type FapiProvider,
+  fapiAudience,
+  fapiClient,
+  startFapiProvider,
+} from '../../support/provider/fapi-provider.ts'
+import { claimsOf } from '../../support/provider/oidc-provider.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-exchange-'))
 const grantType = 'urn:ietf:params:oauth:grant-type:token-exchange'

@@ -13,9 +13,9 @@ import { createLogger } from '../../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { createPrometheusMetrics } from '../../../src/telemetry/measures/prometheus.ts'
 import { minimalEnv } from '../../config/fixtures.ts'
+import { startUpstream, type Upstream } from '../../support/api/upstream.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway/gateway.ts'
-import { startUpstream, type Upstream } from '../../support/api/upstream.ts'
 import { createFakeProvider } from '../support/fake-provider.ts'
 
 let upstream: Upstream

@@ -4,6 +4,7 @@ import type { ProviderOptions } from '../../../src/oidc/provider/options.ts'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { createNonceMemory } from '../../../src/signing/nonces.ts'
 import { publishedKeys, readPrivateKeys } from '../../../src/signing/signing-keys.ts'
+import { claimsOf } from '../../support/api/proof-verifier.ts'
 import { openFapi, signIn } from '../../support/provider/fapi-login.ts'
 import {
   type FapiProvider,
@@ -11,7 +12,6 @@ import {
   fapiAudience,
   startFapiProvider,
 } from '../../support/provider/fapi-provider.ts'
-import { claimsOf } from '../../support/api/proof-verifier.ts'
 
 const keyPem = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .privateKey.export({ format: 'pem', type: 'pkcs8' })

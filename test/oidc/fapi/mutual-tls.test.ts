@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { claimsOf } from '../../support/api/proof-verifier.ts'
 import { type Certificates, makeCertificates } from '../../support/fronts/certificates.ts'
 import { openFapi, signIn } from '../../support/provider/fapi-login.ts'
 import {
@@ -12,7 +13,6 @@ import {
   peerCertificate,
   startFapiProvider,
 } from '../../support/provider/fapi-provider.ts'
-import { claimsOf } from '../../support/api/proof-verifier.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-mtls-'))
 let authority: Certificates

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 import type { ScriptedAnswer } from '../../support/provider/scripted-provider.ts'
+import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 

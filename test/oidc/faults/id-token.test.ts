@@ -1,11 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import {
+  newSigningKey,
+  type ScriptedFaults,
+  signWith,
+  unsigned,
+} from '../../support/provider/scripted-provider.ts'
+import {
   expectFailedLogin,
   type FaultWorld,
   sessionCookieOf,
   startFaultWorld,
 } from '../../support/worlds/fault-world.ts'
-import { newSigningKey, type ScriptedFaults, signWith, unsigned } from '../../support/provider/scripted-provider.ts'
 
 let world: FaultWorld
 

@@ -1,6 +1,7 @@
 import type { JWK } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
+import type { ScriptedAnswer } from '../../support/provider/scripted-provider.ts'
 import {
   expectFailedLogin,
   type FaultWorld,
@@ -8,7 +9,6 @@ import {
   sessionCookieOf,
   startFaultWorld,
 } from '../../support/worlds/fault-world.ts'
-import type { ScriptedAnswer } from '../../support/provider/scripted-provider.ts'
 
 let world: FaultWorld
 

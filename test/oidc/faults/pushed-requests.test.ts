@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { expectProblem } from '../../support/expect-problem.ts'
-import { type FaultWorld, sessionCookieOf, startFaultWorld } from '../../support/worlds/fault-world.ts'
 import { type ScriptedAnswer, unsigned } from '../../support/provider/scripted-provider.ts'
+import { type FaultWorld, sessionCookieOf, startFaultWorld } from '../../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 const start = (settings: Readonly<Record<string, string>> = {}, isAnnounced = true) =>

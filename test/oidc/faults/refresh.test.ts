@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 import {
   newSigningKey,
   type ScriptedAnswer,
@@ -8,6 +7,7 @@ import {
   signWith,
   unsigned,
 } from '../../support/provider/scripted-provider.ts'
+import { type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 let cookie: string

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { expectRefusedLogin, type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 import { newSigningKey, type ScriptedFaults, signWith } from '../../support/provider/scripted-provider.ts'
+import { expectRefusedLogin, type FaultWorld, startFaultWorld } from '../../support/worlds/fault-world.ts'
 
 let world: FaultWorld
 

@@ -3,13 +3,13 @@ import { CompactEncrypt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { expectProblem } from '../../support/expect-problem.ts'
+import { newSigningKey, signWith, unsigned } from '../../support/provider/scripted-provider.ts'
 import {
   expectRefusedLogin,
   type FaultWorld,
   sessionCookieOf,
   startFaultWorld,
 } from '../../support/worlds/fault-world.ts'
-import { newSigningKey, signWith, unsigned } from '../../support/provider/scripted-provider.ts'
 
 const ours = generateKeyPairSync('rsa', { modulusLength: 2_048 })
 const strangers = generateKeyPairSync('rsa', { modulusLength: 2_048 })

@@ -1,13 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { CompactEncrypt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { ScriptedAnswer } from '../../support/provider/scripted-provider.ts'
 import {
   expectRefusedLogin,
   type FaultWorld,
   sessionCookieOf,
   startFaultWorld,
 } from '../../support/worlds/fault-world.ts'
-import type { ScriptedAnswer } from '../../support/provider/scripted-provider.ts'
 
 let world: FaultWorld
 const names = 'sub,name,email,/realm_access/roles,/a~1b/0'

@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
-import { freePort } from '../../support/ports.ts'
 import { startUpstream, type Upstream, valuesOf } from '../../support/api/upstream.ts'
+import { freePort } from '../../support/ports.ts'
 import { ownFetch, routeTo, send, sendRaw, startProxy, type TestProxy, tokenOf } from '../support/harness.ts'
 
 let upstream: Upstream

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RouteConfig } from '../../../src/config/routes/route.ts'
-import { eventually as eventuallyWithin } from '../../support/eventually.ts'
 import { startUpstream, type Upstream } from '../../support/api/upstream.ts'
+import { eventually as eventuallyWithin } from '../../support/eventually.ts'
 import { gather } from '../support/crowd.ts'
 import {
   baseUrl,

@@ -4,8 +4,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, describe, expect, it } from 'vitest'
 import { overdue } from '../../../src/proxy/exchange/exchange-phase.ts'
 import { Upload } from '../../../src/proxy/exchange/upload.ts'
-import { eventually } from '../../support/eventually.ts'
 import { startUpstream, type Upstream } from '../../support/api/upstream.ts'
+import { eventually } from '../../support/eventually.ts'
 import { cookie, routeTo, startProxy, type TestProxy } from '../support/harness.ts'
 
 let upstream: Upstream | undefined

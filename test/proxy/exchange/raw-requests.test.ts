@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { leaves, readings } from '../../access/path-readings.ts'
+import { type ArrivedRequest, valuesOf } from '../../support/api/upstream.ts'
 import {
   type Canary,
   type RoutedGateway,
@@ -10,7 +11,6 @@ import {
   startCanary,
   startRoutedGateway,
 } from '../../support/gateway/routed-gateway.ts'
-import { type ArrivedRequest, valuesOf } from '../../support/api/upstream.ts'
 import { forgeable, refusedTargets } from '../headers/hostile-lists.ts'
 import { sendRaw } from '../support/harness.ts'
 

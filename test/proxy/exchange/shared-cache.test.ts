@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { valuesOf } from '../../support/api/upstream.ts'
 import { isNginxLeftOut, startSharedCache } from '../../support/fronts/nginx.ts'
 import { type RoutedGateway, startRoutedGateway } from '../../support/gateway/routed-gateway.ts'
-import { valuesOf } from '../../support/api/upstream.ts'
 import { send } from '../support/harness.ts'
 
 /** What an API may say that makes a shared cache keep its answers. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { eventually } from '../../support/eventually.ts'
 import { startUpstream, type Upstream } from '../../support/api/upstream.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type Crowd, gather } from '../support/crowd.ts'
 import { baseUrl, cookie, routeTo, send, startProxy, type TestProxy } from '../support/harness.ts'
 

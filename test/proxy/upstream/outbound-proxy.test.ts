@@ -7,8 +7,8 @@ import { WebSocket, WebSocketServer } from 'ws'
 import type { RouteConfig } from '../../../src/config/routes/route.ts'
 import type { UpstreamWay } from '../../../src/network/outbound-proxy.ts'
 import { startTunnelProxy, type TunnelProxy } from '../../network/support.ts'
-import { type Certificates, makeCertificates } from '../../support/fronts/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
+import { type Certificates, makeCertificates } from '../../support/fronts/certificates.ts'
 import { baseUrl, cookie, routeTo, send, startProxy, type TestProxy } from '../support/harness.ts'
 
 const ends: (() => unknown)[] = []

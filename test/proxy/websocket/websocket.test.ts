@@ -3,8 +3,8 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { eventually } from '../../support/eventually.ts'
 import { startUpstream, type Upstream, valuesOf } from '../../support/api/upstream.ts'
+import { eventually } from '../../support/eventually.ts'
 import { baseUrl, cookie, routeTo, sendRaw, settled, startProxy, type TestProxy } from '../support/harness.ts'
 
 let upstream: Upstream

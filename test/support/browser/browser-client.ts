@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { type BrowserCookies, createBrowserCookies, type SameSiteContext } from './browser-cookies.ts'
 import { type Address, type Answer, exchange, openExchange } from '../exchange.ts'
+import { type BrowserCookies, createBrowserCookies, type SameSiteContext } from './browser-cookies.ts'
 import { fetchSite, sameSiteContext } from './same-site.ts'
 
 /** What a browser double is made with. */

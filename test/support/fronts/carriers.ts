@@ -4,11 +4,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Certificates } from './certificates.ts'
 import { findCommand } from '../commands.ts'
 import { eventually } from '../eventually.ts'
-import { findNginx, runNginx } from './nginx.ts'
 import { freePort } from '../ports.ts'
+import type { Certificates } from './certificates.ts'
+import { findNginx, runNginx } from './nginx.ts'
 
 /** What a proxy of {@link carriers} stands in front of. */
 export interface CarrierOptions {

@@ -3,10 +3,10 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startGateway } from './gateway.ts'
+import { type ArrivedRequest, startUpstream, type Upstream } from '../api/upstream.ts'
 import { freePort } from '../ports.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
-import { type ArrivedRequest, startUpstream, type Upstream } from '../api/upstream.ts'
+import { startGateway } from './gateway.ts'
 
 /** A listener that nobody has business with: a connection means that a request steered the gateway. */
 export interface Canary {

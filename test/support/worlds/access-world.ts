@@ -2,11 +2,11 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type ArrivedRequest, startUpstream, type Upstream } from '../api/upstream.ts'
 import { type Answer, exchange } from '../exchange.ts'
 import { startGateway } from '../gateway/gateway.ts'
 import { freePort } from '../ports.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
-import { type ArrivedRequest, startUpstream, type Upstream } from '../api/upstream.ts'
 
 /** One route of the world; its upstream is the world's. */
 export type WorldRoute = Readonly<Record<string, unknown>> & { readonly prefix: string }

@@ -3,12 +3,12 @@ import { request as sendRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { startUpstream, type Upstream } from '../api/upstream.ts'
 import type { Carrier, CarrierOptions } from '../fronts/carriers.ts'
 import { type Certificates, makeCertificates } from '../fronts/certificates.ts'
 import { startGateway } from '../gateway/gateway.ts'
 import { freePort } from '../ports.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
-import { startUpstream, type Upstream } from '../api/upstream.ts'
 
 /** An answer that came through the proxy. */
 export interface CarriedAnswer {

@@ -7,8 +7,8 @@ import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { eventually } from '../eventually.ts'
 import { type Answer, exchange } from '../exchange.ts'
 import { type RunningGateway, startGateway } from '../gateway/gateway.ts'
-import { type RedisServer, startRedis } from '../redis/redis.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
+import { type RedisServer, startRedis } from '../redis/redis.ts'
 
 /** A gateway in this process between a real Redis and a provider that misbehaves by script, all on one clock. */
 export interface FaultWorld {

@@ -7,9 +7,9 @@ import { type HouseConfig, loadHouse } from '../../../src/config/frontends/load-
 import { createIssuers } from '../../../src/house/issuers.ts'
 import { createHouse, type House, type HouseParts } from '../../../src/house.ts'
 import { createTelemetry } from '../../../src/telemetry/create-telemetry.ts'
+import { startUpstream, type Upstream } from '../api/upstream.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
 import { unhurried } from '../unhurried.ts'
-import { startUpstream, type Upstream } from '../api/upstream.ts'
 
 /** The frontends of the tests: an origin of its own, and two beneath paths of another. */
 export const frontendUrls = {

@@ -2,9 +2,9 @@ import type { Redis } from 'ioredis'
 import { type Answer, exchange } from '../exchange.ts'
 import { type GatewayProcess, startGatewayProcess } from '../gateway/gateway-process.ts'
 import { freePort } from '../ports.ts'
+import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
 import { type RedisServer, startRedis } from '../redis/redis.ts'
 import { type RedisGate, startRedisGate } from '../redis/redis-gate.ts'
-import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
 
 /** Which of the two gateways. */
 export type Side = 0 | 1

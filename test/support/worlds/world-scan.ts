@@ -1,7 +1,7 @@
 import type { Answer } from '../exchange.ts'
 import type { Gate } from '../fronts/gate.ts'
-import { createLeakScan, type LeakScan, type SecretKind } from './leak-scan.ts'
 import { providerPaths, testClient } from '../provider/oidc-provider.ts'
+import { createLeakScan, type LeakScan, type SecretKind } from './leak-scan.ts'
 import type { World } from './world.ts'
 
 /** What of a world the scan looks at. */

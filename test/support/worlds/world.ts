@@ -4,6 +4,7 @@ import { startTestApi, type TestApi } from '../api/api.ts'
 import { strangeAuditLines } from '../audit-lines.ts'
 import { type Browser, createBrowser, type Tab } from '../browser/browser-client.ts'
 import { type GatewayProcess, startGatewayProcess } from '../gateway/gateway-process.ts'
+import { freePort } from '../ports.ts'
 import {
   apiAudience,
   startTestProvider,
@@ -11,10 +12,9 @@ import {
   type TestProviderOptions,
   testClient,
 } from '../provider/oidc-provider.ts'
-import { type Placement, place } from './placement.ts'
-import { freePort } from '../ports.ts'
 import { type RedisServer, startRedis } from '../redis/redis.ts'
 import { watchRedis } from '../redis/redis-watch.ts'
+import { type Placement, place } from './placement.ts'
 import { scanWorld } from './world-scan.ts'
 
 /** What a world is made of. */
