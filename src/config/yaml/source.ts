@@ -1,4 +1,6 @@
-import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
+import { onDemand } from '../../basics/on-demand.ts'
+
+const yaml = onDemand<typeof import('yaml')>('yaml')
 
 /** More repeated aliases than this are an attack on memory, not a configuration. */
 const mostAliases = 100
@@ -24,6 +26,7 @@ export interface YamlSource {
 
 /** Reads YAML 1.2, of which JSON is a part. */
 export function readYaml(untrustedText: string): YamlSource {
+  const { isMap, isNode, isScalar, LineCounter, parseDocument } = yaml()
   const lineCounter = new LineCounter()
   const document = parseDocument(untrustedText, { lineCounter, prettyErrors: false })
   const lineAt = (offset: number): number => lineCounter.linePos(offset).line

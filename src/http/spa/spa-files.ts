@@ -2,7 +2,6 @@ import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join, relative, sep } from 'node:path'
-import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { isNavigation } from '../answers/error-answer.ts'
@@ -51,7 +50,8 @@ export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOp
   redirectToStart(app, options.basePath)
   refuseWrites(app, options, known)
   settleConditionsOfFiles(app, options)
-  await app.register(fastifyStatic, {
+  // Loaded where there are files to serve, and nowhere else.
+  await app.register(import('@fastify/static'), {
     root: options.spaDir,
     prefix: `${options.basePath}/`,
     index: startPage,

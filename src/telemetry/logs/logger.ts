@@ -1,8 +1,10 @@
 import { type DestinationStream, pino } from 'pino'
-import pretty from 'pino-pretty'
+import { onDemand } from '../../basics/on-demand.ts'
 import type { Logger } from '../telemetry.ts'
 import { createBlockStream } from './log-stream.ts'
 import { redact } from './redaction.ts'
+
+const prettyPrinter = onDemand<typeof import('pino-pretty')>('pino-pretty')
 
 /** How the log is written. */
 export interface LoggerOptions {
@@ -46,7 +48,7 @@ export function createLogger(options: LoggerOptions, destination?: DestinationSt
 }
 
 function prettyStream(destination: DestinationStream | undefined): DestinationStream {
-  return pretty({
+  return prettyPrinter().build({
     sync: true,
     translateTime: 'SYS:HH:MM:ss',
     ...(destination === undefined ? {} : { destination }),
