@@ -18,7 +18,7 @@ import {
   type SupervisorMessage,
   type WorkerMessage,
 } from './worker-messages.ts'
-import { liveWorkers } from './workers.ts'
+import { liveWorkers, tell } from './workers.ts'
 
 /** A configuration, and the files it was read from as they were. */
 interface Accepted {
@@ -121,7 +121,7 @@ async function superviseHouse(env: Environment, first: Accepted): Promise<number
   })
   remember(first)
   cluster.on('message', (worker, untyped: unknown) => {
-    if (isHello(untyped)) worker.send(house())
+    if (isHello(untyped)) tell(worker, house())
   })
   onHangup(() => {
     const next = readAgain(env, telemetry.log)
@@ -140,7 +140,7 @@ async function superviseHouse(env: Environment, first: Accepted): Promise<number
 }
 
 function tellAll(message: SupervisorMessage): void {
-  for (const worker of liveWorkers()) if (worker.isConnected()) worker.send(message, () => undefined)
+  for (const worker of liveWorkers()) tell(worker, message)
 }
 
 function isHello(untyped: unknown): boolean {

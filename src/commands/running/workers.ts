@@ -30,19 +30,25 @@ export function superviseWorkers(
   observer?: WorkerObserver,
 ): Promise<number> {
   let isStopping = false
+  let isTold = false
   let hasServed = false
   const serving = new WeakSet<Worker>()
   let exitCode = 0
 
-  function stop(signal: StopSignal): void {
-    if (isStopping) {
+  function obey(signal: StopSignal): void {
+    if (isTold) {
       killAll()
       return
     }
+    isTold = true
+    stop(signal)
+  }
+
+  function stop(signal: StopSignal): void {
+    if (isStopping) return
     isStopping = true
     observer?.stopping()
-    const message: SupervisorMessage = { coatcheck: 'stop', signal }
-    for (const worker of liveWorkers()) worker.send(message)
+    for (const worker of liveWorkers()) tell(worker, { coatcheck: 'stop', signal })
     setTimeout(killAll, (settings.drainDelay + settings.shutdownGrace) * 1_000 + killMarginMs).unref()
   }
 
@@ -55,7 +61,7 @@ export function superviseWorkers(
     if (isStopping || !hasServed) {
       // Before any worker has listened, another would fail in the same way: its own message says why.
       if (code !== 0 && !(isStopping && isAbandoned(worker, signal))) exitCode = 1
-      if (!isStopping) stop('SIGINT')
+      stop('SIGINT')
       return
     }
     observer?.died(worker)
@@ -68,7 +74,8 @@ export function superviseWorkers(
   function onFault(err: Error): void {
     log.fatal({ err }, 'uncaught fault in the supervisor; all workers end')
     exitCode = 1
-    stop('SIGINT')
+    if (isStopping) killAll()
+    else stop('SIGINT')
   }
 
   return new Promise((resolve) => {
@@ -82,8 +89,8 @@ export function superviseWorkers(
       onExit(worker, code, signal)
       if (isStopping && liveWorkers().length === 0) resolve(exitCode)
     })
-    process.on('SIGTERM', stop)
-    process.on('SIGINT', stop)
+    process.on('SIGTERM', obey)
+    process.on('SIGINT', obey)
     endStart()
     process.on('uncaughtException', onFault)
     for (let count = 0; count < settings.workers; count++) cluster.fork()
@@ -95,6 +102,11 @@ export function liveWorkers(): readonly Worker[] {
   return Object.values(cluster.workers ?? {}).flatMap((worker) =>
     worker === undefined || worker.isDead() ? [] : [worker],
   )
+}
+
+/** Tells a worker something; one that has gone meanwhile, as a signal to the whole process group makes it go, need not hear it. */
+export function tell(worker: Worker, message: SupervisorMessage): void {
+  if (worker.isConnected()) worker.send(message, () => undefined)
 }
 
 function killAll(): void {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { minimalEnv } from '../../config/fixtures.ts'
 
 const fixture = fileURLToPath(new URL('../fixtures/serve.ts', import.meta.url))
@@ -58,6 +59,17 @@ const listening = 'the gateway listens'
 async function isDraining(url: string): Promise<boolean> {
   const answer: unknown = await (await fetch(`${url}/draining`)).json()
   return typeof answer === 'object' && answer !== null && Reflect.get(answer, 'isDraining') === true
+}
+
+/** The processes that a process has begun and not yet buried. */
+function workersOf(pid: number): readonly number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return text === '' ? [] : text.split(' ').map(Number)
+}
+
+/** Whether a process still runs; one that its parent has not buried does not. */
+function isRunning(pid: number): boolean {
+  return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 }
 
 afterEach(() => {
@@ -176,6 +188,21 @@ describe('several workers', () => {
     else gateway.child.kill('SIGTERM')
     expect(await gateway.ended).toBe(0)
     expect(gateway.output()).not.toContain(listening)
+  })
+
+  it('that are gone before their supervisor looks at the signal have ended well', async () => {
+    const gateway = await launch({ ...workers, SLOW_START: 'yes', DRAIN_DELAY: '600' }, { detached: true })
+    await gateway.said('starting', 2)
+    const supervisor = gateway.child.pid ?? 0
+    gateway.child.kill('SIGSTOP')
+    const pids = workersOf(supervisor)
+    expect(pids).toHaveLength(2)
+    for (const pid of pids) process.kill(pid, 'SIGTERM')
+    await vi.waitFor(() => expect(pids.filter(isRunning)).toEqual([]))
+    gateway.child.kill('SIGTERM')
+    gateway.child.kill('SIGCONT')
+    expect(await gateway.ended).toBe(0)
+    expect(gateway.output()).not.toContain('fault')
   })
 
   it('that were only just begun are told, too', async () => {
