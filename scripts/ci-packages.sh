@@ -11,6 +11,9 @@ want() {
 want redis-server redis-server
 want chromium chromium
 want firefox-esr firefox-esr
+# WebKitGTK's small browser comes with its driver; it wants a display, and Xvfb is one that nobody sees.
+want WebKitWebDriver webkit2gtk-driver
+want Xvfb xvfb
 want nginx nginx-light
 want openssl openssl
 want haproxy haproxy

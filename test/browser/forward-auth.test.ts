@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium } from '../support/browser/chromium.ts'
-import { type Firefox, isFirefoxLeftOut, launchFirefox } from '../support/browser/firefox.ts'
+import { isFirefoxLeftOut, launchFirefox } from '../support/browser/firefox.ts'
 import { type NodeCarrier, startNodeCarrier } from '../support/fronts/node-carrier.ts'
 import { freePort } from '../support/ports.ts'
 import { type AccessWorld, startAccessWorld } from '../support/worlds/access-world.ts'
@@ -112,7 +112,7 @@ describe('in Chromium', () => {
 })
 
 describe.skipIf(isFirefoxLeftOut)(isFirefoxLeftOut ? 'in Firefox (left out)' : 'in Firefox', () => {
-  let firefox: Firefox
+  let firefox: Awaited<ReturnType<typeof launchFirefox>>
   beforeAll(async () => {
     firefox = await launchFirefox()
   }, patienceMs)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { WebSocket } from 'ws'
 import { findCommand } from '../commands.ts'
-import { eventually } from '../eventually.ts'
+import { type BrowserTab, completeTab, type DrivenBrowser, type DrivenBrowserOptions } from './tab.ts'
 
 const binary = process.env.FIREFOX_PATH ?? findCommand('firefox-esr', 'firefox')
 
@@ -25,23 +25,6 @@ const preferences = {
   'toolkit.telemetry.reportingpolicy.firstRun': false,
 }
 
-/** One tab. Expressions are text, because tests are compiled without the DOM. */
-export interface FirefoxTab {
-  goto(url: string): Promise<void>
-  /** What the expression, or its promise, comes to, as JSON carries it. */
-  evaluate<Result>(expression: string): Promise<Result>
-  /** Waits until an expression is true, across navigations. */
-  until(expression: string): Promise<void>
-  /** Clicks the first button or link with this text. */
-  click(name: string): Promise<void>
-}
-
-/** A running Firefox with a profile of its own. */
-export interface Firefox {
-  openTab(): Promise<FirefoxTab>
-  close(): Promise<void>
-}
-
 type Send = (method: string, params: object) => Promise<Record<string, unknown>>
 
 /**
@@ -49,7 +32,7 @@ type Send = (method: string, params: object) => Promise<Record<string, unknown>>
  *
  * @throws Error when there is none
  */
-export async function launchFirefox(): Promise<Firefox> {
+export async function launchFirefox({ httpsProxy }: DrivenBrowserOptions = {}): Promise<DrivenBrowser> {
   if (binary === undefined) throw new Error('no Firefox: install firefox-esr, or set FIREFOX_PATH')
   const profile = await mkdtemp(join(tmpdir(), 'coatcheck-firefox-'))
   const lines = Object.entries(preferences).map(
@@ -61,7 +44,8 @@ export async function launchFirefox(): Promise<Firefox> {
   const socket = new WebSocket(`${await addressOf(child)}/session`, { perMessageDeflate: false })
   await once(socket, 'open')
   const send = createSend(socket)
-  await send('session.new', { capabilities: {} })
+  const proxy = httpsProxy === undefined ? {} : { proxy: { proxyType: 'manual', sslProxy: httpsProxy } }
+  await send('session.new', { capabilities: { alwaysMatch: { acceptInsecureCerts: true, ...proxy } } })
   return {
     openTab: () => openTab(send),
     async close() {
@@ -110,7 +94,7 @@ function createSend(socket: WebSocket): Send {
     })
 }
 
-async function openTab(send: Send): Promise<FirefoxTab> {
+async function openTab(send: Send): Promise<BrowserTab> {
   const { context } = await send('browsingContext.create', { type: 'tab' })
   async function evaluate<Result>(expression: string): Promise<Result> {
     const answer = await send('script.evaluate', {
@@ -125,21 +109,10 @@ async function openTab(send: Send): Promise<FirefoxTab> {
     if (result === undefined) throw new Error(exceptionDetails?.text)
     return JSON.parse(result.value)
   }
-  const until = (expression: string): Promise<void> =>
-    eventually(async () => {
-      if (!(await evaluate<boolean>(`Boolean(${expression})`))) throw new Error(`never true: ${expression}`)
-    }, 30_000)
-  const named = (name: string): string =>
-    `[...document.querySelectorAll('button, a')].find((one) => one.textContent.includes(${JSON.stringify(name)}))`
-  return {
+  return completeTab({
     async goto(url) {
       await send('browsingContext.navigate', { context, url, wait: 'complete' })
     },
     evaluate,
-    until,
-    async click(name) {
-      await until(named(name))
-      await evaluate(`void ${named(name)}.click()`)
-    },
-  }
+  })
 }
