@@ -20,7 +20,10 @@ export async function startNameProxy(ports: Readonly<Record<string, number>>): P
   const open = new Set<Duplex>()
   server.on('connect', (request, browser, head) => {
     const port = ports[request.url ?? '']
-    if (port === undefined) return browser.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+    if (port === undefined) {
+      browser.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+      return
+    }
     const onward = connect(port, '127.0.0.1', () => {
       browser.write('HTTP/1.1 200 Connection Established\r\n\r\n')
       onward.write(head)
