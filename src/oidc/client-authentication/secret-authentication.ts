@@ -49,6 +49,8 @@ export function createSecretAuthentication(
   async function attemptOther(fetch: CustomFetch, url: string, init: FetchInit, refused: Response) {
     const method = other(methodOf(init))
     const response = await fetch(url, reauthenticated(init, clientId, appliers[method]))
+    // Asked once more, it will tell.
+    if (await wantsNonce(response)) return response
     if (!(await isAnswer(response))) return refused
     accepted = method
     log.info({ method }, 'the provider takes the client secret this way')
@@ -91,10 +93,17 @@ function other(method: SecretMethod): SecretMethod {
 
 /** RFC 6749 section 5.2: `invalid_client`, with 400 or 401; Auth0 says 401 `access_denied`. */
 async function isClientRefused(response: Response): Promise<boolean> {
-  if (response.status === 401) return true
+  if (response.status === 401) return !(await wantsNonce(response))
   if (response.status !== 400) return false
   const text = await response.clone().text()
   return /"error"\s*:\s*"invalid_client"/.test(text)
+}
+
+/** Whether the request lacks the provider's nonce in its proof of possession (RFC 9449 section 8), which says nothing of the client. */
+async function wantsNonce(response: Response): Promise<boolean> {
+  if (response.status !== 400 && response.status !== 401) return false
+  const text = await response.clone().text()
+  return /\buse_dpop_nonce\b/.test(`${response.headers.get('www-authenticate')} ${text}`)
 }
 
 const errorOfGrant = /"error"\s*:\s*"(?:invalid_grant|invalid_scope|invalid_target)"/

@@ -10,7 +10,7 @@ import type { DpopKey } from '../../signing/dpop-key.ts'
 import { librarySigner } from '../client-authentication/signing-key.ts'
 import { profileAlgorithms } from '../provider/algorithms.ts'
 import type { ProviderContext } from '../provider/context.ts'
-import { endpointOf } from '../provider/endpoints.ts'
+import { calledEndpoint } from '../provider/endpoints.ts'
 import { classifyFailure, unwrapped } from '../provider/failures/provider-error.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import { withNonce } from '../provider/proving.ts'
@@ -102,8 +102,8 @@ async function push(
   parameters: URLSearchParams,
   { caller }: PushingLogin,
 ): Promise<URL> {
-  const metadata = configuration.serverMetadata()
-  if (endpointOf(metadata, 'pushed_authorization_request_endpoint', options.issuerUrl) === undefined)
+  const metadata = { ...configuration.serverMetadata() }
+  if (calledEndpoint(metadata, 'pushed_authorization_request_endpoint', options) === undefined)
     throw rejected('the provider takes no pushed authorization requests')
   if (!pushBreaker.allows())
     throw new GatewayError('provider_unavailable', { context: { reason: 'pushes fail' } })

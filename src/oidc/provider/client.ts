@@ -77,7 +77,7 @@ export function createOidcClient(
   )
   const known = {
     metadata: () => watch.current()?.serverMetadata(),
-    usesAliases: options.clientCertificate !== undefined,
+    options,
     lookAgain: watch.lookAgain,
   }
   const fetch = (endpoint: ProviderEndpoint, { possession, deadlineMs }: EndpointCall = {}): BoundedFetch => {

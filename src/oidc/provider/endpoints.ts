@@ -1,4 +1,6 @@
+import { isPlainObject } from '../../basics/plain-object.ts'
 import { isLoopback } from '../../config/settings/kinds/address.ts'
+import type { ProviderOptions } from './options.ts'
 
 /** A discovery document; each member is looked at before it is believed. */
 export type UntrustedMetadata = Readonly<Record<string, unknown>>
@@ -11,6 +13,8 @@ type OptionalEndpoint =
   | 'pushed_authorization_request_endpoint'
 /** Endpoints without which no login is possible. */
 type RequiredEndpoint = 'authorization_endpoint' | 'token_endpoint' | 'jwks_uri'
+/** The member of the metadata that names an endpoint. */
+export type EndpointMember = OptionalEndpoint | RequiredEndpoint
 
 /**
  * An endpoint as the metadata names it, or `undefined` when it is missing or unsafe: https, or plain http on loopback for an issuer that is
@@ -18,7 +22,7 @@ type RequiredEndpoint = 'authorization_endpoint' | 'token_endpoint' | 'jwks_uri'
  */
 export function endpointOf(
   metadata: UntrustedMetadata,
-  name: OptionalEndpoint | RequiredEndpoint,
+  name: EndpointMember,
   issuerUrl: string,
 ): URL | undefined {
   const untrusted: unknown = metadata[name]
@@ -26,6 +30,20 @@ export function endpointOf(
   if (url === null || url.username !== '' || url.password !== '') return undefined
   const isLocal = url.protocol === 'http:' && isLoopback(url) && new URL(issuerUrl).protocol === 'http:'
   return url.protocol === 'https:' || isLocal ? url : undefined
+}
+
+/**
+ * An endpoint where we call it: a client that shows a certificate calls the address that the provider keeps for such clients, where there is one
+ * (RFC 8705 section 5). As the OpenID library chooses it.
+ */
+export function calledEndpoint(
+  metadata: UntrustedMetadata,
+  name: EndpointMember,
+  { clientCertificate, issuerUrl }: Pick<ProviderOptions, 'clientCertificate' | 'issuerUrl'>,
+): URL | undefined {
+  const aliases = clientCertificate === undefined ? undefined : metadata.mtls_endpoint_aliases
+  const hasAlias = isPlainObject(aliases) && Object.hasOwn(aliases, name)
+  return endpointOf(hasAlias ? aliases : metadata, name, issuerUrl)
 }
 
 /** Whether the provider is Auth0, which custom domains hide: by its host, or by endpoints that only Auth0 has. */

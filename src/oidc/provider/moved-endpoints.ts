@@ -1,8 +1,9 @@
 import type { ServerMetadata } from 'openid-client'
 import { failureCode } from '../../network/failure-code.ts'
 import type { BoundedFetch, ProviderEndpoint } from '../../network/provider-network.ts'
+import { calledEndpoint, type EndpointMember } from './endpoints.ts'
+import type { ProviderOptions } from './options.ts'
 
-/** The member of the metadata that names an endpoint. */
 const memberOf = {
   discovery: undefined,
   keys: 'jwks_uri',
@@ -10,7 +11,7 @@ const memberOf = {
   revocation: 'revocation_endpoint',
   userinfo: 'userinfo_endpoint',
   pushed_authorization: 'pushed_authorization_request_endpoint',
-} as const satisfies Readonly<Record<ProviderEndpoint, keyof ServerMetadata | undefined>>
+} as const satisfies Readonly<Record<ProviderEndpoint, EndpointMember | undefined>>
 
 /** Statuses of a server that has no such endpoint, or has it elsewhere: nothing was done. */
 const movedStatuses = new Set([301, 302, 303, 307, 308, 404, 405, 410, 421])
@@ -21,8 +22,7 @@ const unreachableCodes =
 
 /** What is known about the provider, and how to look again. */
 export interface KnownMetadata {
-  /** Whether our client shows a certificate, and so calls the addresses for such clients (RFC 8705 section 5). */
-  readonly usesAliases: boolean
+  readonly options: Pick<ProviderOptions, 'clientCertificate' | 'issuerUrl'>
   metadata(): ServerMetadata | undefined
   /** Discovers anew, unless that was just done. */
   lookAgain(): Promise<void>
@@ -43,19 +43,10 @@ export function followingMoves(
     const settled = await settle(fetch(url, init))
     if (!seemsMoved(settled)) return outcomeOf(settled)
     await known.lookAgain()
-    const announced = addressOf(known, member)
-    if (announced === undefined || announced === url) return outcomeOf(settled)
-    return fetch(announced, init)
+    const announced = calledEndpoint({ ...known.metadata() }, member, known.options)
+    if (announced === undefined || announced.href === new URL(url).href) return outcomeOf(settled)
+    return fetch(announced.href, init)
   }
-}
-
-/** As the OpenID library chooses it. */
-function addressOf(
-  { metadata, usesAliases }: KnownMetadata,
-  member: NonNullable<(typeof memberOf)[ProviderEndpoint]>,
-): string | undefined {
-  const found = metadata()
-  return (usesAliases ? found?.mtls_endpoint_aliases?.[member] : undefined) ?? found?.[member]
 }
 
 type Settled = PromiseSettledResult<Response>

@@ -17,25 +17,34 @@ export interface ProvingDependencies {
   readonly now: () => number
 }
 
+/** With which a provider says that it wants its nonce (RFC 9449 sections 8 and 9). */
+const refusals: ReadonlySet<number> = new Set([400, 401])
+
 /**
- * A `fetch` that puts a proof into each request, for the address as everybody knows it, and takes note of the nonces that come back. A
- * request that is refused for want of a nonce is not repeated here: its client assertion would be used twice. {@link withNonce} does that.
+ * A `fetch` for one exchange, which puts a proof into each request, for the address as everybody knows it, and takes note of the nonces that
+ * come back. A request that is refused for want of a nonce is not repeated here: its client assertion would be used twice. {@link withNonce}
+ * does that; it is given the very nonce that was asked for, because each node of a provider may have one of its own, and answers to others
+ * have brought newer ones meanwhile.
  */
 export function proving(
   fetch: BoundedFetch,
   { key, accessTokenHash }: Possession,
   { nonces, now }: ProvingDependencies,
 ): BoundedFetch {
+  let demanded: string | undefined
   return async (untrustedUrl, init) => {
     const url = new URL(untrustedUrl)
-    const nonce = nonces.newest(url.origin)
+    const nonce = demanded ?? nonces.newest(url.origin)
     const dpop = createDpopProof(
       key,
       { method: init.method, url: proofUrl(url), accessTokenHash, nonce },
       now(),
     )
     const response = await fetch(untrustedUrl, { ...init, headers: { ...init.headers, dpop } })
-    nonces.learn(url.origin, response.headers.get('dpop-nonce'), !response.ok)
+    const isRefused = refusals.has(response.status)
+    const untrustedNonce = response.headers.get('dpop-nonce') ?? undefined
+    const isNonce = nonces.learn(url.origin, untrustedNonce, isRefused)
+    demanded = isRefused && isNonce ? untrustedNonce : undefined
     return response
   }
 }

@@ -1,12 +1,17 @@
+import { createRecentMap } from '../../basics/recent-map.ts'
 import { createDpopKey, type DpopKey, openDpopKey } from '../../signing/dpop-key.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import type { Possession } from '../provider/proving.ts'
 import type { AccessToken, TokenBinding, TokenBindingKind } from './token-set.ts'
 
+/** As many as there are sessions in the cache, unless that was made larger. */
+const mostOpened = 10_000
 const opened = new WeakMap<TokenBinding, DpopKey>()
+/** The same keys by their secrets: a record is read again every few seconds, and opening its key costs as much as four signatures with it. */
+const openedBySecret = createRecentMap<DpopKey>(mostOpened)
 
 /**
- * The key of a session's tokens; opened once for each record that is in memory. `undefined` where they are bound to none.
+ * The key of a session's tokens; opened once for as long as it is in use. `undefined` where they are bound to none.
  *
  * @throws Error when the record holds no such key
  */
@@ -14,7 +19,9 @@ export function dpopKeyOf(binding: TokenBinding | undefined): DpopKey | undefine
   if (binding?.kind !== 'dpop') return undefined
   const known = opened.get(binding)
   if (known !== undefined) return known
-  const key = openDpopKey(String(binding.privateJwk.d))
+  const secret = String(binding.privateJwk.d)
+  const key = openedBySecret.get(secret) ?? openDpopKey(secret)
+  openedBySecret.set(secret, key)
   opened.set(binding, key)
   return key
 }

@@ -1,13 +1,11 @@
-import type { ServerMetadata } from 'openid-client'
-import { isPlainObject, parseObject } from '../../basics/plain-object.ts'
+import { parseObject } from '../../basics/plain-object.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { DpopKey } from '../../signing/dpop-key.ts'
 import { sha256 } from '../../signing/thumbprints.ts'
 import type { ProviderContext } from '../provider/context.ts'
-import { endpointOf } from '../provider/endpoints.ts'
+import { calledEndpoint } from '../provider/endpoints.ts'
 import { classifyFailure } from '../provider/failures/provider-error.ts'
 import { CheckError, plainValue } from '../provider/failures/refusal.ts'
-import type { ProviderOptions } from '../provider/options.ts'
 import type { Claims } from '../verification/claims.ts'
 import { openIfEncrypted } from '../verification/decryption.ts'
 
@@ -43,41 +41,33 @@ export async function askUserinfo(context: ProviderContext, request: UserinfoReq
 }
 
 async function ask(context: ProviderContext, request: UserinfoRequest): Promise<Response> {
-  const response = await askOnce(context, request)
+  const send = await asking(context, request)
+  const response = await send()
   const { status, headers } = response
   const challenge = headers.get('www-authenticate')
   // By now the nonce is known (RFC 9449 section 9).
   if (status === 401 && request.key !== undefined && /\buse_dpop_nonce\b/.test(challenge ?? ''))
-    return expectAnswer(await askOnce(context, request))
+    return expectAnswer(await send())
   return expectAnswer(response)
 }
 
-async function askOnce(
+/** What asks, each time with a proof of its own. */
+async function asking(
   { client, options }: ProviderContext,
   { accessToken, key }: UserinfoRequest,
-): Promise<Response> {
-  const metadata = (await client.configuration()).serverMetadata()
-  const endpoint = userinfoEndpoint(metadata, options)
+): Promise<() => Promise<Response>> {
+  const metadata = { ...(await client.configuration()).serverMetadata() }
+  const endpoint = calledEndpoint(metadata, 'userinfo_endpoint', options)
   if (endpoint === undefined) throw rejected('the provider announces no userinfo_endpoint: USERINFO=off')
   const authorization = `${key === undefined ? 'Bearer' : 'DPoP'} ${accessToken}`
   const headers = { accept: 'application/json, application/jwt', authorization }
   const init = { method: 'GET', headers, body: undefined, redirect: 'manual' } as const
   const possession = key === undefined ? undefined : { key, accessTokenHash: sha256(accessToken) }
-  return client
-    .fetch('userinfo', { possession })(endpoint.href, init)
-    .catch((error: unknown) => {
+  const fetch = client.fetch('userinfo', { possession })
+  return () =>
+    fetch(endpoint.href, init).catch((error: unknown) => {
       throw unavailable(classifyFailure(error).error)
     })
-}
-
-/** With a certificate the address for those who show one, where there is one (RFC 8705 section 5). */
-function userinfoEndpoint(
-  metadata: ServerMetadata,
-  { clientCertificate, issuerUrl }: ProviderOptions,
-): URL | undefined {
-  const aliases = clientCertificate === undefined ? undefined : metadata.mtls_endpoint_aliases
-  const found = isPlainObject(aliases) ? endpointOf(aliases, 'userinfo_endpoint', issuerUrl) : undefined
-  return found ?? endpointOf(metadata, 'userinfo_endpoint', issuerUrl)
 }
 
 function expectAnswer(response: Response): Response {

@@ -154,6 +154,26 @@ describe('a client secret', () => {
     expect(requests).toEqual([inBody])
   })
 
+  it.each([
+    [400, {}, 'use_dpop_nonce'],
+    [401, {}, 'use_dpop_nonce'],
+    [401, { 'www-authenticate': 'DPoP error="use_dpop_nonce"' }, 'invalid'],
+  ])('is not shown twice because a nonce is wanted (%i %j %s)', async (status, headers, error) => {
+    answer = () => Response.json({ error }, { status, headers })
+    expect((await ask(open())).status).toBe(status)
+    expect(requests).toEqual([inBody])
+  })
+
+  it('that goes the other way and lacks a nonce then is asked for once more, not refused', async () => {
+    const authentication = open()
+    answer = ({ basic }) => (basic === null ? refused(401, 'invalid_client') : refused(400, 'use_dpop_nonce'))
+    expect(await (await ask(authentication)).json()).toEqual({ error: 'use_dpop_nonce' })
+    answer = ({ basic }) => (basic === null ? refused(401, 'invalid_client') : Response.json({}))
+    expect((await ask(authentication)).status).toBe(200)
+    await ask(authentication)
+    expect(requests.map(({ basic }) => basic !== null)).toEqual([false, true, false, true, true])
+  })
+
   it('at the endpoint of pushed requests goes the other way too, and is learned by a refusal alone', async () => {
     const authentication = open()
     const push = () => ask(authentication, undefined, 'pushed_authorization')

@@ -99,6 +99,28 @@ describe('a client that shows a certificate', () => {
     expect(rawHeaders?.join(' ')).toContain(`x-forwarded-host ${new URL(scripted.issuer).host}`)
   })
 
+  it.each([
+    ['to a safe address, and calls it there', '/alias/token', 'safe'],
+    ['to an unsafe one, and does not', '/token', 'unsafe'],
+  ])('hears of one that has moved %s', async (_what, place, kind) => {
+    // Where the scripted provider has nothing.
+    const nowhere = '/.well-known/oauth-authorization-server'
+    const aliases: { token_endpoint: string } = { token_endpoint: `${scripted.issuer}${nowhere}` }
+    const provider = openWithCertificate(aliases, { pushedAuthorizationRequests: 'off' })
+    const { url, transaction } = await begin(provider)
+    const query = scripted.approve(url)
+    aliases.token_endpoint =
+      kind === 'safe'
+        ? `${scripted.issuer}${place}`
+        : scripted.issuer.replace('127.0.0.1', '127.0.0.1.example')
+    const from = scripted.requests.length
+    const completed = provider.completeLogin(query, transaction)
+    if (kind === 'safe') expect((await completed).identity.subject).toBe('alice')
+    else await expect(completed).rejects.toMatchObject({ code: expect.stringMatching(/^provider_/) })
+    const asked = scripted.requests.slice(from).filter(({ method }) => method === 'POST')
+    expect(asked.map(({ path }) => path)).toEqual(kind === 'safe' ? [nowhere, place] : [nowhere])
+  })
+
   it('does not call the plain address while that of such clients cannot be reached', async () => {
     const nobody = await freePort()
     const provider = openWithCertificate({ token_endpoint: `http://127.0.0.1:${nobody}/token` })

@@ -23,7 +23,9 @@ export interface ScriptedFaults {
    * Binds tokens to the key of the request's proof (RFC 9449), and demands one of these nonces, the newest first, where there are any. Only
    * where it is optional a request without a proof gets a bearer token.
    */
-  dpop?: undefined | { readonly nonces?: () => readonly string[]; readonly isOptional?: boolean }
+  dpop?:
+    | undefined
+    | { readonly nonces?: (form: URLSearchParams) => readonly string[]; readonly isOptional?: boolean }
   /** Instead of the metadata. */
   discoveryAnswer?: () => ScriptedAnswer | undefined
   revocation?: () => ScriptedAnswer | undefined
@@ -179,8 +181,8 @@ export async function startScriptedProvider(
   }
 
   /** The key that a request has proved to have, as members of the token; an answer where it has not. */
-  function proved(request: IncomingMessage): Members | ScriptedAnswer {
-    const nonces = faults.dpop?.nonces ?? (() => [])
+  function proved(request: IncomingMessage, form: URLSearchParams): Members | ScriptedAnswer {
+    const nonces = () => faults.dpop?.nonces?.(form) ?? []
     try {
       const verifier = createProofVerifier(nonces, now)
       const proofs = valuesOf(request.rawHeaders, 'dpop')
@@ -200,7 +202,7 @@ export async function startScriptedProvider(
   async function tokenAnswer(form: URLSearchParams, request: IncomingMessage): Promise<ScriptedAnswer> {
     const isUnproved = valuesOf(request.rawHeaders, 'dpop').length === 0
     const isBound = faults.dpop !== undefined && !(faults.dpop.isOptional === true && isUnproved)
-    const confirmation = isBound ? proved(request) : {}
+    const confirmation = isBound ? proved(request, form) : {}
     if ('status' in confirmation) return confirmation
     const nonce = nonces.get(form.get('code') ?? '')
     const header: Members = {}
