@@ -17,8 +17,8 @@ const page = 'docs/security.md'
 /** A test or a group of tests that never runs; what depends on the machine (`skipIf`) does where the suite is run in full. */
 const neverRuns = /\.(?:skip|todo)(?:\.each)?\(/
 
-/** A link to a test file, or a claim in typographic quotes, which belongs to the last link before it. */
-const mentionPattern = /\]\(([^)\s]+\.test\.ts)\)|“([^”]+)”/g
+/** A link to a test file, or to cases that a test file takes from it, or a claim in typographic quotes, which belongs to the last link before it. */
+const mentionPattern = /\]\(([^)\s]+\.(?:test|cases)\.ts)\)|“([^”]+)”/g
 
 /**
  * Checks the tables whose last column is called `Test`: each row names tests by file and claim, each file exists, and each claim is in

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { newHash, newRow, openStore, untilReady } from '../faults/redis/redis-stores.ts'
 import { freePort } from '../support/ports.ts'
 import { findRedisServer } from '../support/redis/redis-binary.ts'
+import { newHash, newRow, openStore, untilReady } from '../support/redis/redis-stores.ts'
 
 const shipped = (name: string): string =>
   fileURLToPath(new URL(`../../deploy/redis/${name}`, import.meta.url))

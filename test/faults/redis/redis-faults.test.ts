@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { newWriteId } from '../../../src/session/record/keys.ts'
 import { eventually } from '../../support/eventually.ts'
 import { freePort } from '../../support/ports.ts'
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts'
@@ -9,9 +8,8 @@ import {
   newHash,
   newRow,
   openStore,
-  operations,
   untilReady,
-} from './redis-stores.ts'
+} from '../../support/redis/redis-stores.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 
@@ -44,20 +42,6 @@ const unavailable = 'session store unavailable'
 const available = 'session store available again'
 
 describe('when Redis is killed, the store', () => {
-  it('rejects every operation in time, and works again after a restart, empty', async () => {
-    const { server, logged } = await startBoth()
-    const { store } = logged
-    const h = newHash()
-    await store.create(h, newRow(), 60_000)
-    await server.kill()
-    for (const [, operate] of operations) await expectUnavailable(operate(store, h))
-    expect(store.status()).toMatchObject({ ready: false, reason: 'Redis cannot be reached.' })
-    await server.restart()
-    await untilReady(logged)
-    expect(await store.read(h)).toBeUndefined()
-    expect(await store.create(h, newRow(), 60_000)).toBe(true)
-  })
-
   it('rejects what was under way, without doing it twice', async () => {
     const { server, logged } = await startBoth()
     server.freeze()
@@ -67,52 +51,6 @@ describe('when Redis is killed, the store', () => {
     await server.restart()
     await untilReady(logged)
     expect(await logged.store.count('once', 60_000)).toBe(1)
-  })
-
-  it('says so in one line, and in one line that it is over, naming no host', async () => {
-    const { server, logged } = await startBoth()
-    await server.kill()
-    for (let attempt = 0; attempt < 20; attempt += 1) await expectUnavailable(logged.store.read(newHash()))
-    await server.restart()
-    await untilReady(logged)
-    expect(logged.messages).toEqual([unavailable, available])
-    expect(logged.text()).not.toContain('127.0.0.1')
-  })
-})
-
-describe('when Redis is frozen, the store', () => {
-  it('rejects every operation in time', async () => {
-    const { server, logged } = await startBoth()
-    server.freeze()
-    await Promise.all(operations.map(([, operate]) => expectUnavailable(operate(logged.store, newHash()))))
-    expect(logged.store.status()).toMatchObject({ ready: false, reason: 'Redis does not answer in time.' })
-  })
-
-  it('rejects in time however long it lasts, and recovers by itself with its sessions', async () => {
-    const { server, logged } = await startBoth()
-    const h = newHash()
-    await logged.store.create(h, newRow(), 60_000)
-    server.freeze()
-    const endMs = performance.now() + 4_000
-    while (performance.now() < endMs) await expectUnavailable(logged.store.read(h))
-    server.thaw()
-    await untilReady(logged)
-    expect(await logged.store.read(h)).toBeDefined()
-  })
-
-  it('in the middle of a replace, lets the same write be repeated until it is known', async () => {
-    const { server, logged } = await startBoth()
-    const { store } = logged
-    const h = newHash()
-    const row = newRow()
-    await store.create(h, row, 60_000)
-    server.freeze()
-    const next = { sealedRecord: Buffer.from('next'), writeId: newWriteId() }
-    await expectUnavailable(store.replace(h, row.writeId, next))
-    server.thaw()
-    await untilReady(logged)
-    await eventually(async () => expect((await store.read(h))?.writeId).toBe(next.writeId))
-    expect(await store.replace(h, row.writeId, next)).toBe('replaced')
   })
 })
 
@@ -154,16 +92,6 @@ describe('when Redis refuses writes, the store', () => {
     await admin.config('SET', 'maxmemory', '0')
     await untilReady(logged)
     expect(await store.create(h, newRow(), 60_000)).toBe(true)
-  })
-})
-
-describe('a slow Redis', () => {
-  it('is unavailable while it takes too long, and available afterwards', async () => {
-    const { server, logged } = await startBoth()
-    await server.client().call('CLIENT', 'PAUSE', '1200', 'ALL')
-    await expectUnavailable(logged.store.read(newHash()))
-    await untilReady(logged)
-    expect(await logged.store.read(newHash())).toBeUndefined()
   })
 })
 

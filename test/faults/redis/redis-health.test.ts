@@ -13,9 +13,8 @@ import {
   newHash,
   newRow,
   openStore,
-  operations,
   untilReady,
-} from './redis-stores.ts'
+} from '../../support/redis/redis-stores.ts'
 
 const cleanups: (() => unknown)[] = []
 
@@ -71,75 +70,6 @@ describe('a stall of our own event loop', () => {
     await expectUnavailable(logged.store.read(newHash()))
     expect(performance.now() - startedAtMs).toBeLessThan(1_500)
     server.thaw()
-  })
-})
-
-describe('rights that are withdrawn while Redis answers', () => {
-  it.each<readonly [string, string, (store: LoggedStore['store']) => Promise<unknown>]>([
-    ['of a command', 'hmget', (store) => store.read(newHash())],
-    ['of one within a script', 'hset', (store) => store.create(newHash(), newRow(), 5_000)],
-  ])(
-    '%s are one outage, however long it lasts, and over when they are given back',
-    async (_whose, right, ask) => {
-      const server = await startServer({ user: 'app on >pw ~* &* +@all' })
-      const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
-      await untilReady(logged)
-      const admin = server.client()
-      await admin.call('ACL', 'SETUSER', 'app', `-${right}`)
-      let flaps = 0
-      let last = true
-      for (let round = 0; round < 30; round += 1) {
-        await expectUnavailable(ask(logged.store))
-        const { ready } = logged.store.status()
-        if (ready !== last) flaps += 1
-        last = ready
-        await pause(100)
-      }
-      expect(logged.text()).toContain('Redis denies our user a command')
-      expect({ flaps, outages: outages(logged) }).toEqual({
-        flaps: 1,
-        outages: ['session store unavailable'],
-      })
-      await admin.call('ACL', 'SETUSER', 'app', `+${right}`)
-      await eventually(async () => {
-        await ask(logged.store)
-        expect(logged.store.status().ready).toBe(true)
-      }, 5_000)
-      expect(outages(logged)).toEqual(['session store unavailable', 'session store available again'])
-    },
-  )
-
-  it('are noticed when they are given back with no traffic at all, and not before, and nothing is left behind', async () => {
-    const server = await startServer({ user: 'app on >pw ~* &* +@all' })
-    const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
-    await untilReady(logged)
-    const admin = server.client()
-    const rights = ['hmget', 'hget', 'hset', 'zadd', 'set', 'incr', 'exists', 'get', 'del']
-    await admin.call('ACL', 'SETUSER', 'app', ...rights.map((right) => `-${right}`))
-    await Promise.allSettled(operations.map(([, operate]) => operate(logged.store, newHash())))
-    await pause(1_500)
-    await admin.call('ACL', 'SETUSER', 'app', ...rights.slice(1).map((right) => `+${right}`))
-    await pause(2_000)
-    expect(logged.store.status().ready).toBe(false)
-    await admin.call('ACL', 'SETUSER', 'app', '+hmget')
-    await eventually(() => expect(logged.store.status().ready).toBe(true), 3_000)
-    expect(outages(logged)).toEqual(['session store unavailable', 'session store available again'])
-    await eventually(async () => expect(await admin.keys('*trial*')).toEqual([]), 3_000)
-  })
-
-  it('of tracking are asked for again: sessions are cached as soon as they are given back', async () => {
-    const server = await startServer({ user: 'app on >pw ~* &* +@all -client|tracking' })
-    const logged = open({ redisUrl: server.url, redisUsername: 'app', redisPassword: 'pw' })
-    await eventually(() =>
-      expect(logged.messages).toContain(
-        'Redis does not allow CLIENT TRACKING to us: sessions are not cached',
-      ),
-    )
-    await server.client().call('ACL', 'SETUSER', 'app', '+client|tracking')
-    await eventually(() => expect(logged.store.changes.isLive()).toBe(true), 12_000)
-    const hint = 'Redis does not allow CLIENT TRACKING to us: sessions are not cached'
-    expect(logged.messages.filter((message) => message === hint)).toHaveLength(1)
-    expect(logged.messages).toContain('Redis allows CLIENT TRACKING again: sessions are cached')
   })
 })
 

@@ -3,7 +3,7 @@ import type { SessionStore } from '../../../src/session/store/contract.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Relay, startRelay } from '../../support/fronts/relay.ts'
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts'
-import { type LoggedStore, newHash, newRow, openStore, untilReady } from './redis-stores.ts'
+import { type LoggedStore, newHash, newRow, openStore, untilReady } from '../../support/redis/redis-stores.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 

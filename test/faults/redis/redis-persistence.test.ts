@@ -2,7 +2,7 @@ import { readdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type RedisConf, type RedisServer, startRedis } from '../../support/redis/redis.ts'
-import { newHash, newRow, openStore, untilReady } from './redis-stores.ts'
+import { newHash, newRow, openStore, untilReady } from '../../support/redis/redis-stores.ts'
 
 const cleanups: (() => unknown)[] = []
 
@@ -43,11 +43,6 @@ async function appendOnlyFile(server: RedisServer): Promise<string> {
 }
 
 describe('a crash of Redis', () => {
-  it('with snapshots only revives a session that was ended since, and with it a spent refresh token', async () => {
-    const found = await afterCrash({ save: '3600 1' }, (server) => server.client().save())
-    expect(found).toEqual({ ended: 'before', rotated: 'before' })
-  })
-
   it('with an append-only file that is synced at each write revives nothing and loses nothing', async () => {
     const found = await afterCrash({ appendonly: 'yes', appendfsync: 'always' }, async () => undefined)
     expect(found).toEqual({ ended: undefined, rotated: 'after' })
@@ -74,9 +69,5 @@ describe('a crash of Redis', () => {
       },
     )
     expect(found).toEqual({ ended: 'before', rotated: 'before' })
-  })
-
-  it('without persistence ends every session', async () => {
-    expect(await afterCrash({}, async () => undefined)).toEqual({ ended: undefined, rotated: undefined })
   })
 })

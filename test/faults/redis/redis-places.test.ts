@@ -6,7 +6,14 @@ import { eventually } from '../../support/eventually.ts'
 import { type Certificates, makeCertificates } from '../../support/fronts/certificates.ts'
 import { freePort } from '../../support/ports.ts'
 import { type RedisConf, type RedisServer, startRedis } from '../../support/redis/redis.ts'
-import { expectUnavailable, newHash, newRow, openStore, operations, untilReady } from './redis-stores.ts'
+import {
+  expectUnavailable,
+  newHash,
+  newRow,
+  openStore,
+  operations,
+  untilReady,
+} from '../../support/redis/redis-stores.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 

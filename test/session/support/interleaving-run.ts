@@ -78,14 +78,21 @@ export class InterleavingRun {
   /** Does everything, and returns what is wrong afterwards; nothing, if all is well. */
   async carryOut(): Promise<readonly string[]> {
     await this.#signIn(this.#nodes[0])
-    const watching = this.#watch()
+    try {
+      await Promise.all([this.#act(), this.#watch()])
+    } finally {
+      this.#isOver = true
+    }
+    return this.#verdict()
+  }
+
+  /** All steps, and what they have left under way. */
+  async #act(): Promise<void> {
     await Promise.all(this.#schedule.steps.map((step) => this.#step(step)))
     const living = this.#nodes.filter((node) => !node.isDead())
     await Promise.all(living.map(({ accessTokens }) => accessTokens.drained()))
     await Promise.all(living.map(({ sessions }) => sessions.drained()))
     this.#isOver = true
-    await watching
-    return this.#verdict()
   }
 
   /** A session that was gone once must never be seen again. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { SessionStore } from '../../../src/session/store/contract.ts'
+import { eventually } from '../../support/eventually.ts'
 import { InterleavingRun } from './interleaving-run.ts'
 
 const kinds = [
@@ -71,6 +72,8 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
 
 /** How often a schedule is tried when a starved machine makes the store too slow. */
 const mostTries = 20
+/** For so long the store may be away before that, milliseconds. */
+const longestAwayMs = 60_000
 
 /**
  * Runs a schedule on two nodes over two connections to one store. A run in which the store itself does not answer says nothing about the
@@ -89,6 +92,8 @@ export async function runSchedule(
       return []
     })
     if (!watched.hasFailed()) return faults
+    // A connection that was lost refuses everything at once: twenty tries are nothing.
+    await eventually(() => Promise.all(stores.map((store) => store.ping())), longestAwayMs)
   }
   return ['the store does not answer']
 }

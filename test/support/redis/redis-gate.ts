@@ -4,6 +4,8 @@ import { createServer, connect as openSocket, type Socket } from 'node:net'
 export interface CommandStop {
   /** Resolves when the command has come: it waits before Redis, or its answer waits behind it. */
   readonly arrived: Promise<void>
+  /** Resolves when an answer of Redis waits here: by then the command has been carried out. */
+  readonly answered: Promise<void>
   /** Lets it, and everything after it, go on. Does nothing when it was never reached. */
   release(): void
 }
@@ -14,6 +16,7 @@ export type StopSide = 'command' | 'answer'
 /** A relay in front of Redis for one gateway, which can stop between two steps of its work. */
 export interface RedisGate {
   readonly url: string
+  readonly port: number
   /** @param text in the command, such as the beginning of its key */
   stop(text: string, side: StopSide): CommandStop
   /** Resets every connection; the client opens new ones. */
@@ -37,6 +40,7 @@ interface Rule {
   readonly text: string
   readonly side: StopSide
   readonly arrive: () => void
+  readonly answer: () => void
   readonly opened: Promise<void>
 }
 
@@ -58,6 +62,7 @@ export async function startRedisGate(targetPort: number): Promise<RedisGate> {
   const server = createServer((near) => {
     const far = openSocket(targetPort, '127.0.0.1')
     let answers = Promise.resolve()
+    let stopped: Rule | undefined
     near.once('close', () => feeds.delete(near))
     follow(sockets, near, far, async (chunk, write) => {
       if (becomesFeed.test(chunk.toString('latin1'))) {
@@ -67,28 +72,42 @@ export async function startRedisGate(targetPort: number): Promise<RedisGate> {
       const rule = match(chunk)
       rule?.arrive()
       if (rule?.side === 'command') await rule.opened
-      if (rule?.side === 'answer') answers = rule.opened
+      if (rule?.side === 'answer') {
+        answers = rule.opened
+        stopped = rule
+      }
       write()
     })
     follow(sockets, far, near, async (_chunk, write) => {
+      stopped?.answer()
       await answers
       if (!stalled.has(near)) write()
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
+  const port = address !== null && typeof address === 'object' ? address.port : 0
   const cut = (): void => {
     for (const socket of sockets) socket.resetAndDestroy()
   }
   return {
-    url: `redis://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}`,
+    url: `redis://127.0.0.1:${port}`,
+    port,
     stop(text, side) {
       const arrival = Promise.withResolvers<void>()
+      const answering = Promise.withResolvers<void>()
       const opening = Promise.withResolvers<void>()
-      const rule = { text, side, arrive: arrival.resolve, opened: opening.promise }
+      const rule = {
+        text,
+        side,
+        arrive: arrival.resolve,
+        answer: answering.resolve,
+        opened: opening.promise,
+      }
       rules.add(rule)
       return {
         arrived: arrival.promise,
+        answered: answering.promise,
         release() {
           rules.delete(rule)
           opening.resolve()

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { eventually } from '../eventually.ts'
 import { freePort } from '../ports.ts'
 import { type RedisConf, type RedisServer, type RedisServerOptions, startRedis } from './redis.ts'
+import { type RedisGate, startRedisGate } from './redis-gate.ts'
 
 /** A busy machine forms a group slowly. */
 const formedWithinMs = 15_000
@@ -9,7 +10,15 @@ const formedWithinMs = 15_000
 /** Several servers that belong together. */
 export interface RedisGroup {
   readonly servers: readonly RedisServer[]
+  /** In front of the servers that hold data, in their order, where the group was started with gates. */
+  readonly gates: readonly RedisGate[]
   stop(): Promise<void>
+}
+
+/** How a group is started. */
+export interface RedisGroupOptions {
+  /** Servers that hold data are known to everybody, to each other too, by the address of a gate in front of each. */
+  readonly isGated?: boolean
 }
 
 /** A master with one replica, watched by three Sentinels. */
@@ -26,17 +35,20 @@ export interface RedisCluster extends RedisGroup {
 }
 
 type Start = (options: RedisServerOptions) => Promise<RedisServer>
+type OpenGate = (targetPort: number) => Promise<RedisGate>
 
 /** Builds a group. When that fails half-way, nothing of it is left running, not even what is still starting. */
 export async function startGroup<Parts extends object>(
-  build: (start: Start) => Promise<Parts>,
+  build: (start: Start, openGate: OpenGate) => Promise<Parts>,
 ): Promise<Parts & RedisGroup> {
   const starts: Promise<RedisServer>[] = []
+  const gates: RedisGate[] = []
   const started = async (): Promise<readonly RedisServer[]> => {
     const results = await Promise.allSettled(starts)
     return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   }
   const stop = async (): Promise<void> => {
+    await Promise.all(gates.map((gate) => gate.close()))
     await Promise.all((await started()).map((server) => server.stop()))
   }
   const start: Start = (options) => {
@@ -44,27 +56,57 @@ export async function startGroup<Parts extends object>(
     starts.push(server)
     return server
   }
+  const openGate: OpenGate = async (targetPort) => {
+    const gate = await startRedisGate(targetPort)
+    gates.push(gate)
+    return gate
+  }
   try {
-    const parts = await build(start)
-    return { ...parts, servers: await started(), stop }
+    const parts = await build(start, openGate)
+    return { ...parts, servers: await started(), gates, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-/**
- * Starts a group that notices a dead master after half a second.
- *
- * @param sentinelConf further directives of the Sentinels, such as their users
- */
-export function startSentinelGroup(sentinelConf: RedisConf = {}): Promise<SentinelGroup> {
-  return startGroup(async (start) => {
+/** A server, and the port by which it is known. */
+interface Known {
+  readonly server: RedisServer
+  readonly port: number
+}
+
+/** @param announce the directives that make a server known by another port */
+async function startKnown(
+  start: Start,
+  openGate: OpenGate | undefined,
+  conf: RedisConf,
+  announce: (port: number) => RedisConf,
+): Promise<Known> {
+  const port = await freePort()
+  if (openGate === undefined) return { server: await start({ port, conf }), port }
+  const gate = await openGate(port)
+  return { server: await start({ port, conf: { ...conf, ...announce(gate.port) } }), port: gate.port }
+}
+
+/** Starts a group that notices a dead master after half a second. */
+export function startSentinelGroup({
+  isGated = false,
+  sentinelConf = {},
+}: RedisGroupOptions & {
+  /** Further directives of the Sentinels, such as their users. */
+  readonly sentinelConf?: RedisConf
+} = {}): Promise<SentinelGroup> {
+  return startGroup(async (start, openGate) => {
     const quick = { 'repl-diskless-sync-delay': '0', 'repl-ping-replica-period': '1' }
-    const master = await start({ conf: quick })
-    const replica = await start({ conf: { ...quick, replicaof: `127.0.0.1 ${master.port}` } })
+    const startMember = (conf: RedisConf): Promise<Known> =>
+      startKnown(start, isGated ? openGate : undefined, conf, (port) => ({
+        'replica-announce-port': `${port}`,
+      }))
+    const { server: master, port } = await startMember(quick)
+    const { server: replica } = await startMember({ ...quick, replicaof: `127.0.0.1 ${port}` })
     const sentinel = [
-      `monitor mymaster 127.0.0.1 ${master.port} 2`,
+      `monitor mymaster 127.0.0.1 ${port} 2`,
       'down-after-milliseconds mymaster 500',
       'failover-timeout mymaster 3000',
     ]
@@ -83,16 +125,18 @@ async function knowsEverybody(sentinel: RedisServer): Promise<void> {
 }
 
 /** Starts a Cluster that notices a dead master after a second. */
-export function startCluster(): Promise<RedisCluster> {
-  return startGroup(async (start) => {
-    const nodes = await Promise.all(Array.from({ length: 4 }, () => startNode(start)))
+export function startCluster({ isGated = false }: RedisGroupOptions = {}): Promise<RedisCluster> {
+  return startGroup(async (start, openGate) => {
+    const nodes: ClusterNode[] = []
+    // One after the other: their gates are to be in their order.
+    for (let at = 0; at < 4; at += 1) nodes.push(await startNode(start, isGated ? openGate : undefined))
     const servers = nodes.map(({ server }) => server)
     const masters = servers.slice(0, 3)
     const [first, , , replica] = servers
     if (first === undefined || replica === undefined) throw new Error('a Cluster has nodes')
     await assignSlots(masters)
-    for (const { server, busPort } of nodes.slice(1)) {
-      await first.client().call('CLUSTER', 'MEET', '127.0.0.1', server.port, busPort)
+    for (const { port, busPort } of nodes.slice(1)) {
+      await first.client().call('CLUSTER', 'MEET', '127.0.0.1', port, busPort)
     }
     await allHaveState(servers, 'known_nodes:4')
     await replica.client().cluster('REPLICATE', String(await first.client().cluster('MYID')))
@@ -102,7 +146,11 @@ export function startCluster(): Promise<RedisCluster> {
   })
 }
 
-async function startNode(start: Start): Promise<{ readonly server: RedisServer; readonly busPort: number }> {
+interface ClusterNode extends Known {
+  readonly busPort: number
+}
+
+async function startNode(start: Start, openGate: OpenGate | undefined): Promise<ClusterNode> {
   const busPort = await freePort()
   const conf = {
     'cluster-enabled': 'yes',
@@ -112,7 +160,12 @@ async function startNode(start: Start): Promise<{ readonly server: RedisServer; 
     'cluster-port': `${busPort}`,
     'repl-diskless-sync-delay': '0',
   }
-  return { server: await start({ conf }), busPort }
+  const announce = (port: number): RedisConf => ({
+    'cluster-announce-ip': '127.0.0.1',
+    'cluster-announce-port': `${port}`,
+    'cluster-announce-bus-port': `${busPort}`,
+  })
+  return { ...(await startKnown(start, openGate, conf, announce)), busPort }
 }
 
 async function assignSlots(masters: readonly RedisServer[]): Promise<void> {

@@ -7,6 +7,9 @@ export interface Deadlines {
   within<Result>(work: Promise<Result>): Promise<Result>
 }
 
+/** For operations whose questions each have a limit of their own. */
+export const unlimited: Deadlines = { within: (work) => work }
+
 interface Pending {
   ticksLeft: number
   readonly giveUp: () => void

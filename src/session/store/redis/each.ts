@@ -1,22 +1,35 @@
 import { piecesOf } from '../pieces.ts'
+import type { RunOperation } from './commands.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { StoreOperation } from './operations.ts'
 
-/**
- * Asks one thing of many sessions, in bounded pieces. What a part of the store answers counts, whatever another part does: `undefined`
- * stands for what was not answered.
- *
- * @param run carries out one piece as an operation of the store, with its deadline
- * @throws the reason of the first failure, when nothing of a piece was answered
- */
-export async function askEach<Answer>(
+/** Asks one thing of many sessions; see {@link createAskEach}. */
+export type AskEach = <Answer>(
+  operation: StoreOperation,
   hs: readonly string[],
   askOne: (h: string) => Promise<Answer>,
-  run: (ask: () => Promise<readonly (Answer | undefined)[]>) => Promise<readonly (Answer | undefined)[]>,
-): Promise<readonly (Answer | undefined)[]> {
-  const answers: (Answer | undefined)[] = []
-  for (const piece of piecesOf(hs)) {
-    answers.push(...(await run(() => asFarAsAnswered(piece.map(askOne)))))
+) => Promise<readonly (Answer | undefined)[]>
+
+/**
+ * Makes what asks one thing of many sessions, in bounded pieces. What a part of the store answers counts, whatever another part does, and
+ * also where that one says nothing at all: `undefined` stands for what was not answered.
+ *
+ * @param run carries out one piece as an operation of the store, without a limit: each question has one of its own
+ * @returns rejects with the reason of the first failure, when nothing of a piece was answered
+ */
+export function createAskEach(run: RunOperation, { within }: Deadlines): AskEach {
+  return async <Answer>(
+    operation: StoreOperation,
+    hs: readonly string[],
+    askOne: (h: string) => Promise<Answer>,
+  ) => {
+    const answers: (Answer | undefined)[] = []
+    for (const piece of piecesOf(hs)) {
+      const ask = () => asFarAsAnswered(piece.map((h) => within(askOne(h))))
+      answers.push(...(await run(operation, undefined, ask)))
+    }
+    return answers
   }
-  return answers
 }
 
 /**

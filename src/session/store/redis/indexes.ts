@@ -2,6 +2,7 @@ import type { IndexRange, SessionStore } from '../contract.ts'
 import type { StoreKeys } from '../keys.ts'
 import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
+import type { AskEach } from './each.ts'
 import { type ForeignValue, unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
 import type { AskTogether } from './slots.ts'
@@ -10,6 +11,13 @@ type IndexedMember = Parameters<SessionStore['removeFromIndexes']>[0][number]
 
 /** Old members looked at when one is added: enough to keep up, little enough not to be felt. */
 const pruneLimit = 32
+
+/** What indexes are made of. */
+export interface RedisIndexesParts {
+  readonly askEach: AskEach
+  readonly askTogether: AskTogether
+  readonly foreign: ForeignValue
+}
 
 /**
  * Indexes in Redis: sorted sets of session hashes by their login's `iat`.
@@ -22,17 +30,24 @@ export function redisIndexes(
   run: RunOperation,
   keys: StoreKeys,
   maxLifetimeSeconds: number,
-  { askTogether, foreign }: { readonly askTogether: AskTogether; readonly foreign: ForeignValue },
+  { askEach, askTogether, foreign }: RedisIndexesParts,
 ): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'removeFromIndexes' | 'readIndex'> {
   const removeTogether = async (members: readonly IndexedMember[]): Promise<readonly true[]> => {
     const indexKeys = members.map(([indexKey]) => indexKey)
     await client.coatcheckRemoveEach(members.length, ...indexKeys, ...members.map(([, h]) => h))
     return members.map(() => true)
   }
+  const exists = async (h: string): Promise<boolean> => (await client.exists(keys.session(h))) === 1
+  const removeFromIndex: SessionStore['removeFromIndex'] = async (indexKey, hs) => {
+    for (const piece of piecesOf(hs)) {
+      await run('index_remove', indexKey, () => unlessWrongType(client.zrem(indexKey, ...piece), 0))
+    }
+  }
+  /** Nobody waits for it, and what is not answered stays: who adds the next member tries again. */
   const prune = async (indexKey: string, candidates: readonly string[]): Promise<void> => {
-    const found = await Promise.all(candidates.map((h) => client.exists(keys.session(h))))
-    const dead = candidates.filter((_h, position) => found[position] === 0)
-    if (dead.length > 0) await client.zrem(indexKey, ...dead)
+    const found = await askEach('exist', candidates, exists)
+    const dead = candidates.filter((_h, position) => found[position] === false)
+    await removeFromIndex(indexKey, dead)
   }
   return {
     addToIndex: (indexKey, { h, issuedAtSeconds }, ttlMs) =>
@@ -40,20 +55,12 @@ export function redisIndexes(
         const args = [h, issuedAtSeconds, Math.ceil(ttlMs), maxLifetimeSeconds, pruneLimit]
         const [wasForeign, ...old] = listOf(await client.coatcheckAddToIndex(indexKey, ...args))
         if (wasForeign === 1) foreign('index')
-        await prune(
-          indexKey,
-          old.filter((one): one is string => typeof one === 'string' && one !== h),
-        )
+        const candidates = old.filter((one): one is string => typeof one === 'string' && one !== h)
+        void prune(indexKey, candidates).catch(() => undefined)
       }),
-    async removeFromIndex(indexKey, hs) {
-      for (const piece of piecesOf(hs)) {
-        await run('index_remove', indexKey, () => unlessWrongType(client.zrem(indexKey, ...piece), 0))
-      }
-    },
+    removeFromIndex,
     async removeFromIndexes(members) {
-      for (const piece of piecesOf(members)) {
-        await run('index_remove', undefined, () => askTogether(piece, removeTogether))
-      }
+      await askTogether('index_remove', members, removeTogether)
     },
     readIndex: (indexKey, range) =>
       run('index_read', indexKey, async () => {

@@ -4,7 +4,7 @@ import { readSessionKey, type StoreKeys } from '../keys.ts'
 import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import type { RedisClient } from './connection/connection.ts'
-import { askEach } from './each.ts'
+import type { AskEach } from './each.ts'
 import { unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
 import type { AskTogether } from './slots.ts'
@@ -15,7 +15,7 @@ const scanCount = 500
 type Reads = Pick<SessionStore, 'read' | 'exist' | 'readFacts' | 'scan'>
 
 /** Reading sessions. */
-export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKeys): Reads {
+export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKeys, askEach: AskEach): Reads {
   const readRow = async (key: string): ReturnType<Reads['read']> => {
     const [sealedRecord, writeId, lastSeen] = await unlessWrongType(
       client.hmgetBuffer(key, 'd', 'v', 't'),
@@ -34,7 +34,7 @@ export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKe
       const key = keys.session(h)
       return run('read', key, () => readRow(key))
     },
-    exist: (hs) => askEach(hs, existsOne, (ask) => run('exist', undefined, ask)),
+    exist: (hs) => askEach('exist', hs, existsOne),
     async readFacts(hs) {
       const rows: Awaited<ReturnType<typeof readOneFacts>>[] = []
       for (const piece of piecesOf(hs)) {
@@ -118,13 +118,7 @@ export function redisWrites(
       const key = keys.session(h)
       return run('delete', key, async () => (await client.del(key)) === 1)
     },
-    async deleteEach(hs) {
-      const rows: (DeletedRow | undefined)[] = []
-      for (const piece of piecesOf(hs)) {
-        rows.push(...(await run('delete', undefined, () => askTogether(piece, deleteTogether))))
-      }
-      return rows
-    },
+    deleteEach: (hs) => askTogether('delete', hs, deleteTogether),
     take(h, attempt, keepMs) {
       const key = keys.session(h)
       const taken = (): Promise<unknown> =>

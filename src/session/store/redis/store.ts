@@ -11,10 +11,11 @@ import {
   type RedisClient,
 } from './connection/connection.ts'
 import { createRedisChanges, type RedisChanges } from './connection/invalidation.ts'
-import { createDeadlines } from './deadlines.ts'
+import { createDeadlines, unlimited } from './deadlines.ts'
 import { redisDevices } from './devices.ts'
 import { checkEviction, evictionNote } from './diagnosis/eviction.ts'
 import { askVersion, unfitVersion } from './diagnosis/version.ts'
+import { createAskEach } from './each.ts'
 import type { ForeignValue } from './foreign.ts'
 import { type RedisHealth, watchRedis } from './health/health.ts'
 import { type TriedStore, tryOperation } from './health/trials.ts'
@@ -46,16 +47,19 @@ export function createRedisStore(
     tryOperation(operationsOf, operation, key),
   )
   const changes = createRedisChanges(options, client, log)
-  const run = createRunner(metrics, health, deadlines, createBatch(client))
+  const batch = createBatch(client)
+  const run = createRunner(metrics, health, deadlines, batch)
+  const runUnlimited = createRunner(metrics, health, unlimited, batch)
   const foreign: ForeignValue = (kind) =>
     log.warn({ kind }, 'a value in Redis under a key of ours was none of ours and was replaced')
-  const askTogether = createAskTogether(client)
+  const askEach = createAskEach(runUnlimited, deadlines)
+  const askTogether = createAskTogether(client, runUnlimited, deadlines)
   const operationsOf = (keys: StoreKeys, maxLifetimeSeconds = options.sessionMaxLifetime): TriedStore => ({
-    ...redisReads(client, run, keys),
+    ...redisReads(client, run, keys, askEach),
     ...redisWrites(client, run, keys, askTogether),
     ...redisLeases(client, run, keys),
-    ...redisDevices(client, run, keys),
-    ...redisIndexes(client, run, keys, maxLifetimeSeconds, { askTogether, foreign }),
+    ...redisDevices(client, run, keys, askEach),
+    ...redisIndexes(client, run, keys, maxLifetimeSeconds, { askEach, askTogether, foreign }),
     ...redisMarks(client, run, keys, foreign),
     ping: () => run('ping', undefined, async () => void (await client.ping())),
   })

@@ -5,7 +5,7 @@ import type { SessionRow, SessionStore } from '../../../src/session/store/contra
 import { createRedisStore, type RedisStoreOptions } from '../../../src/session/store/redis/store.ts'
 import { createLogger } from '../../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
-import { eventually } from '../../support/eventually.ts'
+import { eventually } from '../eventually.ts'
 
 /** A store with the lines that it logged. */
 export interface LoggedStore {
@@ -29,7 +29,7 @@ export function openStore(options: Omit<RedisStoreOptions, 'sessionMaxLifetime'>
   })
   const log = createLogger({ logLevel: 'info', logFormat: 'json' }, destination)
   const dependencies = { telemetry: { log, metrics: noMetrics } }
-  const store = createRedisStore({ ...options, sessionMaxLifetime: 36_000 }, dependencies)
+  const store = createRedisStore({ ...options, sessionMaxLifetime }, dependencies)
   return { store, messages, text: () => lines.join('') }
 }
 
@@ -39,15 +39,22 @@ export async function untilReady({ store }: LoggedStore, withinMs?: number): Pro
   await eventually(() => expect(store.changes.isLive()).toBe(true), withinMs)
 }
 
+/** `SESSION_MAX_LIFETIME` of stores under test, seconds. */
+export const sessionMaxLifetime = 36_000
+
+/** Every byte value, because sealed bytes are no text. */
+export const allBytes = Buffer.from(Array.from({ length: 256 }, (_one, index) => index))
+
 /** A session hash that nobody has. */
 export const newHash = (): string => hashSessionId(newSessionId())
 
 /** A row of a session. */
-export const newRow = (): SessionRow => ({
-  sealedRecord: Buffer.from('record'),
+export const newRow = (row: Partial<SessionRow> = {}): SessionRow => ({
+  sealedRecord: allBytes,
   writeId: newWriteId(),
-  sealedFacts: Buffer.from('facts'),
+  sealedFacts: Buffer.from([0, 255, 10]),
   lastSeenAtMs: 1_000,
+  ...row,
 })
 
 /** Every kind of operation, for faults that must hit all of them. */
