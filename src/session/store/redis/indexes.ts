@@ -56,7 +56,7 @@ export function redisIndexes(
         const [wasForeign, ...old] = listOf(await client.coatcheckAddToIndex(indexKey, ...args))
         if (wasForeign === 1) foreign('index')
         const candidates = old.filter((one): one is string => typeof one === 'string' && one !== h)
-        void prune(indexKey, candidates).catch(() => undefined)
+        if (candidates.length > 0) void prune(indexKey, candidates).catch(() => undefined)
       }),
     removeFromIndex,
     async removeFromIndexes(members) {

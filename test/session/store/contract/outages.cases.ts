@@ -166,10 +166,10 @@ async function whileGone(
   how: 'freeze' | 'kill',
   work: () => Promise<void>,
 ): Promise<void> {
-  await Promise.all(gone.map((server) => server?.[how]()))
+  await Promise.all(gone.map(async (server) => server?.[how]()))
   try {
     await work()
   } finally {
-    await Promise.all(gone.map((server) => (how === 'kill' ? server?.restart() : server?.thaw())))
+    await Promise.all(gone.map(async (server) => (how === 'kill' ? server?.restart() : server?.thaw())))
   }
 }
