@@ -3,6 +3,7 @@ import { GatewayError } from '../../../errors/gateway-error.ts'
 import type { RotatingKey } from '../../record/keys.ts'
 import type { SessionRecords } from '../../record/records.ts'
 import type { IndexMember, SessionStore } from '../../store/contract.ts'
+import { pieceSize, piecesOf } from '../../store/pieces.ts'
 
 /** Sessions ended in one go: some milliseconds of work, so that nobody else's requests wait for it. */
 const endPieceSize = 50
@@ -92,17 +93,42 @@ async function endUnder(
   // What was taken out no longer counts; what could not be is passed over.
   let offset = 0
   for (;;) {
-    const startedAtMs = performance.now()
-    const piece = await store.readIndex(key, { ...range, offset, count: endPieceSize })
+    const piece = await store.readIndex(key, { ...range, offset, count: pieceSize })
     if (piece.length === 0) return sum
     const hs = piece.map(({ h }) => h).filter((h) => h !== except)
-    const ends = await endPiece(dependencies, readable ? await readableOf(dependencies, hs) : hs, key)
+    const meant = readable ? await readableOf(dependencies, hs) : hs
+    const ends = await endGently(dependencies, meant, key)
     offset += piece.length - (await takeOut(dependencies, key, piece, ends))
     sum = addEnded(sum, { ended: ends.ended.length, failed: ends.failed.length, error: ends.error })
-    if (piece.length < endPieceSize) return sum
-    if (ends.failed.length >= piece.length - 1) throw ends.error
+    if (ends.isHopeless) throw ends.error
+    if (piece.length < pieceSize) return sum
+  }
+}
+
+/** Ends the sessions of a piece of an index, a few at a time; when nothing is told of some, the rest is hopeless and not tried. */
+async function endGently(
+  dependencies: EndIndexedDependencies,
+  hs: readonly string[],
+  key: string,
+): Promise<PieceEnds & { readonly isHopeless: boolean }> {
+  const sum: { ended: string[]; absent: string[]; failed: string[]; error: unknown } = {
+    ended: [],
+    absent: [],
+    failed: [],
+    error: undefined,
+  }
+  for (const few of piecesOf(hs, endPieceSize)) {
+    const startedAtMs = performance.now()
+    const ends = await endPiece(dependencies, few, key)
+    sum.ended.push(...ends.ended)
+    sum.absent.push(...ends.absent)
+    sum.failed.push(...ends.failed)
+    sum.error ??= ends.error
+    if (few.length < endPieceSize) break
+    if (ends.failed.length === few.length) return { ...sum, isHopeless: true }
     await sleep(Math.min(performance.now() - startedAtMs, longestPauseMs))
   }
+  return { ...sum, isHopeless: false }
 }
 
 async function readableOf(
