@@ -26,7 +26,11 @@ export function watchHolders(
     suspects.clear()
     try {
       const found = await sessions.exist(hs)
-      for (const [at, h] of hs.entries()) if (found[at] === false) holdings.forget(h)
+      for (const [at, h] of hs.entries()) {
+        if (found[at] === false) holdings.forget(h)
+        // The part of the store that knows does not answer.
+        else if (found[at] === undefined) suspect(h)
+      }
     } catch {
       for (const h of hs) suspect(h)
     }
