@@ -43,6 +43,8 @@ export { loadConfig } from './config/load-config.ts'
 export type Gateway = FastifyInstance & {
   /** Makes `/readyz` fail, and each answer the last on its connection, while everything else goes on. */
   readonly beginDraining: () => void
+  /** Resolves when no refresh is under way any more: until then its new refresh token exists nowhere else. */
+  readonly refreshed: () => Promise<void>
   /** What `/readyz` answers. */
   readonly checkReadiness: CheckReadiness
 }
@@ -57,6 +59,8 @@ export interface Frontend {
   providerStatus(): ReturnType<Provider['status']>
   /** Closes WebSockets and event streams. */
   drainStreams(): Promise<void>
+  /** Resolves when no refresh is under way any more. */
+  refreshed(): Promise<void>
   /** To be called once no request is under way. */
   close(): Promise<void>
 }
@@ -90,7 +94,8 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
     listener.beginDraining()
     checks.beginDraining()
   }
-  const gateway = Object.assign(app, { beginDraining, checkReadiness })
+  const refreshed = services.accessTokens.drained
+  const gateway = Object.assign(app, { beginDraining, refreshed, checkReadiness })
   await gateway.ready()
   await listenForAdmin(gateway, admin, config)
   return gateway
@@ -117,6 +122,7 @@ export async function createFrontend(config: Config, shared: SharedParts): Promi
     check,
     providerStatus: () => services.context.provider.status(),
     drainStreams: () => proxy.drain(),
+    refreshed: services.accessTokens.drained,
     close: () => app.close(),
   }
 }

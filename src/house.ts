@@ -35,6 +35,8 @@ export interface HouseParts
 /** Several frontends behind one listener, still to listen. */
 export type House = FastifyInstance & {
   readonly beginDraining: () => void
+  /** Resolves when no refresh is under way any more. */
+  readonly refreshed: () => Promise<void>
   readonly checkReadiness: CheckReadiness
   /** Whether the session store answers. */
   readonly isStoreReady: () => Promise<boolean>
@@ -81,6 +83,7 @@ export async function createHouse(config: HouseConfig, parts: HouseParts): Promi
       listener.beginDraining()
       checks.beginDraining()
     },
+    refreshed: () => rooms.refreshed(),
     checkReadiness,
     isStoreReady: () =>
       shared.store.ping().then(

@@ -46,6 +46,11 @@ export class Room {
     return true
   }
 
+  /** Resolves when no refresh of it is under way any more. */
+  async refreshed(): Promise<void> {
+    await Promise.all([this.#frontend?.refreshed(), this.#takenDown.catch(() => undefined)])
+  }
+
   /** Puts the frontend together, once, whoever asks. */
   open(): Promise<Frontend> {
     this.#opening ??= this.#build(this.config).then(

@@ -161,6 +161,11 @@ export class Rooms {
     await Promise.all(built.map((frontend) => frontend.drainStreams()))
   }
 
+  /** Resolves when no refresh is under way any more. */
+  async refreshed(): Promise<void> {
+    await Promise.all([...this.#rooms.values(), ...this.#leaving].map((room) => room.refreshed()))
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#idleTimer)
     await Promise.all([...this.#rooms.values(), ...this.#leaving].map((room) => room.drain(0)))

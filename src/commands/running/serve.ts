@@ -12,7 +12,12 @@ import { readSupervisorMessage, type StopSignal } from './worker-messages.ts'
 export interface RunnableGateway extends Pick<FastifyInstance, 'listen' | 'close' | 'log'> {
   /** Makes `/readyz` fail while everything else goes on. */
   readonly beginDraining?: () => void
+  /** Resolves when no refresh is under way any more. */
+  readonly refreshed?: () => Promise<void>
 }
+
+/** No answer of a provider is waited for longer than this, milliseconds. */
+export const longestRefreshMs = 60_000
 
 type ServeConfig = Pick<Config, 'port' | 'host' | 'drainDelay' | 'shutdownGrace'>
 
@@ -126,5 +131,7 @@ async function closeWithin(gateway: RunnableGateway, graceSeconds: number): Prom
   const isClosed = await Promise.race([gateway.close().then(() => true), sleep(graceSeconds * 1_000, false)])
   if (isClosed) return
   gateway.log.error({ graceSeconds }, 'SHUTDOWN_GRACE is over; what is still under way is cut off')
+  // Requests can be sent again, but the refresh token that a provider has just handed out exists nowhere else yet.
+  await Promise.race([gateway.refreshed?.(), sleep(longestRefreshMs)])
   throw new CommandError('not everything finished within SHUTDOWN_GRACE')
 }

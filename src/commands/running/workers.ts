@@ -1,14 +1,18 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Config } from '../../config/load-config.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
+import { longestRefreshMs } from './serve.ts'
 import { endStart } from './starting.ts'
 import type { StopSignal, SupervisorMessage } from './worker-messages.ts'
 
 /** A worker that died is replaced after this long, so that a crash loop stays cheap, milliseconds. */
 const replaceDelayMs = 1_000
 
-/** Workers end by themselves within `DRAIN_DELAY` + `SHUTDOWN_GRACE`; this much later they are killed, milliseconds. */
-const killMarginMs = 2_000
+/**
+ * Workers end by themselves within `DRAIN_DELAY` + `SHUTDOWN_GRACE`, and the end of the refreshes that they still have under way; so much
+ * later they are killed, milliseconds.
+ */
+const killMarginMs = longestRefreshMs + 2_000
 
 type WorkerSettings = Pick<Config, 'port' | 'workers' | 'drainDelay' | 'shutdownGrace'>
 

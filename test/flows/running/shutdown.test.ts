@@ -73,6 +73,28 @@ describe.each([
     expect(await world.gateways[0]?.exited).toBe(0)
   }, 60_000)
 
+  test('with a SHUTDOWN_GRACE that is shorter than a refresh takes loses no refresh token, although everybody else is cut off', async () => {
+    const short = { DRAIN_DELAY: '0', SHUTDOWN_GRACE: '1', PROVIDER_TIMEOUT: '10' }
+    world = await startWorld({ settings: { ...short, ...settings } })
+    const [expired] = await world.signInExpired(1)
+    const tab = expired?.tab()
+    const grant = world.provider.gate.hold(providerPaths.token, 'response')
+    const cutOff = tab?.fetch('/api/orders').then(
+      () => 'answered',
+      () => 'cut off',
+    )
+    await grant.arrived
+    const [gateway] = world.gateways
+    gateway?.terminate()
+    await gateway?.wrote('SHUTDOWN_GRACE is over')
+    expect(await cutOff).toBe('cut off')
+    grant.release()
+    expect(await gateway?.exited).toBe(1)
+    await (await world.replaceGateway(0)).ready()
+    expect((await tab?.fetch('/api/orders'))?.status).toBe(200)
+    expect(world.provider.grants('refresh_token')).toBe(1)
+  }, 60_000)
+
   test('a second one ends it at once, with 1', async () => {
     world = await startWorld({ settings: { DRAIN_DELAY: '600', ...settings } })
     const [gateway] = world.gateways
