@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules, toProblemDocument } from '../../errors/problem.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import { whenOver } from '../lifetime/life.ts'
+import { makeLast, whenOver } from '../lifetime/life.ts'
 import { newRequestId } from '../server/server-options.ts'
 import { createUnroutedReport } from '../server/unrouted-log.ts'
 import { writePlain } from './plain.ts'
@@ -29,7 +29,8 @@ export function createRefusal(telemetry: Pick<Telemetry, 'log' | 'metrics'>): Re
     else log.debug(facts, error.code)
     const body = JSON.stringify(toProblemDocument(error, requestId))
     // What follows on a connection whose requests are unclear, or meant for another server, may not be what it seems either.
-    const headers = { ...error.headers, connection: 'close' }
-    writePlain(request, response, { status, type: 'application/problem+json; charset=utf-8', body }, headers)
+    makeLast(response)
+    const type = 'application/problem+json; charset=utf-8'
+    writePlain(request, response, { status, type, body }, error.headers)
   }
 }

@@ -8,6 +8,9 @@ import type { UpgradeSocket } from './upgrade.ts'
 /** A connection from which nothing has come for so long is asked whether its other end is still there, milliseconds. */
 const keepAliveProbeMs = 60_000
 
+/** No client sends so many requests ahead. */
+const mostIgnored = 100
+
 const connectionKey = Symbol('connection')
 
 /** A socket of the listener. */
@@ -33,6 +36,7 @@ export class BrowserConnection implements LifeConnection {
   #flushedBytes = 0
   #flushedAtMs = 0
   #askedFlushedBytes = 0
+  #ignored = 0
 
   constructor(socket: OwnedSocket) {
     this.socket = socket
@@ -42,6 +46,16 @@ export class BrowserConnection implements LifeConnection {
     socket.once('close', () => this.abandon())
   }
 
+  /** The last answer on it is asked for, or written: what still comes is no request to anybody (RFC 9112 section 9.6). */
+  get isClosing(): boolean {
+    return this.isEnding || this.#lives.at(-1)?.response.shouldKeepAlive === false || !this.socket.writable
+  }
+
+  /** The last request on it has come whole: what comes behind it belongs to nothing. */
+  get isAskedOut(): boolean {
+    return this.isClosing && this.#lives.at(-1)?.request.complete !== false
+  }
+
   /** Whether an answer is owed on it: what is written by hand now would be taken for part of that. */
   get isBusy(): boolean {
     return this.#lives.length > 0
@@ -49,6 +63,12 @@ export class BrowserConnection implements LifeConnection {
 
   get lives(): readonly RequestLife[] {
     return this.#lives
+  }
+
+  /** A request that came behind the last one is not answered. Node keeps something for each of them, so that there may not be many. */
+  ignore(): void {
+    this.#ignored += 1
+    if (this.#ignored > mostIgnored) this.destroy()
   }
 
   begin(request: IncomingMessage, response: ServerResponse, upgrade?: UpgradeSocket): RequestLife {

@@ -121,3 +121,8 @@ export function whenOver(request: IncomingMessage, response: ServerResponse, the
 function endOfResponse(this: ServerResponse): void {
   lifeOf(this.req)?.end(this.writableFinished ? 'answered' : 'browser_gone')
 }
+
+/** Node then writes `Connection: close` by itself, whoever writes the answer; and no request behind it is begun. */
+export function makeLast(response: ServerResponse): void {
+  response.shouldKeepAlive = false
+}

@@ -7,7 +7,7 @@ import { newRequestId } from '../server/server-options.ts'
 import { hasBody } from './body.ts'
 import { answerClientError, endWithProblem } from './client-error.ts'
 import { BrowserConnection, connectionOf, type OwnedSocket } from './connection.ts'
-import type { RequestLife } from './life.ts'
+import { makeLast, type RequestLife } from './life.ts'
 import type { ReportUnrouted, Unrouted } from './unrouted.ts'
 import { asksForWebSocket, createUpgradeResponse, UpgradeSocket } from './upgrade.ts'
 
@@ -45,7 +45,7 @@ export function ownLives(
   route: Route,
   { upgrades = 'websocket', report = () => undefined }: OwnOptions = {},
 ): OwnedListener {
-  const owned = new Listener(route, report)
+  const owned = new Listener(route, report, upgrades)
   for (const event of ['request', 'upgrade', 'connect', 'checkContinue', 'checkExpectation', 'clientError']) {
     server.removeAllListeners(event)
   }
@@ -69,16 +69,22 @@ class Listener implements OwnedListener {
   readonly connections = new Set<BrowserConnection>()
   readonly #route: Route
   readonly #report: ReportUnrouted
+  readonly #upgrades: OwnOptions['upgrades']
   #isDraining = false
 
-  constructor(route: Route, report: ReportUnrouted) {
+  constructor(route: Route, report: ReportUnrouted, upgrades: OwnOptions['upgrades']) {
+    this.#upgrades = upgrades
     this.#route = route
     this.#report = report
   }
 
   beginDraining(): void {
     this.#isDraining = true
-    for (const { lives } of this.connections) for (const { response } of lives) makeLast(response)
+    for (const { lives } of this.connections) {
+      // Those before it on the connection would otherwise keep it from being answered.
+      const last = lives.at(-1)
+      if (last?.response.headersSent === false) makeLast(last.response)
+    }
   }
 
   isDraining(): boolean {
@@ -149,11 +155,18 @@ class Listener implements OwnedListener {
   /** `undefined`: nothing more is answered on this connection. */
   #begin(request: IncomingMessage, response: ServerResponse): RequestLife | undefined {
     const connection = connectionOf(request.socket)
-    if (connection === undefined || connection.isEnding) {
+    if (connection === undefined) {
       request.socket.destroy()
       return undefined
     }
-    if (this.#isDraining) makeLast(response)
+    if (connection.isClosing) {
+      connection.ignore()
+      return undefined
+    }
+    // Node loses what a client sends right behind an upgrade that is not wanted: nobody may wait for the answer to that.
+    if (this.#isDraining || (this.#upgrades === 'websocket' && request.headers.upgrade !== undefined)) {
+      makeLast(response)
+    }
     return connection.begin(request, response)
   }
 
@@ -177,9 +190,4 @@ class Listener implements OwnedListener {
 
 function askedBy({ method = '', url = '' }: IncomingMessage): Pick<Unrouted, 'method' | 'target'> {
   return { method, target: url }
-}
-
-/** Node then writes `Connection: close` by itself, whoever writes the answer. */
-function makeLast(response: ServerResponse): void {
-  response.shouldKeepAlive = false
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
+import { makeLast } from '../lifetime/life.ts'
 
 /** Header lines of a request; browsers send about thirty. Each costs a decision of the proxy's header policy. */
 export const maxHeaderLines = 256
@@ -29,7 +30,7 @@ export function installRequestCheck(app: FastifyInstance): void {
         return
       }
       // What follows on this connection may not be what it seems either.
-      reply.header('connection', 'close')
+      makeLast(reply.raw)
       done(problem)
     },
   )

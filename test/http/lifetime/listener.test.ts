@@ -241,3 +241,43 @@ it('a request that was never whole is answered 408 and its connection is closed'
   await once(socket, 'end')
   expect(received()).toMatch(/^HTTP\/1\.1 408 [\s\S]*request_timeout/)
 })
+
+describe('requests in line on a connection', () => {
+  it.each([
+    ['none is answered yet', [get('/slow')], ['/slow']],
+    ['the last has its answer already', [get('/slow') + get('/now')], ['/slow', '/now', '/early']],
+  ])(
+    'are all answered when draining begins while %s, the last one with a word',
+    async (_when, before, answered) => {
+      const { socket, received, closed } = await open(...before)
+      await eventually(() =>
+        expect([...listener.connections][0]?.lives).toHaveLength(answered.length > 1 ? 2 : 1),
+      )
+      listener.beginDraining()
+      socket.write(get('/early') + get('/early'))
+      await stillServes()
+      finishSlow('slow')
+      await closed
+      expect(received().match(/HTTP\/1.1 200/g)).toHaveLength(answered.length)
+      expect(received().match(/^connection: close\r$/gim)).toHaveLength(1)
+      expect(ends.filter(([, end]) => end === 'answered').map(([target]) => target)).toEqual(
+        expect.arrayContaining(answered),
+      )
+    },
+  )
+
+  it('behind the last one are not collected without end', async () => {
+    const { socket, closed } = await open(get('/slow', 'connection: close\r\n'))
+    await eventually(() => expect([...listener.connections][0]?.isBusy).toBe(true))
+    socket.write(get('/now').repeat(500))
+    await stillServes()
+    finishSlow('slow')
+    await closed
+    listener.beginDraining()
+    const waiting = await open(get('/slow'))
+    await eventually(() => expect([...listener.connections].some(({ isBusy }) => isBusy)).toBe(true))
+    waiting.socket.write(get('/now').repeat(101))
+    await waiting.closed
+    expect(waiting.received()).toBe('')
+  })
+})

@@ -195,6 +195,25 @@ describe('a request that is framed in two ways', () => {
   })
 
   it.each([
+    ['two hosts', 'GET /api/x HTTP/1.1\r\nOWNhost: x\r\n\r\n', 400],
+    ['a host that is none', 'GET /api/x HTTP/1.1\r\nhost: x y\r\n\r\n', 400],
+    ['absolute form', 'GET http://x/api/x HTTP/1.1\r\nOWN\r\n', 400],
+    ['257 header lines', `GET /api/x HTTP/1.1\r\nOWN${'a: b\r\n'.repeat(257)}\r\n`, 431],
+    ['another coding', 'POST /api/x HTTP/1.1\r\nOWNtransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n', 400],
+    [
+      'a coding behind a comma',
+      'POST /api/x HTTP/1.1\r\nOWNtransfer-encoding: ,chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
+  ])('%s is refused with all that came behind it in one packet', async (_what, bytes, status) => {
+    const behind = `POST /api/behind HTTP/1.1\r\n${own()}content-length: 2\r\n\r\nok`
+    const text = await converse([bytes.replace('OWN', own()) + behind + behind])
+    expect(statusesOf(text)).toEqual([status])
+    expect(text).toMatch(/^connection: close\r$/im)
+    expect(arrivals()).toEqual([])
+  })
+
+  it.each([
     ['an empty one', 'host:'],
     ['one with a path', 'host: x/../y'],
     ['one with user information', 'host: x@evil.test'],
@@ -245,6 +264,32 @@ describe('several requests on one connection', () => {
     expect(streaming).toMatch(/\r\n\r\nhalf$/)
     gateway.upstreams.get('/api')?.on('/v1/never', () => undefined)
     expect(await converse([get('/api/never'), 'GARBAGE\r\n\r\n'])).toBe('')
+  })
+
+  it.each([
+    ['Connection: close', '1.1', 'connection: close\r\n'],
+    ['HTTP/1.0', '1.0', ''],
+  ])(
+    'behind one with %s are no requests, and do not cost that one its answer',
+    async (_what, version, line) => {
+      gateway.upstreams
+        .get('/api')
+        ?.on('/v1/late', (response) => void setTimeout(() => response.end('late'), 100))
+      for (const behind of [get('/api/behind'), 'GARBAGE\r\n\r\n', '\r\n']) {
+        const text = await converse([`GET /api/late HTTP/${version}\r\n${own()}${line}\r\n${behind}`, behind])
+        expect([statusesOf(text), text.endsWith('late')]).toEqual([[200], true])
+      }
+      expect(arrivals().map(({ request }) => request.target)).toEqual(['/v1/late', '/v1/late', '/v1/late'])
+    },
+  )
+
+  it('behind an upgrade that is not wanted are not lost without a word', async () => {
+    const text = await converse([
+      get('/api/x', 'connection: upgrade\r\nupgrade: h2c\r\n') + get('/api/behind'),
+    ])
+    expect(statusesOf(text)).toEqual([200])
+    expect(text).toMatch(/^connection: close\r$/im)
+    expect(arrivals().map(({ request }) => request.target)).toEqual(['/v1/x'])
   })
 
   it('over HTTP/1.0 end with the first', async () => {
