@@ -1,6 +1,9 @@
 import type { FastifyReply } from 'fastify'
 import type { ResponseHead } from '../headers/response-headers.ts'
 
+const noContent = 204
+const notModified = 304
+
 /** A head that is still to be written. */
 interface PendingHead {
   readonly status: number
@@ -16,6 +19,8 @@ export class AnswerWriter {
   readonly #reply: FastifyReply
   #pendingHead: PendingHead | undefined
   #hasWritten = false
+  /** The answer ended with its head, whatever length that announced (RFC 9112 section 6.3); undici takes such a length for a fault. */
+  isBodiless = false
   /** Announced bytes of the body that are still to come; negative when none were announced. */
   #remainingBytes = -1
 
@@ -31,6 +36,7 @@ export class AnswerWriter {
   begin(status: number, statusText: string, head: ResponseHead): void {
     this.#pendingHead = { status, reason: reasonPhrase(statusText), headers: head.headers }
     this.#remainingBytes = head.contentLength
+    this.isBodiless = status === noContent || status === notModified
     if (head.contentLength === -1) setImmediate(flushNextTurn, this)
     else process.nextTick(flushHead, this)
   }

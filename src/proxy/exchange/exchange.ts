@@ -120,7 +120,10 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   onComplete(): void {
     this.#attempt.ended()
     this.#refused?.upstreamEnded('complete')
-    if (!isAnswering(this.#phase)) return
+    if (isAnswering(this.#phase)) this.#finish()
+  }
+
+  #finish(): void {
     this.#settle('ok')
     this.#answer.end()
   }
@@ -128,6 +131,10 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   onError(error: Error): void {
     if (!this.#attempt.ended() || this.#phase === 'settled') return
     if (this.#refused?.upstreamEnded('broken') === true) return
+    if (isAnswering(this.#phase) && this.#answer.isBodiless) {
+      this.#finish()
+      return
+    }
     if (this.#mayRepeat() && this.#attempt.mayRepeatAfter(error)) this.#send()
     else this.#fail(error)
   }

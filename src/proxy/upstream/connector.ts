@@ -113,5 +113,7 @@ function watchAnswers(socket: Socket, unanswered: WeakSet<Error>): void {
   }
   socket.on('error', (error) => {
     if (bytesBefore > 0 && socket.bytesRead === bytesBefore) unanswered.add(error)
+    // Undici takes a reset for the end of a body that has no other, because macOS may report one: it is none (RFC 9112 section 8).
+    else if ('code' in error && error.code === 'ECONNRESET') error.code = 'UND_ERR_SOCKET'
   })
 }

@@ -7,6 +7,7 @@ import { baseUrl, cookie, routeTo, sendRaw, startProxy, type TestProxy } from '.
 let upstream: Server
 let bytes = ''
 let closes = false
+let resets = false
 let proxy: TestProxy
 const connections = new Set<Socket>()
 
@@ -17,6 +18,7 @@ beforeAll(async () => {
     socket.on('data', (chunk: Buffer) => {
       if (!chunk.toString('latin1').includes('\r\n\r\n')) return
       socket.write(Buffer.from(bytes, 'latin1'), () => closes && socket.end())
+      if (resets) setTimeout(() => socket.resetAndDestroy(), 50)
     })
   })
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
@@ -43,12 +45,19 @@ const ok = 'content-length: 2\r\n\r\nok'
 /** All that the browser gets within the route's timeouts; `isCut` when the connection was closed. */
 async function receive(
   answer: string,
-  options: { method?: string; closes?: boolean; until?: (text: string) => boolean } = {},
+  options: {
+    method?: string
+    closes?: boolean
+    resets?: boolean
+    times?: number
+    until?: (text: string) => boolean
+  } = {},
 ) {
   bytes = answer
   closes = options.closes === true
+  resets = options.resets === true
   const head = `${options.method ?? 'GET'} /api/x HTTP/1.1\r\nhost: x\r\ncookie: ${cookie}\r\nsec-fetch-site: same-origin\r\n\r\n`
-  return sendRaw(proxy.port, head, options.until)
+  return sendRaw(proxy.port, head.repeat(options.times ?? 1), options.until)
 }
 
 describe('an answer that is not valid HTTP', () => {
@@ -126,6 +135,11 @@ describe('an answer that stops short', () => {
     if (length !== undefined) expect(text.split('\r\n\r\n')[1]?.length).toBeLessThan(Number(length))
   })
 
+  it('of the end of its connection, by a reset, looks cut too', async () => {
+    const text = await receive('HTTP/1.1 200 OK\r\n\r\nok', { resets: true })
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n2\r\nok\r\n$/)
+  })
+
   it('before its head is 502', async () => {
     expect(await receive('', { closes: true })).toMatch(/^HTTP\/1\.1 (?:502|504) /)
   })
@@ -146,6 +160,15 @@ describe('an answer with more than it announced', () => {
     })
     expect(text).toMatch(/content-length: 2\r\n[\s\S]*\r\n\r\n$/)
   })
+
+  it.each(['304 Not Modified', '204 No Content'])(
+    'with status %s and a length is whole, and the next one comes on the same connection',
+    async (status) => {
+      const text = await receive(`HTTP/1.1 ${status}\r\ncontent-length: 5\r\n\r\n`, { times: 2 })
+      expect(text.match(new RegExp(`^HTTP/1.1 ${status}\\r$`, 'gm'))).toHaveLength(2)
+      expect(text).not.toContain('502')
+    },
+  )
 
   it('with status 204 has no length', async () => {
     const text = await receive('HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n')
