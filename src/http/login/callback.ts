@@ -21,7 +21,7 @@ export const maxCallbackAnswerBytes = 8 * 1_024
  * begins at `/login`, where the provider usually answers without asking again.
  */
 export function createCallback(context: HttpContext) {
-  const { cookies, telemetry } = context
+  const { cookies, limits, telemetry } = context
 
   async function callback(
     request: FastifyRequest,
@@ -41,6 +41,8 @@ export function createCallback(context: HttpContext) {
       telemetry.metrics.callback('unasked')
       return reply.redirect(transaction.returnTo, 303)
     }
+    // Its first call may come while somebody at the same address invents sessions.
+    limits.noteLive(session.view.h)
     await endFormerSessions(context, request, transaction)
     telemetry.metrics.callback('completed')
     const { sessionRef, userRef } = session.view

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
+import { noLimits } from '../../../src/http/limits/limits.ts'
 import { hashSessionId } from '../../../src/session/record/keys.ts'
 import { buildGateway, navigationHeaders, sessionCookie, type TestGateway } from '../support/gateway.ts'
 
@@ -34,6 +35,15 @@ describe('GET /callback', () => {
       `${sessionCookie}=${id}; Path=/; HttpOnly; Secure; SameSite=Strict`,
     ])
     expect(gateway.audited.map((event) => event.name)).toEqual(['login.started', 'login.completed'])
+  })
+
+  it('makes its session known to the limits of addresses: the first call may come in the middle of a flood', async () => {
+    const live: string[] = []
+    await gateway.app.close()
+    gateway = await buildGateway({ limits: { ...noLimits, noteLive: (h) => void live.push(h) } })
+    const { state, cookie } = await begin()
+    const [id] = idsOf(await navigate(`/callback?code=c&state=${state}`, cookie))
+    expect(live).toEqual([hashSessionId(id ?? '')])
   })
 
   it('checks the answer, redeems the state, asks for tokens and begins, in that order', async () => {
