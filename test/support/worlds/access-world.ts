@@ -100,7 +100,7 @@ export async function startAccessWorld(
     },
     async signIn(query = '', cookie = '') {
       const done = await tryToSignIn(query, cookie)
-      const session = done.setCookies.find((each) => /^coatcheck-\d+=[^;]/.test(each))
+      const session = done.setCookies.find((each) => /^(?:__Host-Http-)?coatcheck(?:-\d+)?=[^;]/.test(each))
       if (session === undefined) throw new Error(`the sign-in ended with ${done.status}: ${done.text()}`)
       return session.split(';', 1)[0] ?? ''
     },
