@@ -110,9 +110,7 @@ describe('a client that shows a certificate', () => {
     const { url, transaction } = await begin(provider)
     const query = scripted.approve(url)
     aliases.token_endpoint =
-      kind === 'safe'
-        ? `${scripted.issuer}${place}`
-        : scripted.issuer.replace('127.0.0.1', '0.0.0.0')
+      kind === 'safe' ? `${scripted.issuer}${place}` : scripted.issuer.replace('127.0.0.1', '0.0.0.0')
     const from = scripted.requests.length
     const completed = provider.completeLogin(query, transaction)
     if (kind === 'safe') expect((await completed).identity.subject).toBe('alice')
