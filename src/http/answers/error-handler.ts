@@ -14,8 +14,8 @@ export interface ErrorHandlingContext {
   readonly telemetry: Telemetry
 }
 
-/** Answers a request that no route matched, or returns `undefined` to leave it at 404. */
-export type NotFoundFallback = (request: FastifyRequest, reply: FastifyReply) => FastifyReply | undefined
+/** Answers a request that no route matched; resolves to false, having done nothing, to leave it at 404. Never rejects. */
+export type NotFoundFallback = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>
 
 /**
  * Makes every failure of a request one answer and one log line, and everything unknown a 404.
@@ -28,25 +28,42 @@ export function installErrorHandling(
   fallback?: NotFoundFallback,
 ): void {
   app.setErrorHandler(function answerError(thrown: unknown, request, reply) {
-    const length = unsatisfiedRange(thrown)
-    if (length !== undefined) return reply.code(rangeNotSatisfiable).header('content-range', length).send()
+    const refusal = refusalOfFile(thrown)
+    if (refusal !== undefined) return reply.code(refusal.status).headers(refusal.headers).send()
     const error = toGatewayError(thrown)
+    if (error.code !== 'not_found') return sendError(context, error, request, reply)
     // An address whose length no file can have is found to be no file in this way.
-    const shown = error.code === 'not_found' ? fallback?.(request, reply) : undefined
-    return shown ?? sendError(context, error, request, reply)
+    answerUnknown(error, request, reply)
+    return undefined
   })
   app.setNotFoundHandler(function answerNotFound(request, reply) {
-    return fallback?.(request, reply) ?? sendError(context, new GatewayError('not_found'), request, reply)
+    answerUnknown(new GatewayError('not_found'), request, reply)
   })
+  // Nothing is returned: the framework would wait for the reply once more, with listeners of its own.
+  function answerUnknown(error: GatewayError, request: FastifyRequest, reply: FastifyReply): void {
+    if (fallback === undefined) sendError(context, error, request, reply)
+    else
+      void fallback(request, reply).then((isAnswered) => {
+        if (!isAnswered) sendError(context, error, request, reply)
+      })
+  }
 }
 
+/** RFC 9110 sections 15.5.13 and 15.5.17. */
+const preconditionFailed = 412
 const rangeNotSatisfiable = 416
 
-/** The `content-range` of a file of the app that is shorter than what was asked of it (RFC 9110 section 15.5.17). */
-function unsatisfiedRange(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !('statusCode' in thrown) || !('headers' in thrown)) return undefined
-  if (thrown.statusCode !== rangeNotSatisfiable) return undefined
-  return (thrown.headers as Readonly<Record<string, string>>)['Content-Range']
+/** The answer for a file of the app that does not meet the request's condition, or is shorter than what was asked of it. */
+function refusalOfFile(
+  thrown: unknown,
+): { readonly status: number; readonly headers: HeaderFields } | undefined {
+  if (!(thrown instanceof Error) || !('statusCode' in thrown)) return undefined
+  if (thrown.statusCode === preconditionFailed) return { status: preconditionFailed, headers: {} }
+  if (thrown.statusCode !== rangeNotSatisfiable || !('headers' in thrown)) return undefined
+  const length = (thrown.headers as Readonly<Record<string, string>>)['Content-Range']
+  return length === undefined
+    ? undefined
+    : { status: rangeNotSatisfiable, headers: { 'content-range': length } }
 }
 
 /** Answers with an error and reports it. A body that is still coming is not waited for. */

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { installErrorHandling } from '../answers/error-handler.ts'
 import type { HttpContext } from '../server/http-context.ts'
-import { createSpaFallback, registerSpaFiles, type SpaFilesOptions } from './spa-files.ts'
+import { createSpa, type SpaFilesOptions } from './spa-files.ts'
 
 /** Where the app's files are, if they are here. */
 export type InstalledSpa = Omit<SpaFilesOptions, 'spaDir' | 'reservedPaths'> & {
@@ -22,7 +22,7 @@ export async function installSpa(
     return
   }
   const { reservedPaths } = context.returnToRules
-  const options = { ...given, spaDir, reservedPaths }
-  installErrorHandling(app, context, createSpaFallback(options))
-  await registerSpaFiles(app, options)
+  const spa = createSpa({ ...given, spaDir, reservedPaths })
+  installErrorHandling(app, context, spa.showApp)
+  await spa.register(app)
 }

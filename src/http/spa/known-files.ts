@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, type Stats } from 'node:fs'
-import { realpath } from 'node:fs/promises'
-import { sep } from 'node:path'
+import { realpath, stat } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
 interface KnownFile {
@@ -27,6 +27,15 @@ export class KnownFiles {
   /** @param folder absolute path */
   constructor(folder: string) {
     this.#folder = folder
+  }
+
+  /** Whether there is such a file in the folder. Never rejects. */
+  async isFile(untrustedPath: string): Promise<boolean> {
+    const path = join(this.#folder, untrustedPath)
+    if (untrustedPath.includes('\0') || relative(this.#folder, path).startsWith('..')) return false
+    return stat(path)
+      .then((found) => found.isFile() && this.isWithin(path, found))
+      .catch(() => false)
   }
 
   /**

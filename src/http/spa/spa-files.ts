@@ -1,7 +1,6 @@
-import type { Stats } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { ReadStream } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
-import { join, relative, sep } from 'node:path'
+import { relative, sep } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { isNavigation } from '../answers/error-answer.ts'
@@ -9,7 +8,7 @@ import type { NotFoundFallback } from '../answers/error-handler.ts'
 import { defaultSpaCsp, type HeaderFields, htmlReferrerPolicy } from '../answers/security-headers.ts'
 import { isReservedPath } from '../guards/return-to.ts'
 import { queryOf } from '../server/query.ts'
-import { settleConditions } from './conditions.ts'
+import { settleConditions, settleRange } from './conditions.ts'
 import { isImmutable, usualBuildFolders } from './immutable-name.ts'
 import { KnownFiles } from './known-files.ts'
 
@@ -44,35 +43,104 @@ const documentEnding = /\.x?html?$/i
 /** Compressed forms that lie beside their originals. */
 const compressedEnding = /\.(?:br|gz|deflate)$/
 
-/** Registers the built single-page app, on the root: everything else is matched before it. */
-export async function registerSpaFiles(app: FastifyInstance, options: SpaFilesOptions): Promise<void> {
-  const known = new KnownFiles(options.spaDir)
-  redirectToStart(app, options.basePath)
-  refuseWrites(app, options, known)
-  settleConditionsOfFiles(app, options)
-  // Loaded where there are files to serve, and nowhere else.
-  await app.register(import('@fastify/static'), {
-    root: options.spaDir,
-    prefix: `${options.basePath}/`,
-    index: startPage,
-    cacheControl: false,
-    // Dates of files say nothing: reproducible builds have one for all.
-    lastModified: false,
-    preCompressed: true,
-    // `allowedPath` decides: unlike this switch it can let `.well-known` pass.
-    dotfiles: 'allow',
-    allowedPath: (untrustedPath) => !isHidden(untrustedPath),
-    onFile: (path, found) => judgeFile(known, path, found),
-    setHeaders: (reply, path) => {
-      reply.headers(headersOf(path.replace(compressedEnding, ''), options))
+/** The built single-page app. */
+export interface Spa {
+  /** Answers an address that nothing else answered with the app, whose router knows it. For `installErrorHandling`. */
+  readonly showApp: NotFoundFallback
+  /** Registers the files, on the root: everything else is matched before them. */
+  register(app: FastifyInstance): Promise<void>
+}
+
+/** Makes the app of its folder. */
+export function createSpa(options: SpaFilesOptions): Spa {
+  const { spaDir, basePath } = options
+  const files = new KnownFiles(spaDir)
+  return {
+    async showApp(request, reply) {
+      const page = isClientRoute(request, options) ? await pageAt(request, basePath, files) : undefined
+      if (page !== undefined) sendFile(reply.code(200), page, files)
+      return page !== undefined
+    },
+    async register(app) {
+      redirectToStart(app, basePath)
+      refuseWrites(app, basePath, files)
+      serveFiles(app, basePath, files)
+      cutShortAnswers(app)
+      // Loaded where there are files to serve, and nowhere else.
+      await app.register(import('@fastify/static'), {
+        root: spaDir,
+        // The library's own route would judge a file without knowing the request.
+        serve: false,
+        // A list: with a mere name the library finds no page of a folder.
+        index: [startPage],
+        cacheControl: false,
+        // Dates of files say nothing: reproducible builds have one for all.
+        lastModified: false,
+        preCompressed: true,
+        // `allowedPath` decides: unlike this switch it can let `.well-known` pass.
+        dotfiles: 'allow',
+        allowedPath: (untrustedPath) => !isHidden(untrustedPath),
+        setHeaders: (reply, path) => {
+          reply.headers(headersOf(path.replace(compressedEnding, ''), options))
+        },
+      })
+    },
+  }
+}
+
+function serveFiles(app: FastifyInstance, basePath: string, files: KnownFiles): void {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: `${basePath}/*`,
+    handler(request, reply) {
+      const path = filePath(request, basePath)
+      if (path === undefined) reply.callNotFound()
+      else sendFile(reply, path, files)
+    },
+    errorHandler(error, request, reply) {
+      if (error.code === 'ERR_STREAM_PREMATURE_CLOSE') request.raw.destroy()
+      // A new build has taken the file away since it was looked at.
+      else if (error.code === 'ENOENT') app.errorHandler(new GatewayError('not_found'), request, reply)
+      else app.errorHandler(error, request, reply)
     },
   })
 }
 
-/** Refuses what lies outside of the folder, and lets the library make its validator, of size and date, from size and content. */
-async function judgeFile(known: KnownFiles, path: string, found: Stats): Promise<void> {
-  if (!(await known.isWithin(path, found))) throw new GatewayError('not_found')
-  found.mtime = new Date(await known.fingerprint(path, found))
+/** The path of the file that is asked for; `undefined`: no file is called so. */
+function filePath({ raw: { url = '' } }: FastifyRequest, basePath: string): string | undefined {
+  const untrustedPath = url.split('?', 1)[0] ?? ''
+  if (!untrustedPath.startsWith(`${basePath}/`)) return undefined
+  try {
+    // An escaped slash stays one: it is part of a name, and no name has it.
+    return decodeURI(untrustedPath.slice(basePath.length).replace(/%(?:23|3f)/gi, decodeURIComponent))
+  } catch {
+    return undefined
+  }
+}
+
+/** Sends a file of the app, if there is one, as the request's conditions demand. */
+function sendFile(reply: FastifyReply, untrustedPath: string, files: KnownFiles): void {
+  const { headers, method } = reply.request
+  settleConditions(headers, method)
+  void reply.sendFile(untrustedPath, {
+    async onFile(path, found) {
+      if (!(await files.isWithin(path, found))) throw new GatewayError('not_found')
+      // The library makes its validator of size and date: so it is made of size and content.
+      found.mtime = new Date(await files.fingerprint(path, found))
+      settleRange(headers, found.size)
+    },
+  })
+}
+
+/** A file that is written anew while it is sent may come to an end too early: that must not look whole, nor take the next answer for its rest. */
+function cutShortAnswers(app: FastifyInstance): void {
+  app.addHook('onSend', function watchLength(request, reply, payload, done): void {
+    if (payload instanceof ReadStream)
+      payload.once('end', () => {
+        if (payload.bytesRead < Number(reply.getHeader('content-length'))) request.raw.destroy()
+      })
+    done()
+  })
 }
 
 function headersOf(path: string, options: SpaFilesOptions): HeaderFields {
@@ -90,38 +158,21 @@ function headersOf(path: string, options: SpaFilesOptions): HeaderFields {
   }
 }
 
-/** The library registers the route of the files by itself, so its hook is hung in while it does. */
-function settleConditionsOfFiles(app: FastifyInstance, { basePath }: SpaFilesOptions): void {
-  app.addHook('onRoute', (route) => {
-    if (route.url !== `${basePath}/*`) return
-    route.onRequest = (request, reply, done) => {
-      if (!settleConditions(request, reply)) done()
-    }
-  })
-}
-
 /** A file is there to be read: another method is refused as such, where it would be unknown at an address without a file. */
-function refuseWrites(app: FastifyInstance, { spaDir, basePath }: SpaFilesOptions, known: KnownFiles): void {
+function refuseWrites(app: FastifyInstance, basePath: string, files: KnownFiles): void {
   app.route({
     method: ['POST', 'PUT', 'PATCH', 'DELETE'],
     url: `${basePath}/*`,
     async onRequest(request) {
       const untrustedPath = (request.params as { readonly '*': string })['*']
-      const isThere = !isHidden(`/${untrustedPath}`) && (await isFile(spaDir, untrustedPath, known))
+      const isThere =
+        !isHidden(`/${untrustedPath}`) &&
+        (await files.isFile(untrustedPath === '' ? startPage : untrustedPath))
       if (isThere) throw new GatewayError('method_not_allowed', { headers: { allow: 'GET, HEAD' } })
       throw new GatewayError('not_found')
     },
     handler: () => undefined,
   })
-}
-
-async function isFile(folder: string, untrustedPath: string, known: KnownFiles): Promise<boolean> {
-  const path = join(folder, untrustedPath === '' ? startPage : untrustedPath)
-  if (untrustedPath.includes('\0') || relative(folder, path).startsWith('..')) return false
-  return stat(path).then(
-    (found) => found.isFile() && known.isWithin(path, found),
-    () => false,
-  )
 }
 
 /** Leads from the bare path of `BASE_URL` to the start page, whose relative addresses begin at a slash. */
@@ -137,14 +188,19 @@ function redirectToStart(app: FastifyInstance, basePath: string): void {
   })
 }
 
-/** The rule by which an address that nothing answered shows the app, whose router knows it. For `installErrorHandling`. */
-export function createSpaFallback(
-  options: Pick<SpaFilesOptions, 'reservedPaths' | 'basePath'>,
-): NotFoundFallback {
-  return function showApp(request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
-    if (!isClientRoute(request, options)) return undefined
-    return settleConditions(request, reply) ? reply : reply.code(200).sendFile(startPage)
-  }
+/**
+ * The page for an address of the app: a file of that name, as exports of Next.js, Astro and SvelteKit have one for each page, or else the start
+ * page, whose router knows the address. `undefined` while there is neither: a new build is just being written.
+ */
+async function pageAt(
+  request: FastifyRequest,
+  basePath: string,
+  files: KnownFiles,
+): Promise<string | undefined> {
+  const path = filePath(request, basePath)?.replace(/\/$/, '') ?? ''
+  const page = `${path}.html`
+  if (path !== '' && (await files.isFile(page))) return page
+  return (await files.isFile(startPage)) ? startPage : undefined
 }
 
 function isClientRoute(

@@ -15,7 +15,7 @@ import { installRequestCheck } from '../../../src/http/server/request-form.ts'
 import { createServerOptions } from '../../../src/http/server/server-options.ts'
 import type { HttpOptions } from '../../../src/http/server/services.ts'
 import { installSecurityHeaders } from '../../../src/http/server/transport-headers.ts'
-import { createSpaFallback, registerSpaFiles } from '../../../src/http/spa/spa-files.ts'
+import { createSpa } from '../../../src/http/spa/spa-files.ts'
 import { createSealer } from '../../../src/sealing/sealer.ts'
 import type { AuditFields } from '../../../src/telemetry/audit.ts'
 import type { AuditEventName } from '../../../src/telemetry/audit-events.ts'
@@ -148,11 +148,11 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes: undefined }),
   })
   const { spaDir = '', spaCsp, spaImmutable, spaBackForwardCache = false } = options
-  const spa = { ...context.returnToRules, spaDir, spaCsp, spaImmutable, spaBackForwardCache }
+  const spa = createSpa({ ...context.returnToRules, spaDir, spaCsp, spaImmutable, spaBackForwardCache })
   installSecurityHeaders(app, context.transportHeaders)
   installRequestCheck(app)
   installLoopbackRedirect(app, context.options.baseUrl)
-  installErrorHandling(app, context, options.spaDir === undefined ? undefined : createSpaFallback(spa))
+  installErrorHandling(app, context, options.spaDir === undefined ? undefined : spa.showApp)
   registerClientKeys(app, context)
   registerNavigationScope(app, context)
   registerFetchScope(app, context)
@@ -168,7 +168,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     log,
   })
   registerMethodGuards(app, context)
-  if (options.spaDir !== undefined) await registerSpaFiles(app, spa)
+  if (options.spaDir !== undefined) await spa.register(app)
   await app.ready()
   return Object.assign(gateway, { app, context })
 }
