@@ -20,7 +20,7 @@ export async function fetchApi(
   input: string | URL | Request,
   init: RequestInit = {},
 ): Promise<Response> {
-  const request = new Request(input instanceof Request ? input : new URL(input, location.href), init)
+  const request = new Request(input instanceof Request ? input : new URL(input, document.baseURI), init)
   if (new URL(request.url).origin !== location.origin) return fetch(request)
   request.headers.set('X-CSRF', '1')
   const isStream = init.body instanceof ReadableStream
@@ -62,6 +62,7 @@ async function waitFor(
   }
   if (problem.code === 'device_proof_missing') return mayRepeat ? proveAgain(state) : undefined
   if (problem.code === 'step_up_required' && problem.loginUrl !== undefined) {
+    // Whoever comes back from there by the browser's Back gets the answer as it is.
     return stepUp(state, problem.loginUrl)
   }
   return repeatAfterMs(problem, response)

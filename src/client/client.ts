@@ -5,7 +5,7 @@
 
 import { fetchApi } from './api-fetch.ts'
 import type { Coatcheck, CoatcheckOptions } from './contract.ts'
-import { logIn } from './login.ts'
+import { createLogin } from './login.ts'
 import { withQuery } from './own-address.ts'
 import { GatewayProblem, saysSessionEnded } from './problems.ts'
 import { fetchSession, type Session, type UserClaims } from './session.ts'
@@ -40,10 +40,11 @@ function inBrowser<Claims extends object>({ authPrefix = '' }: CoatcheckOptions)
       ? fetchSession(sessionUrl, method)
       : fetchSession<Claims>(refreshUrl, method).catch((error) => signedOutOr(error, loginUrl)),
   )
+  const logIn = createLogin(state, loginUrl)
   return {
     getSession: () => state.ask(),
     refreshSession: () => state.keepAlive(),
-    login: (options = {}) => logIn(state, loginUrl, options),
+    login: (options = {}) => logIn(options),
     logout({ returnTo } = {}) {
       state.announce('signing-out')
       postForm(withQuery(logoutUrl, returnTo === undefined ? {} : { returnTo }))

@@ -1,3 +1,5 @@
+import { remember, remembered } from './page-storage.ts'
+
 const loopWindowMs = 60_000
 const loginsPerWindow = 2
 const storageKey = 'coatcheck:logins'
@@ -9,9 +11,10 @@ const storageKey = 'coatcheck:logins'
  * @param nowMs epoch milliseconds
  */
 export function isLoginLoop(nowMs: number): boolean {
-  const stored = sessionStorage.getItem(storageKey)?.split(',').map(Number) ?? []
-  const recent = stored.filter((time) => nowMs - time < loopWindowMs)
+  const stored = remembered('sessionStorage', storageKey)?.split(',').map(Number) ?? []
+  // Times to come are from before the clock was set back.
+  const recent = stored.filter((time) => time <= nowMs && nowMs - time < loopWindowMs)
   if (recent.length >= loginsPerWindow) return true
-  sessionStorage.setItem(storageKey, [...recent, nowMs].join(','))
+  remember('sessionStorage', storageKey, [...recent, nowMs].join(','))
   return false
 }

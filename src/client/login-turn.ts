@@ -1,3 +1,5 @@
+import { remember, remembered } from './page-storage.ts'
+
 /** A login takes a person about so long; a tab that waits for another one's goes on after it, milliseconds. */
 const patienceMs = 60_000
 
@@ -26,12 +28,12 @@ export class LoginTurn {
   /** This tab leaves for the login page. */
   weLeave(): void {
     this.#forgottenMs = Date.now()
-    localStorage.setItem(storageKey, String(this.#forgottenMs))
+    remember('localStorage', storageKey, String(this.#forgottenMs))
   }
 
   /** This tab knows that somebody is signed in: no tab is away any more. */
   weAreSignedIn(): void {
-    localStorage.removeItem(storageKey)
+    remember('localStorage', storageKey, undefined)
   }
 
   /** Whether the helper was closed: nobody waits for it any more. */
@@ -87,9 +89,11 @@ export class LoginTurn {
   /** How long another tab's login is still waited for, milliseconds. */
   #waitMs(): number {
     const nowMs = Date.now()
-    const notedMs = Number(localStorage.getItem(storageKey))
+    const notedMs = Number(remembered('localStorage', storageKey) ?? 0)
     const isNews = notedMs > this.#forgottenMs && notedMs <= nowMs
-    return Math.max(this.#otherLeftMs, isNews ? notedMs : 0) + patienceMs - nowMs
+    const leftMs = Math.max(this.#otherLeftMs, isNews ? notedMs : 0)
+    // A clock that was set back makes nobody wait for longer.
+    return leftMs > nowMs ? 0 : leftMs + patienceMs - nowMs
   }
 
   #wake(): void {

@@ -46,41 +46,68 @@ function stopLoop(text: string): void {
 }
 
 /**
- * Leaves for the login page, or resolves to the session when there is one.
+ * Makes `login`: it leaves for the login page, or resolves to the session when there is one. Calls that meet while nobody has left yet are one:
+ * thirty answers of 401 send the page to one login. Whoever comes back by the browser's Back, still not signed in, is sent there again.
  *
  * @param loginUrl the path of `/login`
  * @throws LoginLoopError, and what asking for the session throws
  */
-export async function logIn<Claims extends object>(
+export function createLogin<Claims extends object>(
   state: SessionState<Claims>,
   loginUrl: string,
-  options: LoginOptions,
-): Promise<Session<Claims>> {
-  if (options.byUser === true) {
-    leaveFor(state, loginUrl, options)
-    return forever()
+): (options: LoginOptions) => Promise<Session<Claims>> {
+  let underWay: Promise<Session<Claims>> | undefined
+  const release = (): void => {
+    underWay = undefined
   }
-  for (;;) {
-    await state.turn.come()
-    if (state.turn.isClosed) return forever()
-    const outcome = await locked(() => leaveUnlessSignedIn(state, options))
-    if (outcome === 'left') return forever()
-    if (outcome !== 'not our turn') return outcome
+  async function logIn(options: LoginOptions): Promise<Session<Claims>> {
+    for (;;) {
+      await state.turn.come()
+      if (state.turn.isClosed) return forever()
+      const outcome = await locked(() => leaveUnlessSignedIn(state, options))
+      if (outcome === 'not our turn') continue
+      if (!('cameBack' in outcome)) return outcome
+      // The page is still here: somebody has pressed Stop, so the next call is a new one.
+      release()
+      await outcome.cameBack
+    }
+  }
+  return (options) => {
+    if (options.byUser === true) {
+      leaveFor(state, loginUrl, options)
+      return forever()
+    }
+    underWay ??= logIn(options).finally(release)
+    return underWay
   }
 }
 
 async function leaveUnlessSignedIn<Claims extends object>(
   state: SessionState<Claims>,
   options: LoginOptions,
-): Promise<Session<Claims> | 'left' | 'not our turn'> {
+): Promise<Session<Claims> | { readonly cameBack: Promise<void> } | 'not our turn'> {
   const [session] = await Promise.all([state.ask(), state.caughtUp()])
   if (session.authenticated) return session
   if (!state.turn.isOurs()) return 'not our turn'
   stopLoop('Signing in does not last. Reload the page or tell the operator.')
   leaveFor(state, session.loginUrl, options)
+  const cameBack = comeBack()
   // The lock is kept until the page has gone; it goes with it.
-  await new Promise((resolve) => setTimeout(resolve, leaveWithinMs))
-  return 'left'
+  await Promise.race([cameBack, new Promise((resolve) => setTimeout(resolve, leaveWithinMs))])
+  return { cameBack }
+}
+
+/** Resolves when this page, which has left, is shown again as it was: from the back/forward cache. */
+function comeBack(): Promise<void> {
+  return new Promise((resolve) => {
+    const heard = new AbortController()
+    const hear = ({ persisted }: PageTransitionEvent): void => {
+      if (!persisted) return
+      heard.abort()
+      resolve()
+    }
+    addEventListener('pageshow', hear, { signal: heard.signal })
+  })
 }
 
 async function locked<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -90,12 +117,12 @@ async function locked<Result>(work: () => Promise<Result>): Promise<Result> {
 }
 
 /**
- * Leaves for the stronger sign-in that an API asked for (RFC 9470). Never resolves.
+ * Leaves for the stronger sign-in that an API asked for (RFC 9470). Resolves only when the page comes back as it was.
  *
  * @throws LoginLoopError
  */
-export async function stepUp(state: Pick<SessionState, 'announce'>, loginUrl: string): Promise<never> {
+export async function stepUp(state: Pick<SessionState, 'announce'>, loginUrl: string): Promise<undefined> {
   stopLoop('The stronger sign-in does not satisfy the API.')
   leaveFor(state, loginUrl, {})
-  return forever()
+  await comeBack()
 }

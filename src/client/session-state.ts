@@ -31,6 +31,9 @@ const resyncMs = 30_000
 /** How often the gateway is asked while the session seems to be over, milliseconds. */
 const doubtMs = 5_000
 
+/** A tick that comes so late has been slept through, or the clock was set; hidden pages tick once a minute, milliseconds. */
+const missedMs = 120_000
+
 interface Known {
   readonly subject: unknown
   readonly absoluteMs: number
@@ -65,6 +68,7 @@ export class SessionState<Claims extends object = object> {
   #known: Known | undefined
   #askedMs = 0
   #ticker: ReturnType<typeof setInterval> | undefined
+  #tickedMs = Date.now()
 
   /** @param fetchSession gets the session: `GET` looks, `POST` counts as activity */
   constructor(fetchSession: (method: 'GET' | 'POST') => Promise<Session<Claims>>) {
@@ -122,7 +126,9 @@ export class SessionState<Claims extends object = object> {
 
   /** Starts watching the session's end, once. */
   startTicking(): void {
-    this.#ticker ??= setInterval(() => this.#tick(), 1000)
+    if (this.#ticker !== undefined) return
+    this.#tickedMs = Date.now()
+    this.#ticker = setInterval(() => this.#tick(), 1000)
   }
 
   close(): void {
@@ -222,14 +228,18 @@ export class SessionState<Claims extends object = object> {
   }
 
   #tick(): void {
-    if (this.#known === undefined) return
     const nowMs = Date.now()
+    const passedMs = nowMs - this.#tickedMs
+    this.#tickedMs = nowMs
+    if (this.#known === undefined) return
+    // What was worked out by another clock is worth nothing.
+    if (passedMs < 0 || passedMs > missedMs) this.#look()
     const left = {
       expiresIn: secondsLeft(this.#known.absoluteMs, nowMs),
       idleExpiresIn: secondsLeft(this.#known.idleMs, nowMs),
     }
     // Another tab may have kept the session alive: ask before believing our own clock.
     if (left.idleExpiresIn === 0 && nowMs - this.#askedMs >= doubtMs) this.#look()
-    for (const listener of this.countdownListeners) listener(left)
+    for (const listener of this.countdownListeners) queueMicrotask(() => listener(left))
   }
 }

@@ -20,6 +20,8 @@ interface Reports {
   readonly opened: () => void
   /** It has gone, and does not come back by itself. */
   readonly lost: () => void
+  /** The other side has ended it in order. */
+  readonly ended: () => void
 }
 
 /**
@@ -60,17 +62,17 @@ export function keepWebSocket(
 ): () => void {
   const url = streamUrl(address)
   url.protocol = url.protocol.replace('http', 'ws')
-  return keepOpen(state, ({ opened, lost }) => {
+  return keepOpen(state, ({ opened, lost, ended }) => {
     const socket = new WebSocket(url, protocols)
     socket.addEventListener('open', opened)
-    socket.addEventListener('close', ({ code }) => code !== normalClosure && lost())
+    socket.addEventListener('close', ({ code }) => (code === normalClosure ? ended() : lost()))
     use(socket)
     return () => socket.close(normalClosure)
   })
 }
 
 function streamUrl(address: string): URL {
-  const path = ownPath(new URL(address, location.href).href)
+  const path = ownPath(new URL(address, document.baseURI).href)
   if (path === undefined) throw new TypeError(`${address} is no address of ${location.origin}`)
   return new URL(path, location.origin)
 }
@@ -83,6 +85,7 @@ function keepOpen(state: StreamWatch, open: (reports: Reports) => () => void): (
   let timer: ReturnType<typeof setTimeout> | undefined
   let close: (() => void) | undefined
   let isWaitingForSignIn = false
+  let isOver = false
   const end = (): void => {
     clearTimeout(timer)
     close?.()
@@ -96,6 +99,9 @@ function keepOpen(state: StreamWatch, open: (reports: Reports) => () => void): (
         losses = 0
       },
       lost: () => void (close === current && recover()),
+      ended: () => {
+        isOver ||= close === current
+      },
     })
     close = current
   }
@@ -110,6 +116,7 @@ function keepOpen(state: StreamWatch, open: (reports: Reports) => () => void): (
     losses += 1
   }
   const hear = ({ authenticated }: { readonly authenticated: boolean }): void => {
+    if (isOver) return
     if (authenticated && isWaitingForSignIn) start()
     if (authenticated) return
     isWaitingForSignIn = true
@@ -118,7 +125,7 @@ function keepOpen(state: StreamWatch, open: (reports: Reports) => () => void): (
   const stopHearing = state.changes.listen(hear)
   const streamClosed = state.streamOpened()
   // A page from the back/forward cache has lost its connections without hearing of it.
-  addEventListener('pageshow', ({ persisted }) => persisted && start(), { signal })
+  addEventListener('pageshow', ({ persisted }) => persisted && !isOver && start(), { signal })
   start()
   return () => {
     stopping.abort()

@@ -29,6 +29,40 @@ const sentTo = (path: string) => page.requests.filter((request) => request.path 
 const unavailable = problem('session_store_unavailable', 503, {}, { 'retry-after': '2' })
 const problemType = 'application/problem+json'
 
+describe('an address', () => {
+  it('is relative to what the page says, as for fetch itself', async () => {
+    page.setBase('/app/')
+    page.answer('/app/api/orders', reply(200))
+    expect((await coatcheck.apiFetch('api/orders')).status).toBe(200)
+  })
+})
+
+describe('a call that a stronger sign-in was asked for', () => {
+  it('has the answer as it is where the page comes back from the back/forward cache', async () => {
+    page.answer('/api/orders', problem('step_up_required', 401, { loginUrl: '/login?acr_values=mfa' }))
+    const call = coatcheck.apiFetch('/api/orders')
+    await vi.waitFor(() => expect(page.left).toHaveLength(1))
+    page.comeBack()
+    expect((await call).status).toBe(401)
+    expect(page.left).toHaveLength(1)
+  })
+})
+
+describe('thirty calls without a session', () => {
+  it('ask once who is signed in, are all told, and end the session for the page once', async () => {
+    await coatcheck.getSession()
+    page.answer('/api/orders', problem('session_expired', 401))
+    page.answer('/session', signedOut)
+    const calls = Array.from({ length: 30 }, () => coatcheck.apiFetch('/api/orders'))
+    const outcomes = await Promise.allSettled(calls)
+    expect(
+      outcomes.every((one) => one.status === 'rejected' && one.reason instanceof SessionEndedError),
+    ).toBe(true)
+    expect(sentTo('/session').length).toBeLessThanOrEqual(3)
+    expect(ended).toHaveBeenCalledTimes(1)
+  })
+})
+
 describe('a nonce that the API asks for', () => {
   const nonce = problem('upstream_nonce', 503, {}, { 'retry-after': '1' })
 

@@ -89,6 +89,86 @@ describe('a login loop', () => {
   })
 })
 
+describe('a page whose storage is full or forbidden', () => {
+  it('signs in and knows it all the same', async () => {
+    const tab = open()
+    const refuse = (): never => {
+      throw new DOMException('no', 'QuotaExceededError')
+    }
+    for (const kind of ['localStorage', 'sessionStorage'])
+      vi.stubGlobal(kind, { getItem: refuse, setItem: refuse, removeItem: refuse })
+    page.answer('/session', signedOut, signedIn())
+    void tab.login()
+    await vi.waitFor(() => expect(page.left).toHaveLength(1))
+    expect(await tab.getSession()).toMatchObject({ authenticated: true })
+  })
+})
+
+describe('a page whose clock is set back', () => {
+  it('neither takes logins to come for a loop nor waits for another tab until then', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
+    const [tab, other] = [open(), open()]
+    page.answer('/session', signedOut)
+    page.blur()
+    for (let count = 1; count <= 2; count += 1) {
+      void tab.login()
+      await vi.waitFor(() => expect(page.left).toHaveLength(count))
+      await vi.advanceTimersByTimeAsync(10_000)
+    }
+    vi.setSystemTime(Date.now() - 3_600_000)
+    void tab.login()
+    await vi.waitFor(() => expect(page.left).toHaveLength(3))
+    await vi.advanceTimersByTimeAsync(10_000)
+    void other.login({ byUser: true })
+    await messagesArrived()
+    vi.setSystemTime(Date.now() - 3_600_000)
+    void tab.login()
+    await vi.waitFor(() => expect(page.left).toHaveLength(5))
+  })
+})
+
+describe('thirty calls at once', () => {
+  it('are one login, also where the page does not go', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
+    const tab = open()
+    page.answer('/session', signedOut)
+    const logins = Array.from({ length: 30 }, () => tab.login())
+    await vi.waitFor(() => expect(page.left).toHaveLength(1))
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(page.left).toHaveLength(1)
+    const settled = vi.fn()
+    for (const login of logins) login.then(settled, settled)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(settled).not.toHaveBeenCalled()
+    // Somebody has pressed Stop, and the page asks for another login.
+    void tab.login()
+    await vi.waitFor(() => expect(page.left).toHaveLength(2))
+  })
+})
+
+describe('a page that comes back from the back/forward cache after it has left', () => {
+  it('takes the session that there is meanwhile', async () => {
+    const tab = open()
+    page.answer('/session', signedOut, signedIn())
+    const login = tab.login()
+    await vi.waitFor(() => expect(page.left).toHaveLength(1))
+    page.comeBack()
+    expect(await login).toMatchObject({ authenticated: true })
+    expect(page.left).toHaveLength(1)
+  })
+
+  it('leaves once more where there is none, and never a third time', async () => {
+    const tab = open()
+    page.answer('/session', signedOut)
+    const login = tab.login()
+    await vi.waitFor(() => expect(page.left).toHaveLength(1))
+    page.comeBack()
+    await vi.waitFor(() => expect(page.left).toHaveLength(2))
+    page.comeBack()
+    await expect(login).rejects.toThrow(LoginLoopError)
+  })
+})
+
 describe('several tabs', () => {
   it('let one leave, and the others take the session that it comes back with', async () => {
     const [first, second, third] = [open(), open(), open()]

@@ -27,6 +27,8 @@ export interface Page {
   focus(): void
   /** The person turns to another window; this one is still seen. */
   blur(): void
+  /** The page has this `<base href>`. */
+  setBase(address: string): void
   /** The page comes back from the back/forward cache. */
   comeBack(): void
   /** The page that holds a lock goes: the next one in the queue gets it. */
@@ -84,6 +86,7 @@ export function openPage(address = '/orders?page=2#top'): Page {
   const { pathname, search, hash } = new URL(address, origin)
   const fakeDocument = Object.assign(new EventTarget(), {
     visibilityState: 'visible',
+    baseURI: origin + address,
     hasFocus: () => hasFocus,
     createElement: () => ({
       method: '',
@@ -137,6 +140,9 @@ export function openPage(address = '/orders?page=2#top'): Page {
     },
     blur() {
       hasFocus = false
+    },
+    setBase(base) {
+      fakeDocument.baseURI = new URL(base, origin).href
     },
     dropLock: locks.drop,
   }

@@ -51,6 +51,19 @@ describe('the countdown', () => {
     expect(other).not.toHaveBeenCalled()
   })
 
+  it.each([-3_600_000, 600_000])('is worked out anew when the clock was set by %i ms', async (byMs) => {
+    page.answer('/session', signedIn(3_600, 1_800))
+    const seen: unknown[] = []
+    here.onCountdown((left) => seen.push(left))
+    await here.getSession()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(asked()).toBe(1)
+    vi.setSystemTime(Date.now() + byMs)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(asked()).toBe(2)
+    expect(seen.at(-1)).toEqual({ expiresIn: 3_599, idleExpiresIn: 1_799 })
+  })
+
   it('follows what another tab learns', async () => {
     page.answer('/session', signedIn(1000, 10), signedIn(1000, 900))
     const seen = vi.fn()

@@ -130,6 +130,11 @@ it('leaves a WebSocket closed that was closed in order', async () => {
   coatcheck.openWebSocket('/api/live', () => undefined)
   last().end(1000)
   await vi.advanceTimersByTimeAsync(60_000)
+  page.comeBack()
+  page.answer('/session', signedOut, signedIn())
+  await coatcheck.getSession()
+  await coatcheck.getSession()
+  await vi.advanceTimersByTimeAsync(60_000)
   expect(made).toHaveLength(1)
 })
 
