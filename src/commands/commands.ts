@@ -86,6 +86,7 @@ export const commands: readonly [Command, ...Command[]] = [
       "  --sub SUBJECT       a user's sessions, by the sub of the ID token",
       '  --sid SID           those of one session at the provider, by the sid of the ID token',
       '  --ref REFERENCE     one session, as list and the log (sessionRef) call it',
+      "  --user-ref REF      a user's sessions, by what the log calls the user (userRef)",
       '  --all               every session',
       '  --json              one JSON document a line',
       '  --frontend NAME     the frontend, where FRONTENDS_FILE names several',

@@ -18,7 +18,7 @@ interface Asked {
   readonly isJson: boolean
 }
 
-const usage = 'coatcheck sessions list | revoke, with one of --sub, --sid, --ref, --all'
+const usage = 'coatcheck sessions list | revoke, with one of --sub, --sid, --ref, --user-ref, --all'
 
 /**
  * `coatcheck sessions`: lists or ends sessions in Redis, for the operator. With the settings of the gateway, its secrets included.
@@ -66,7 +66,7 @@ function readAsked(untrustedArguments: readonly string[]): Asked {
   if (selections.length === 0 && action === 'list') selections.push({ kind: 'all' })
   const [selection, second] = selections
   if (selection === undefined || second !== undefined) {
-    throw new UsageError(`${action} needs exactly one of --sub, --sid, --ref, --all`)
+    throw new UsageError(`${action} needs exactly one of --sub, --sid, --ref, --user-ref, --all`)
   }
   return { action, selection, isJson: values.json === true }
 }
@@ -75,6 +75,7 @@ const options = {
   sub: { type: 'string' },
   sid: { type: 'string' },
   ref: { type: 'string' },
+  'user-ref': { type: 'string' },
   all: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
@@ -83,14 +84,16 @@ interface Chosen {
   readonly sub?: string | undefined
   readonly sid?: string | undefined
   readonly ref?: string | undefined
+  readonly 'user-ref'?: string | undefined
   readonly all?: boolean | undefined
 }
 
-function selectionsOf({ sub, sid, ref, all }: Chosen): SessionSelection[] {
+function selectionsOf({ sub, sid, ref, 'user-ref': userRef, all }: Chosen): SessionSelection[] {
   const selections: SessionSelection[] = []
   if (sub !== undefined) selections.push({ kind: 'subject', subject: sub })
   if (sid !== undefined) selections.push({ kind: 'provider-session', providerSessionId: sid })
   if (ref !== undefined) selections.push({ kind: 'reference', sessionRef: ref })
+  if (userRef !== undefined) selections.push({ kind: 'user-reference', userRef })
   if (all === true) selections.push({ kind: 'all' })
   return selections
 }

@@ -104,7 +104,8 @@ async function findByState(
     // Some providers answer an error without `state`; anybody else can write it into a link, so it is for the log only.
     const words = wordsOf(new URLSearchParams(untrustedAnswer))
     const reason = found.length === 0 ? 'no cookie' : 'no cookie of this state'
-    if (found.length === 0) tellOfNoCookie(context)
+    if (words.providerError !== undefined) context.provider.adviseOnStray(words)
+    else if (found.length === 0) tellOfNoCookie(context)
     throw (
       context.limits.countStray(request) ??
       new GatewayError('login_state_invalid', { context: { reason, ...words } })

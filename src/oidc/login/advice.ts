@@ -1,48 +1,88 @@
 import { createFirstTimes } from '../../basics/first-times.ts'
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
-import { factsIn } from '../provider/failures/refusal.ts'
+import { factsIn, type RefusalFacts } from '../provider/failures/refusal.ts'
 import { type ProviderHints, providerHints } from '../provider/profiles/hints.ts'
 import { redirectUri } from './login.ts'
 
 /** Checks that fail when two clocks differ. */
 const timeChecks: ReadonlySet<string> = new Set(['id_token.exp', 'id_token.iat', 'id_token.nbf'])
 
-/** Says in the log what the operator can do about a login that failed: what `coatcheck doctor` would say. */
+/** What was said of failing logins since the last one that worked. */
+const outbreaks = new WeakMap<ProviderContext, object>()
+
+/** More are not told apart: providers choose their words themselves. */
+const mostCauses = 20
+
+const isNews = createFirstTimes<object, string>(mostCauses)
+
+/** Whether this is the first login since the last good one that fails for this cause. The next one would have the same line again. */
+export function isNewCause(context: ProviderContext, ...cause: readonly unknown[]): boolean {
+  const outbreak = outbreaks.get(context) ?? {}
+  outbreaks.set(context, outbreak)
+  return isNews(outbreak, JSON.stringify(cause))
+}
+
+/** Says in the log what the operator can do about a login that failed: what `coatcheck doctor` would say. Once for each cause. */
 export function adviseOperator(context: ProviderContext, failure: GatewayError): void {
   const { options, client, telemetry, now } = context
   const facts = factsIn(failure.context)
   const hints = providerHints(options.issuerUrl, client.current()?.serverMetadata())
   const { providerErrorDescription = '' } = facts
-  if (isAboutRedirectUri(providerErrorDescription)) {
+  if (isAboutRedirectUri(providerErrorDescription) && isNewCause(context, 'callback URL')) {
     telemetry.log.error(
       { ...facts, remedy: redirectUriRemedy(context, hints) },
       'the identity provider does not know our callback URL',
     )
   }
-  if (failure.code === 'provider_rejected') {
-    const remedy = hints.client
+  const { reason } = failure.context
+  if (failure.code === 'provider_rejected' && isNewCause(context, 'client', reason, facts.providerError)) {
     telemetry.log.error(
-      { reason: failure.context.reason, ...facts, remedy },
+      { reason, ...facts, remedy: hints.client },
       'the identity provider refuses our client: compare CLIENT_ID, CLIENT_SECRET and CLIENT_AUTHENTICATION with its registration; coatcheck doctor checks them',
     )
   }
   if (facts.check === undefined || !timeChecks.has(facts.check)) return
   const differenceSeconds = Math.round(now() / 1_000 - Number(facts.received))
-  if (!Number.isFinite(differenceSeconds)) return
+  if (!Number.isFinite(differenceSeconds) || !isNewCause(context, 'clocks', facts.check)) return
   telemetry.log.error(
     { ...facts, differenceSeconds },
     'the clocks of gateway and identity provider differ: let both be set by NTP',
   )
 }
 
+/** More are not told of: an answer without `state` may be anybody's. */
+const mostStrays = 5
+
+const isFirstStray = createFirstTimes<ProviderContext, string>(mostStrays)
+
+/** Says in the log what an error means that came back without its `state`, as some providers send those about the configuration. Once for each. */
+export function adviseOnStray(context: ProviderContext, words: RefusalFacts): void {
+  const { options, client, telemetry } = context
+  const hints = providerHints(options.issuerUrl, client.current()?.serverMetadata())
+  const remedy = deniedRemedy(context, words, hints)
+  if (remedy === undefined || !isFirstStray(context, words.providerError ?? '')) return
+  telemetry.log.warn({ ...words, remedy }, 'a login came back with an error and without its state')
+}
+
+/** What is to be done about an error of an authorization response; `undefined` where it is not about the configuration. */
+export function deniedRemedy(
+  context: ProviderContext,
+  { providerError = 'none', providerErrorDescription = '' }: RefusalFacts,
+  hints: ProviderHints,
+): string | undefined {
+  return isAboutRedirectUri(providerErrorDescription)
+    ? redirectUriRemedy(context, hints)
+    : hints.authorizationError(providerError, providerErrorDescription)
+}
+
 /** Whether the provider complains about our callback URL. No two providers word it alike, but all name the parameter. */
-export function isAboutRedirectUri(untrustedDescription: string): boolean {
+function isAboutRedirectUri(untrustedDescription: string): boolean {
   return /redirect[ _-]?ur[il]|callback url|\bAADSTS50011\b/i.test(untrustedDescription)
 }
 
 /** What is to be done about it. */
-export function redirectUriRemedy(
+function redirectUriRemedy(
   { options }: Pick<ProviderContext, 'options'>,
   hints: Pick<ProviderHints, 'redirectUri'>,
 ): string {
@@ -53,12 +93,13 @@ type Concern = 'refresh token' | 'algorithm'
 
 const isFirst = createFirstTimes<ProviderContext, Concern>()
 
-/** What works today and will disappoint tomorrow: said once a process. */
-export function adviseOnTokens(
+/** A login has worked. What works today and will disappoint tomorrow is said once a process. */
+export function adviseOnSuccess(
   context: ProviderContext,
   algorithm: string | undefined,
   refreshToken: string | undefined,
 ): void {
+  outbreaks.delete(context)
   if (refreshToken === undefined && isFirst(context, 'refresh token')) tellOfNoRefreshToken(context)
   if (algorithm?.startsWith('HS') === true && isFirst(context, 'algorithm')) {
     context.telemetry.log.warn(

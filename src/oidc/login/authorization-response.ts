@@ -6,7 +6,7 @@ import { CheckError, providerWords, type RefusalFacts } from '../provider/failur
 import type { ProviderOptions } from '../provider/options.ts'
 import { type ProviderHints, providerHints } from '../provider/profiles/hints.ts'
 import type { LoginTransaction } from '../provider/provider.ts'
-import { isAboutRedirectUri, redirectUriRemedy } from './advice.ts'
+import { deniedRemedy } from './advice.ts'
 import { inWords } from './error-words.ts'
 
 const longestQuery = 8_192
@@ -94,10 +94,8 @@ function refused(parameter: string, compared: ConstructorParameters<typeof Check
 
 /** What the page says: the provider's description is for the operator, and anybody could have written it. */
 function deniedBy(words: RefusalFacts, context: ProviderContext, hints: ProviderHints): GatewayError {
-  const { providerError = 'none', providerErrorDescription = '' } = words
-  const remedy = isAboutRedirectUri(providerErrorDescription)
-    ? redirectUriRemedy(context, hints)
-    : hints.authorizationError(providerError, providerErrorDescription)
+  const { providerError = 'none' } = words
+  const remedy = deniedRemedy(context, words, hints)
   return new GatewayError('login_denied', {
     detail: `${inWords(providerError)}${remedy === undefined ? '' : ` ${remedy}`}`,
     context: { reason: providerError, ...words, ...(remedy === undefined ? {} : { remedy }) },

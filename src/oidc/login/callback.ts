@@ -18,7 +18,7 @@ import { withVerifiedClaims } from '../verification/access-token-claims.ts'
 import type { Claims } from '../verification/claims.ts'
 import { IdTokenError, type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
 import { identityOf, sessionExpiryOf } from '../verification/identity.ts'
-import { adviseOnTokens, adviseOperator } from './advice.ts'
+import { adviseOnSuccess, adviseOperator, isNewCause } from './advice.ts'
 import { demandOf, type UnmetClaim, unmetClaim } from './demand.ts'
 import { audienceParameters, redirectUri } from './login.ts'
 
@@ -63,10 +63,10 @@ function rulesOf({ nonce }: LoginTransaction): IdTokenRules {
 }
 
 /** The classic of a first login: the client is registered for HS256, so its secret signs, and the refusal alone would not tell. */
-function explainSignature({ telemetry }: ProviderContext, untrustedIdToken: unknown): void {
+function explainSignature(context: ProviderContext, untrustedIdToken: unknown): void {
   const algorithm = /^HS\d{3}$/.exec(algorithmOf(untrustedIdToken))?.[0]
-  if (algorithm === undefined) return
-  telemetry.log.error(
+  if (algorithm === undefined || !isNewCause(context, 'signature', algorithm)) return
+  context.telemetry.log.error(
     { algorithm },
     'the ID token is signed with a shared secret, which is refused: let the provider sign ID tokens of this client with RS256',
   )
@@ -123,7 +123,7 @@ async function redeem(
     options.userinfo === true ? await userinfoOf(context, payload, api.accessToken.value, key) : {}
   const identity = identityOf(payload, options.userClaims, userinfo)
   const refreshToken = readRefreshToken(response)
-  adviseOnTokens(context, api.facts.algorithm, refreshToken)
+  adviseOnSuccess(context, api.facts.algorithm, refreshToken)
   return {
     identity,
     idToken,

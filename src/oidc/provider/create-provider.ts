@@ -1,5 +1,6 @@
 import { createBreaker } from '../../network/breaker.ts'
 import { createNonceMemory } from '../../signing/nonces.ts'
+import { adviseOnStray } from '../login/advice.ts'
 import { checkAuthorizationResponse, plainState } from '../login/authorization-response.ts'
 import { completeLogin } from '../login/callback.ts'
 import { beginLogin } from '../login/login.ts'
@@ -46,6 +47,7 @@ export function createProvider(options: ProviderOptions, given: ProviderDependen
       checkAuthorizationResponse(context, metadata, answer, transaction)
       return answer
     },
+    adviseOnStray: (words) => adviseOnStray(context, words),
     completeLogin: (checkedAnswer, transaction) => completeLogin(context, checkedAnswer, transaction),
     refresh: (request) => refresh(context, request),
     exchange: (request) => exchangeToken(context, request),

@@ -180,6 +180,8 @@ export interface Provider {
    * @throws GatewayError `login_refused` or `login_denied` or `login_state_invalid` or `provider_unavailable`
    */
   checkAuthorizationResponse(untrustedAnswer: string, transaction: LoginTransaction): Promise<string>
+  /** Says in the log what the provider's error means whose login is not known, if that is about the configuration. */
+  adviseOnStray(words: RefusalFacts): void
   /**
    * Redeems the code and verifies everything that came (OIDC Core 3.1.3.7).
    *

@@ -53,17 +53,25 @@ export interface IndexKeys {
   providerSessionTombstone(issuer: string, providerSessionId: string): RotatingKey
 }
 
+/** What the index of a user is named after: JSON, so that issuer and subject cannot run into each other. */
+export function subjectText(issuer: string, subject: string): string {
+  return JSON.stringify(['sub', issuer, subject])
+}
+
 /** Makes the keys of one frontend's indexes: its sealer's HMACs beneath its own names in the store. */
 export function createIndexKeys(sealer: Pick<Sealer, 'hmacAll'>, keys: StoreKeys): IndexKeys {
-  const rotating = (toKey: (mac: string) => string, parts: readonly string[]): RotatingKey => {
-    const all = sealer.hmacAll('index', JSON.stringify(parts)).map(toKey)
+  const rotating = (toKey: (mac: string) => string, text: string): RotatingKey => {
+    const all = sealer.hmacAll('index', text).map(toKey)
     return { current: all[0] ?? '', all }
   }
   return {
-    ofSubject: (issuer, subject) => rotating(keys.bySubject, ['sub', issuer, subject]),
-    ofProviderSession: (issuer, sid) => rotating(keys.byProviderSession, ['sid', issuer, sid]),
-    subjectTombstone: (issuer, subject) => rotating(keys.ended, ['ended-sub', issuer, subject]),
-    providerSessionTombstone: (issuer, sid) => rotating(keys.ended, ['ended-sid', issuer, sid]),
+    ofSubject: (issuer, subject) => rotating(keys.bySubject, subjectText(issuer, subject)),
+    ofProviderSession: (issuer, sid) =>
+      rotating(keys.byProviderSession, JSON.stringify(['sid', issuer, sid])),
+    subjectTombstone: (issuer, subject) =>
+      rotating(keys.ended, JSON.stringify(['ended-sub', issuer, subject])),
+    providerSessionTombstone: (issuer, sid) =>
+      rotating(keys.ended, JSON.stringify(['ended-sid', issuer, sid])),
   }
 }
 

@@ -1,5 +1,6 @@
 import { createRecentMap } from '../../basics/recent-map.ts'
 import type { Sealer } from '../../sealing/sealer.ts'
+import { subjectText } from './keys.ts'
 
 /** 96 bits: log lines of one deployment never confuse two sessions, and stay short. */
 const referenceLength = 16
@@ -10,21 +11,39 @@ const mostRemembered = 10_000
 export interface References {
   session(h: string): string
   user(issuer: string, subject: string): string
+  /**
+   * Whether a pseudonym from an operator is that of a session's user, under any secret.
+   *
+   * @param subjectIndex the key of the user's index, from the session's facts
+   */
+  isUser(subjectIndex: string, untrustedRef: string): boolean
 }
 
 /** Makes pseudonyms with a key of their own. */
-export function createReferences(sealer: Pick<Sealer, 'hmac'>): References {
+export function createReferences(sealer: Pick<Sealer, 'hmac' | 'hmacAll'>): References {
   const remembered = createRecentMap<string>(mostRemembered)
-  const reference = (text: string): string => {
+  const reference = (text: string, named: (text: string) => string): string => {
     const known = remembered.get(text)
     if (known !== undefined) return known
-    const made = sealer.hmac('log-reference', text).slice(0, referenceLength)
+    const made = sealer.hmac('log-reference', named(text)).slice(0, referenceLength)
     remembered.set(text, made)
     return made
   }
   return {
-    session: reference,
-    // JSON, so that issuer and subject cannot run into each other, and never the form of an `h`.
-    user: (issuer, subject) => reference(JSON.stringify([issuer, subject])),
+    session: (h) => reference(h, same),
+    // Made of what is in the name of the user's index, so that it can be told of a session without its cookie.
+    user: (issuer, subject) =>
+      reference(subjectText(issuer, subject), (text) => userText(sealer.hmac('index', text))),
+    isUser(subjectIndex, untrustedRef) {
+      const text = userText(subjectIndex.slice(subjectIndex.lastIndexOf(':') + 1))
+      return sealer
+        .hmacAll('log-reference', text)
+        .some((made) => made.slice(0, referenceLength) === untrustedRef)
+    },
   }
 }
+
+const same = (text: string): string => text
+
+/** Never the form of an `h`. */
+const userText = (subjectMac: string): string => `user ${subjectMac}`

@@ -121,6 +121,28 @@ describe('coatcheck sessions', () => {
     expect(await revoke('--all')).toEqual({ ended: 1, foreign: 0 })
   })
 
+  test('finds and ends the sessions of the user whom the log calls so, and nobody else’s', async () => {
+    await signedIn(alice.id)
+    const second = await signedIn(alice.id)
+    const other = await signedIn(bob.id)
+    const lines = world.gateways.flatMap((gateway) => gateway.log())
+    const refs = (await list(`--sub ${alice.id}`)).map(({ ref }) => ref)
+    const { userRef } = lines.find(({ sessionRef }) => sessionRef === refs[0]) ?? {}
+    expect(userRef).toMatch(/^[\w-]{16}$/)
+    expect((await list(`--user-ref ${userRef}`)).map(({ ref }) => ref).toSorted()).toEqual(refs.toSorted())
+    expect(await list(`--user-ref ${refs[0]}`)).toEqual([])
+    // While the secret is rotated, what older log lines call the user finds what was sealed then.
+    const rotating = { SESSION_SECRET: `${'n'.repeat(40)},${world.secrets.join(',')}` }
+    expect(await revoke(`--user-ref ${userRef}`, rotating)).toEqual({ ended: 2, foreign: 0 })
+    expectProblem(await call(second[1]), 401, 'session_expired')
+    expect((await call(other[0])).status).toBe(200)
+    expect(await revoke(`--user-ref ${userRef}`, { CLIENT_ID: 'somebody-else' })).toEqual({
+      ended: 0,
+      foreign: 0,
+    })
+    expect(await revoke('--all')).toEqual({ ended: 1, foreign: 0 })
+  })
+
   test('ends one session by the name that the list gives it', async () => {
     const [kept, ended] = [await signedIn(alice.id), await signedIn(alice.id)]
     const found = await list('')

@@ -84,6 +84,7 @@ export function createFakeProvider(now: () => number): FakeProvider {
       if (fake.refusal !== undefined) throw fake.refusal
       return untrustedAnswer
     },
+    adviseOnStray: () => undefined,
     completeLogin: async () => {
       fake.calls.push('completeLogin')
       if (fake.tokenFailure !== undefined) throw fake.tokenFailure

@@ -21,6 +21,10 @@ const remedies = (): readonly Line[] =>
 
 const described = 'The redirect_uri does not match the registered ones'
 
+/** What the log advises of logins that fail, by the message. */
+const advice = (): readonly unknown[] =>
+  remedies().map(({ msg, remedy }) => (remedy === undefined ? undefined : msg))
+
 describe('a wrong set-up is said in the log with the setting and the fix', () => {
   it('once, where no refresh token comes and none was asked for', async () => {
     world.provider.faults.token = (answer) => {
@@ -63,6 +67,53 @@ describe('a wrong set-up is said in the log with the setting and the fix', () =>
         ),
       }),
     ])
+  })
+
+  it('once, where our client is refused, and again when it was accepted in between', async () => {
+    const refuse = (error: string) => {
+      world.provider.faults.token = () => ({ status: 401, body: { error } })
+    }
+    refuse('invalid_client')
+    for (let count = 0; count < 3; count += 1) expect((await world.logIn()).status).toBe(502)
+    expect(advice()).toHaveLength(1)
+    refuse('unauthorized_client')
+    await world.logIn()
+    expect(advice()).toHaveLength(2)
+    world.heal()
+    await world.signIn()
+    refuse('invalid_client')
+    await world.logIn()
+    expect(advice()).toEqual([expect.stringContaining('refuses our client')])
+  })
+
+  it('once, where the clocks differ', async () => {
+    world.provider.faults.idToken = (claims) => {
+      claims.iat = Number(claims.iat) + 600
+      claims.exp = Number(claims.exp) + 600
+    }
+    for (let count = 0; count < 2; count += 1) expect((await world.logIn()).status).toBe(400)
+    expect(world.log().match(/the clocks of gateway and identity provider differ/g)).toHaveLength(1)
+  })
+
+  it('once for each error about it that comes back without its state, from a browser or from a stranger', async () => {
+    const stray = (query: URLSearchParams) => {
+      query.delete('code')
+      query.delete('state')
+      query.set('error', 'invalid_target')
+      query.set('error_description', 'no such audience')
+    }
+    for (let count = 0; count < 2; count += 1) expect((await world.logIn(stray)).status).toBe(400)
+    expect(remedies()).toEqual([
+      expect.objectContaining({
+        level: 'warn',
+        providerError: 'invalid_target',
+        remedy: expect.stringContaining('does not know the API audience'),
+      }),
+    ])
+    await world.request('GET', '/callback?error=access_denied&error_description=no')
+    for (let count = 0; count < 20; count += 1)
+      await world.request('GET', `/callback?error=e${count}&error_description=redirect_uri`)
+    expect(remedies().length).toBeLessThanOrEqual(5)
   })
 
   it('once, where a login comes back to a browser without its cookie', async () => {

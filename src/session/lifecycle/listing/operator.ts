@@ -22,6 +22,8 @@ export type SessionSelection =
   | { readonly kind: 'subject'; readonly subject: string }
   /** Those that belong to one session at the provider, by its `sid`. */
   | { readonly kind: 'provider-session'; readonly providerSessionId: string }
+  /** Those of the user whom log lines call so. */
+  | { readonly kind: 'user-reference'; readonly userRef: string }
   /** The one that log lines call so. */
   | { readonly kind: 'reference'; readonly sessionRef: string }
 
@@ -78,7 +80,7 @@ export function createOperatorSessions(dependencies: OperatorDependencies): Oper
     async *list(selection) {
       const index = indexOf(dependencies, selection)
       const hashes = index === undefined ? scan(dependencies, selection) : named(dependencies, index)
-      for await (const hs of hashes) yield (await read(dependencies, hs)).flatMap(show)
+      for await (const hs of hashes) yield (await read(dependencies, hs, selection)).flatMap(show)
     },
     async revoke(selection) {
       await entomb(dependencies, selection)
@@ -112,9 +114,16 @@ function indexOf(
   return indexes.keys.ofProviderSession(issuer, selection.providerSessionId)
 }
 
-async function read({ records }: OperatorDependencies, hs: readonly string[]): Promise<readonly Found[]> {
+/** Whose a session is can be told from its facts alone; of those that cannot be read none is meant. */
+async function read(
+  { records }: OperatorDependencies,
+  hs: readonly string[],
+  selection: SessionSelection,
+): Promise<readonly Found[]> {
   const facts = await records.facts(hs)
-  return hs.map((h, at) => ({ h, facts: facts[at] }))
+  const found = hs.map((h, at) => ({ h, facts: facts[at] }))
+  if (selection.kind !== 'user-reference') return found
+  return found.filter((one) => records.references.isUser(one.facts?.subjectIndex ?? '', selection.userRef))
 }
 
 async function* named({ store }: OperatorDependencies, index: RotatingKey): AsyncIterable<readonly string[]> {
@@ -141,7 +150,7 @@ async function revokeScanned(
   let sum: ManyEnded = noneEnded
   let foreign = 0
   for await (const hs of scan(dependencies, selection)) {
-    const found = await read(dependencies, hs)
+    const found = await read(dependencies, hs, selection)
     const own = found.filter(({ facts }) => facts !== undefined).map(({ h }) => h)
     const { ended, failed, error } = await endPiece(dependencies, own)
     sum = addEnded(sum, { ended: ended.length, failed: failed.length, error })
