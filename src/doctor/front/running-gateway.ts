@@ -37,7 +37,7 @@ export async function watchGateway(
   const bare = { 'sec-fetch-site': undefined, 'sec-fetch-mode': undefined, 'sec-fetch-dest': undefined }
   const guarded = config.routes.find(({ auth }) => auth === 'required')
   return {
-    origin: await refuses({ origin: 'https://other.example' }),
+    origin: await refuses({ origin: 'https://other.invalid' }),
     fetchMetadata: await refuses({ 'sec-fetch-site': 'cross-site' }),
     csrfHeader: passageOf(isAccepted(await ask(session, bare))),
     cookie: guarded === undefined ? 'unclear' : cookiePassage(await ask(guarded.prefix, {})),

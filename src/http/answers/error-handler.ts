@@ -86,7 +86,7 @@ const isFirstOrigin = createFirstTimes<Telemetry, string>(mostOrigins)
 /** A browser itself says that the page is of the origin that it asks, so BASE_URL must be another than what stands in the address bar. */
 function tellOfOtherOrigin(telemetry: Telemetry, { headers }: FastifyRequest): void {
   const { origin: untrustedOrigin = '' } = headers
-  if (headers['sec-fetch-site'] !== 'same-origin') return
+  if (headers['sec-fetch-site'] !== 'same-origin' || isProbe(untrustedOrigin)) return
   if (!isFirstOrigin(telemetry, untrustedOrigin)) return
   telemetry.log.warn(
     {
@@ -95,6 +95,11 @@ function tellOfOtherOrigin(telemetry: Telemetry, { headers }: FastifyRequest): v
     },
     'our own pages are refused: browsers reach us under another origin than that of BASE_URL',
   )
+}
+
+/** `coatcheck doctor` asks so while the gateway runs: no page can be of such a name (RFC 6761 section 6.4). */
+function isProbe(untrustedOrigin: string): boolean {
+  return untrustedOrigin.endsWith('.invalid')
 }
 
 /** Characters: the longest host name and some more. */

@@ -1,4 +1,5 @@
 import { createRecentMap } from '../../basics/recent-map.ts'
+import { isLoopback } from '../../config/settings/kinds/address.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hashSessionId } from '../../session/record/keys.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
@@ -51,12 +52,19 @@ export interface AddressLimits {
 export interface AddressLimitsDependencies {
   /** `TRUST_PROXY`. */
   readonly trustProxy: readonly string[]
+  /** `BASE_URL`. */
+  readonly baseUrl: URL
   readonly log: Logger
   readonly now: () => number
 }
 
 /** Makes limits by address, of this process alone. */
-export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDependencies): AddressLimits {
+export function createAddressLimits({
+  trustProxy,
+  baseUrl,
+  log,
+  now,
+}: AddressLimitsDependencies): AddressLimits {
   const trusted = createTrustedNetworks(trustProxy)
   // Apart from each other: tabs that were left open overnight keep asking in vain, and must not keep their owners from signing in.
   const logins = createTokenBuckets(addressRules, now)
@@ -64,7 +72,8 @@ export function createAddressLimits({ trustProxy, log, now }: AddressLimitsDepen
   const misses = createTokenBuckets(addressRules, now)
   const strays = createTokenBuckets(addressRules, now)
   const live = createRecentMap<true>(mostLiveSessions)
-  const warnOf = createWarnings(log)
+  // Whoever develops on this machine is the one browser there is.
+  const warnOf = createWarnings(log, isLoopback(baseUrl) ? ['private'] : [])
   const report = createReport(log, now)
 
   const keyOf = (request: LimitedRequest): string | undefined => {
@@ -124,8 +133,8 @@ const warnings: Readonly<Record<UnknownReason, string>> = {
 }
 
 /** One line for each reason, whatever follows. */
-function createWarnings(log: Logger): (reason: UnknownReason) => void {
-  const said = new Set<UnknownReason>()
+function createWarnings(log: Logger, unsaid: readonly UnknownReason[]): (reason: UnknownReason) => void {
+  const said = new Set(unsaid)
   return (reason) => {
     if (said.has(reason)) return
     said.add(reason)

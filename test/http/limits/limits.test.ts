@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createLimits } from '../../../src/http/limits/limits.ts'
+import { createLimits, type Limits } from '../../../src/http/limits/limits.ts'
 import { newSessionId } from '../../../src/session/record/keys.ts'
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { startMs } from '../support/fake-sessions.ts'
@@ -19,6 +19,7 @@ const clock = { nowMs: startMs }
 const counts = new Map<string, number>()
 const lines: string[] = []
 let gateway: TestGateway
+let limitsAt: (baseUrl: string) => Limits
 
 beforeEach(async () => {
   clock.nowMs = startMs
@@ -34,8 +35,9 @@ beforeEach(async () => {
     },
   }
   const sessions = { userRef: () => 'user-ref' }
-  const limits = createLimits({ trustProxy: [], store, sessions, log, now: () => clock.nowMs })
-  gateway = await buildGateway({ limits })
+  limitsAt = (baseUrl) =>
+    createLimits({ trustProxy: [], baseUrl: new URL(baseUrl), store, sessions, log, now: () => clock.nowMs })
+  gateway = await buildGateway({ limits: limitsAt('https://app.example.test') })
 })
 afterEach(() => gateway.app.close())
 
@@ -180,6 +182,14 @@ describe('an address', () => {
     clock.nowMs += 60_000
     await flood('/session', burst + 250)
     expect(lines).toEqual([expect.anything(), expect.stringContaining('"refused":50')])
+  })
+
+  it('that is private is no news where BASE_URL is on this machine', () => {
+    limitsAt('http://localhost:3000').admitLogin({
+      headers: {},
+      raw: { socket: { remoteAddress: '127.0.0.1' } },
+    })
+    expect(lines).toEqual([])
   })
 
   it.each(['127.0.0.1', '10.0.0.9', '::ffff:192.168.1.1'])(

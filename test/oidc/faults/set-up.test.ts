@@ -127,6 +127,8 @@ describe('a wrong set-up is said in the log with the setting and the fix', () =>
     const ask = (origin: string, site = 'same-origin') =>
       world.request('GET', '/session', { origin, 'sec-fetch-site': site, 'x-csrf': '1' })
     await ask('https://evil.example', 'cross-site')
+    // The doctor's own question.
+    await ask('https://other.invalid')
     expect(remedies()).toEqual([])
     for (let count = 0; count < 20; count += 1) {
       expect((await ask(`http://app.example.test:${8_000 + (count % 10)}`)).status).toBe(403)
