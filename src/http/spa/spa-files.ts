@@ -1,41 +1,31 @@
 import { ReadStream } from 'node:fs'
-import type { IncomingHttpHeaders } from 'node:http'
 import { relative, sep } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { isNavigation } from '../answers/error-answer.ts'
 import type { NotFoundFallback } from '../answers/error-handler.ts'
 import { defaultSpaCsp, type HeaderFields, htmlReferrerPolicy } from '../answers/security-headers.ts'
-import { isReservedPath } from '../guards/return-to.ts'
 import { queryOf } from '../server/query.ts'
+import { type AppAddresses, filePath, isHidden, isOfApp, isPageWanted } from './app-addresses.ts'
 import { settleConditions, settleRange } from './conditions.ts'
 import { isImmutable, usualBuildFolders } from './immutable-name.ts'
 import { KnownFiles } from './known-files.ts'
 
 /** What the settings say about the built app. */
-export interface SpaFilesOptions {
+export interface SpaFilesOptions extends AppAddresses {
   /** Absolute path of the folder with `index.html`. */
   readonly spaDir: string
-  /** The path of `BASE_URL`, which the app lies beneath; `''` for none. */
-  readonly basePath: string
   /** Replaces the default policy of the app's pages. */
   readonly spaCsp: string | undefined
   /** Folders whose files may be kept for ever when their names hold a hash; `undefined`: those that bundlers use. */
   readonly spaImmutable: readonly string[] | undefined
   /** Whether browsers may keep a page as it was when it was left, with all that it shows, and restore it on Back. */
   readonly spaBackForwardCache: boolean
-  /** Lower-case paths that never answer with the app: proxied prefixes and our own endpoints. */
-  readonly reservedPaths: readonly string[]
 }
 
 const startPage = 'index.html'
 const revalidated = 'no-cache'
 const neverKept = 'no-cache, no-store'
 const keptForEver = 'public, max-age=31536000, immutable'
-
-/** Endings of files that pages load. One that is missing must fail: the start page in its place would be run as a script. */
-const assetEnding =
-  /\.(?:avif|bmp|cjs|css|csv|eot|gif|gz|htm|html|ico|jpe?g|js|json|map|mjs|mp[34]|ogg|otf|pdf|png|svg|ttf|txt|wasm|wav|webm|webmanifest|webp|woff2?|xml|zip)$/i
 
 /** Endings of files that are shown as pages. */
 const documentEnding = /\.x?html?$/i
@@ -57,7 +47,7 @@ export function createSpa(options: SpaFilesOptions): Spa {
   const files = new KnownFiles(spaDir)
   return {
     async showApp(request, reply) {
-      const page = isClientRoute(request, options) ? await pageAt(request, basePath, files) : undefined
+      const page = isOfApp(request, options) ? await pageAt(request, basePath, files) : undefined
       if (page !== undefined) sendFile(reply.code(200), page, files)
       return page !== undefined
     },
@@ -104,18 +94,6 @@ function serveFiles(app: FastifyInstance, basePath: string, files: KnownFiles): 
       else app.errorHandler(error, request, reply)
     },
   })
-}
-
-/** The path of the file that is asked for; `undefined`: no file is called so. */
-function filePath({ raw: { url = '' } }: FastifyRequest, basePath: string): string | undefined {
-  const untrustedPath = url.split('?', 1)[0] ?? ''
-  if (!untrustedPath.startsWith(`${basePath}/`)) return undefined
-  try {
-    // An escaped slash stays one: it is part of a name, and no name has it.
-    return decodeURI(untrustedPath.slice(basePath.length).replace(/%(?:23|3f)/gi, decodeURIComponent))
-  } catch {
-    return undefined
-  }
 }
 
 /** Sends a file of the app, if there is one, as the request's conditions demand. */
@@ -189,8 +167,9 @@ function redirectToStart(app: FastifyInstance, basePath: string): void {
 }
 
 /**
- * The page for an address of the app: a file of that name, as exports of Next.js, Astro and SvelteKit have one for each page, or else the start
- * page, whose router knows the address. `undefined` while there is neither: a new build is just being written.
+ * The page for an address of the app: a file of that name, as exports of Next.js, Astro and SvelteKit have one for each address (their routers fetch
+ * it as well), or else, for whoever wants a page, the start page, whose router knows the address. `undefined` where there is neither: a new build is
+ * just being written, say.
  */
 async function pageAt(
   request: FastifyRequest,
@@ -200,42 +179,5 @@ async function pageAt(
   const path = filePath(request, basePath)?.replace(/\/$/, '') ?? ''
   const page = `${path}.html`
   if (path !== '' && (await files.isFile(page))) return page
-  return (await files.isFile(startPage)) ? startPage : undefined
-}
-
-function isClientRoute(
-  request: FastifyRequest,
-  { basePath, reservedPaths }: Pick<SpaFilesOptions, 'reservedPaths' | 'basePath'>,
-): boolean {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return false
-  if (!isNavigation(request.headers) && !isReissuedNavigation(request.headers)) return false
-  const untrustedPath = (request.raw.url ?? '').split('?', 1)[0] ?? ''
-  return (
-    untrustedPath.startsWith(`${basePath}/`) &&
-    !isReservedPath(untrustedPath, reservedPaths) &&
-    !isHidden(untrustedPath.slice(basePath.length)) &&
-    (isPageLoad(request.headers) || !assetEnding.test(untrustedPath))
-  )
-}
-
-/** A page is loaded for certain, so the address is the app's, whatever it ends with. */
-function isPageLoad(untrusted: IncomingHttpHeaders): boolean {
-  return untrusted['sec-fetch-mode'] === 'navigate' && untrusted['sec-fetch-dest'] === 'document'
-}
-
-/** A service worker answers a navigation with a fetch of its own, which Firefox marks as one, but asks for a page. */
-function isReissuedNavigation(untrusted: IncomingHttpHeaders): boolean {
-  return (
-    untrusted['sec-fetch-site'] === 'same-origin' &&
-    untrusted.accept?.toLowerCase().includes('text/html') === true
-  )
-}
-
-/** Whether a segment begins with a dot, as those of `.git` or `.env` do; `.well-known` (RFC 8615) is there to be read. */
-function isHidden(untrustedPath: string): boolean {
-  return untrustedPath
-    .toLowerCase()
-    .replaceAll('%2e', '.')
-    .split('/')
-    .some((segment, index) => segment.startsWith('.') && !(index === 1 && segment === '.well-known'))
+  return isPageWanted(request) && (await files.isFile(startPage)) ? startPage : undefined
 }
