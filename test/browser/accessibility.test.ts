@@ -68,6 +68,17 @@ const pages: readonly (readonly [string, (page: Page) => Promise<unknown>])[] = 
     },
   ],
   ["the provider's sign-in", (page) => page.goto(`${demo.url}/login`)],
+  [
+    "the provider's sign-in, and what the gateway asked for",
+    async (page) => {
+      await page.goto(`${demo.url}/login`)
+      await page.getByText('What the gateway asked for').click()
+    },
+  ],
+  [
+    "the provider's page for a request that it cannot answer",
+    (page) => page.goto(`${dev.provider.issuer}authorize?client_id=nobody`),
+  ],
   ['the buttons of coatcheck dev', (page) => page.goto(dev.controlUrl)],
   ["the gateway's question before a sign-out", (page) => page.goto(`${demo.url}/logout`)],
   ["the gateway's page for a refused request", (page) => page.goto(`${demo.url}/session`)],
