@@ -13,6 +13,9 @@ const parts: Readonly<Record<string, () => Promise<Stop>>> = { setup, provider: 
 
 type Stop = () => Promise<void>
 
+/** All interfaces: a container has its own. */
+const host = process.env.HOST ?? '0.0.0.0'
+
 function read(name: string): string {
   const value = process.env[name]
   if (value === undefined) throw new Error(`${name} is not set`)
@@ -47,7 +50,7 @@ async function serveProvider(): Promise<Stop> {
   const secret = await readFile(read('CLIENT_SECRET_FILE'), 'utf8')
   const provider = await startDemoProvider({
     issuer: read('ISSUER_URL'),
-    host: '0.0.0.0',
+    host,
     port: Number(read('PORT')),
     clients: toClients(addresses(), secret),
     apis: [cloakroom],
@@ -61,7 +64,7 @@ async function serveApi(): Promise<Stop> {
     issuer: read('ISSUER_URL'),
     jwksUrl: read('JWKS_URL'),
     audience: cloakroomAudience,
-    host: '0.0.0.0',
+    host,
     port: Number(read('PORT')),
     url: read('API_URL'),
   })

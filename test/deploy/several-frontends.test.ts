@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { loadHouse } from '../../src/config/frontends/load-house.ts'
-import { findCommand } from '../support/commands.ts'
 import { exchange } from '../support/exchange.ts'
-import { startFrontCaddy } from '../support/fronts/carriers.ts'
 import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
-import { isNginxLeftOut, startNginx } from '../support/fronts/nginx.ts'
+import { fronts } from '../support/fronts/fronts.ts'
 import {
   type FrontendName,
   frontendNames,
@@ -16,7 +14,6 @@ import {
 } from '../support/worlds/house.ts'
 
 const serverNames = ['shop.example.test', 'internal.example.test'] as const
-const isCaddyLeftOut = findCommand('caddy') === undefined && process.env.CI === undefined
 
 let house: TestHouse
 let certificates: Certificates
@@ -29,21 +26,10 @@ afterAll(async () => {
   await house.stop()
 })
 
-describe.each([
-  {
-    name: 'nginx',
-    isLeftOut: isNginxLeftOut,
-    start: () => startNginx({ ...certificates, gatewayPort: house.port, serverName: serverNames.join(' ') }),
-  },
-  {
-    name: 'Caddy',
-    isLeftOut: isCaddyLeftOut,
-    start: () => startFrontCaddy({ certificates, gatewayPort: house.port, serverNames }),
-  },
-])('$name with two hosts', ({ isLeftOut, start }) => {
+describe.each(fronts)('$name with two hosts', ({ isLeftOut, start }) => {
   let front: Awaited<ReturnType<typeof start>>
   beforeAll(async () => {
-    if (!isLeftOut) front = await start()
+    if (!isLeftOut) front = await start({ certificates, gatewayPort: house.port, serverNames })
   })
   afterAll(() => front?.stop())
 

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { startUpstream, type Upstream } from '../api/upstream.ts'
-import type { Carrier, CarrierOptions } from '../fronts/carriers.ts'
+import type { CarrierOptions } from '../fronts/carriers.ts'
 import { type Certificates, makeCertificates } from '../fronts/certificates.ts'
+import type { RunningProxy } from '../fronts/run-proxy.ts'
 import { startGateway } from '../gateway/gateway.ts'
 import { freePort } from '../ports.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
@@ -52,7 +53,7 @@ const routes = [
 
 /** Starts it. */
 export async function startCarriedWorld(
-  startCarrier: (options: CarrierOptions) => Promise<Carrier>,
+  startCarrier: (options: CarrierOptions) => Promise<RunningProxy>,
 ): Promise<CarriedWorld> {
   const provider = await startScriptedProvider()
   const app = await startUpstream()
