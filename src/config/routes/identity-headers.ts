@@ -1,7 +1,4 @@
-/** How servers that merge spellings see a header's name: lower case, `_` as `-`. */
-function canonical(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
-}
+import { canonicalHeaderName } from '../../basics/header-name.ts'
 
 /** Names that say how a message is framed, routed or authorised; an identity has no place in them. */
 const reservedNames = new Set([
@@ -18,7 +15,7 @@ const reservedPrefixes = ['proxy-', 'x-forwarded-', 'sec-', 'access-control-', '
 /** What is wrong with the name of an identity header, or `undefined`. */
 export function identityHeaderProblem(name: string): string | undefined {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(name)) return 'must be the name of a header'
-  const plain = canonical(name)
+  const plain = canonicalHeaderName(name)
   const isReserved = reservedNames.has(plain) || reservedPrefixes.some((prefix) => plain.startsWith(prefix))
   return isReserved
     ? 'is a header that belongs to the connection, or that the gateway writes itself'
@@ -27,6 +24,6 @@ export function identityHeaderProblem(name: string): string | undefined {
 
 /** The first name that repeats another, spelled alike or only nearly. */
 export function repeatedHeader(names: readonly string[]): string | undefined {
-  const plain = names.map(canonical)
+  const plain = names.map(canonicalHeaderName)
   return names.find((_, at) => plain.indexOf(plain[at] ?? '') < at)
 }

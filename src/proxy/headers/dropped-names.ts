@@ -1,5 +1,5 @@
 /**
- * The headers that never pass the proxy, in either direction, each group with its reason. Names are canonical: lower case, `_` as `-`.
+ * The headers that never pass the proxy, in either direction, each group with its reason. Names are canonical: lower case, with `-` for all that is neither letter nor digit.
  * Last looked through on 2026-11-26; whoever does so next writes the day here.
  */
 export interface DroppedNames {

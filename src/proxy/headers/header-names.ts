@@ -1,10 +1,7 @@
+import { canonicalHeaderName } from '../../basics/header-name.ts'
+
 /** How many spellings of unlisted names are remembered; names come from clients, so the memory is bounded. */
 const rememberedSpellings = 512
-
-/** Lower case, and `_` as `-`: how CGI-like servers merge names, so that no twin of a removed header slips through. */
-export function canonicalName(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
-}
 
 /**
  * A lookup from a header's name, as it was spelled, to what is done with it. Usual spellings are found at once, others are
@@ -41,7 +38,7 @@ export function connectionListed(untrustedConnection: string | undefined): Reado
   if (untrustedConnection === undefined || /^(?:keep-alive|close|upgrade)$/i.test(untrustedConnection)) {
     return undefined
   }
-  return new Set(untrustedConnection.split(',').map((name) => canonicalName(name.trim())))
+  return new Set(untrustedConnection.split(',').map((name) => canonicalHeaderName(name.trim())))
 }
 
 /** A flat list of headers without those that are listed; rare, so it costs nothing unless it happens. */
@@ -49,7 +46,7 @@ export function withoutListed(headers: readonly string[], listed: ReadonlySet<st
   const kept: string[] = []
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] ?? ''
-    if (!listed.has(canonicalName(name))) kept.push(name, headers[at + 1] ?? '')
+    if (!listed.has(canonicalHeaderName(name))) kept.push(name, headers[at + 1] ?? '')
   }
   return kept
 }

@@ -1,8 +1,9 @@
+import { canonicalHeaderName } from '../../basics/header-name.ts'
 import type { CookiePolicy } from '../../http/cookies/cookie-policy.ts'
 import { isTraceparent, newTraceparent } from '../../telemetry/traces/trace-context.ts'
 import type { TraceHeaders } from '../../telemetry/traces/tracing.ts'
 import { createDropTest, droppedFromRequests, namesOf } from './dropped-names.ts'
-import { canonicalName, connectionListed, createNameTable } from './header-names.ts'
+import { connectionListed, createNameTable } from './header-names.ts'
 import type { ReservedNames } from './reserved-names.ts'
 
 /** What a route says about the headers of its requests. */
@@ -84,7 +85,7 @@ export function createRequestHeaderPolicy(rules: RequestHeaderRules): RequestHea
     for (let at = 0; at + 1 < untrustedRawHeaders.length; at += 2) {
       const name = untrustedRawHeaders[at] ?? ''
       const action = actionOf(name)
-      if (action === 'drop' || listed?.has(canonicalName(name))) continue
+      if (action === 'drop' || listed?.has(canonicalHeaderName(name))) continue
       const value = untrustedRawHeaders[at + 1] ?? ''
       if (action === 'pass') draft.headers.push(name, value)
       else judge(draft, action, value, rules.cookies)
@@ -106,7 +107,7 @@ function createClassifier(rules: RequestHeaderRules): (lowerCaseName: string) =>
     tracestate: 'tracestate',
   }
   return (lowerCaseName) => {
-    const name = canonicalName(lowerCaseName)
+    const name = canonicalHeaderName(lowerCaseName)
     // `content_length`: a second length in the eyes of servers that merge the two spellings.
     if (name === 'content-length' && lowerCaseName !== name) return 'drop'
     if (rules.reservedNames.has(name)) return 'drop'

@@ -1,5 +1,5 @@
+import { canonicalHeaderName } from '../../basics/header-name.ts'
 import type { RouteConfig } from '../../config/routes/route.ts'
-import { canonicalName } from './header-names.ts'
 
 /** Names of headers that are the gateway's to write: a browser's own never go upstream, on any route of the process. */
 export interface ReservedNames {
@@ -26,7 +26,7 @@ export function createProcessNames(): ProcessNames {
     replace(routes) {
       const next = new Set<string>()
       for (const { access } of routes) {
-        for (const [name] of access.identityHeaders) next.add(canonicalName(name))
+        for (const [name] of access.identityHeaders) next.add(canonicalHeaderName(name))
       }
       if (next.size === names.size && [...next].every((name) => names.has(name))) return
       names = next

@@ -1,3 +1,4 @@
+import { canonicalHeaderName } from '../../basics/header-name.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { HeaderFields } from '../../http/answers/security-headers.ts'
 import type { CookiePolicy } from '../../http/cookies/cookie-policy.ts'
@@ -10,7 +11,7 @@ import {
   droppedFromSandboxedAnswers,
   namesOf,
 } from './dropped-names.ts'
-import { canonicalName, connectionListed, createNameTable, withoutListed } from './header-names.ts'
+import { connectionListed, createNameTable, withoutListed } from './header-names.ts'
 import type { LocationMapper } from './location.ts'
 
 /** What a route says about the headers of its answers. */
@@ -60,7 +61,7 @@ function createClassifier(rules: ResponseHeaderRules): (lowerCaseName: string) =
     ...(rules.activeContent ? [] : droppedFromSandboxedAnswers),
   ])
   return (lowerCaseName) => {
-    const name = canonicalName(lowerCaseName)
+    const name = canonicalHeaderName(lowerCaseName)
     if (name === 'dpop-nonce' && !rules.forwardAuthorization) return 'drop'
     const judge = Object.hasOwn(judges, name) ? judges[name] : undefined
     // `content_length` and the like: twins of what is judged say nothing to browsers, and go.

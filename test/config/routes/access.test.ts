@@ -101,6 +101,7 @@ describe('the access keys of a route', () => {
 
   it('refuse two identity headers that servers may take for one', () => {
     expect(problemsOf('identityHeaders: {X-User: sub, x_user: email}')).toContain('names a header twice')
+    expect(problemsOf('identityHeaders: {X-User: sub, x.user: email}')).toContain('names a header twice')
   })
 
   it('refuse a route that mints tokens without a key, without an audience, or where its keys are published', () => {
