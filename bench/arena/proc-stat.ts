@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** Length of the kernel's tick, in which it accounts processor time. */
 const tickMs = 1_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
@@ -22,6 +22,34 @@ export function cpuMs(pid: number): number {
     const stat = readFileSync(`/proc/${each}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return (Number(fields[utimeIndex]) + Number(fields[utimeIndex + 1])) * tickMs
+  })
+}
+
+/** TCP connections to a port of this machine that a process and its children hold open. */
+export function connectionsTo(port: number, pid: number): number {
+  const held = new Set(family(pid).flatMap(socketsOf))
+  const remotePort = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const lines = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1)
+  return lines.filter((line) => {
+    const fields = line.trim().split(/\s+/)
+    const [remote = '', state, inode = ''] = [fields[2], fields[3], fields[inodeIndex]]
+    return state === established && remote.endsWith(remotePort) && held.has(inode)
+  }).length
+}
+
+/** Columns and values of `/proc/net/tcp` (proc(5)). */
+const inodeIndex = 9
+const established = '01'
+
+function socketsOf(pid: number): readonly string[] {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).flatMap((name) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`${folder}/${name}`))?.[1] ?? []
+    } catch {
+      // It was closed meanwhile.
+      return []
+    }
   })
 }
 

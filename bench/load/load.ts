@@ -68,6 +68,23 @@ export function runOpenLoop(load: Load, perSecond: number): Promise<LoadResult> 
   return generate(process.execPath, args, seconds)
 }
 
+/**
+ * A closed loop in which each connection stays with its own lines of `cookiesFile`; a line may hold several headers, with tabs between.
+ *
+ * @throws Error when the generator fails or does not end
+ */
+export function runLanes({
+  origin,
+  connections,
+  seconds,
+  path,
+  headersFile,
+  cookiesFile,
+}: Load): Promise<LoadResult> {
+  const args = [pathOf('lanes.ts'), origin, `${connections}`, `${seconds}`, path, headersFile, cookiesFile]
+  return generate(process.execPath, args, seconds)
+}
+
 async function generate(command: string, given: readonly string[], seconds: number): Promise<LoadResult> {
   const [file, args] = pinned(cores.rest, command, given)
   const child = spawn(file, args, {

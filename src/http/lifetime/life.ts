@@ -118,6 +118,19 @@ export function whenOver(request: IncomingMessage, response: ServerResponse, the
   else life.hold({ lifeEnded: then })
 }
 
+/** What a request is reported with that nobody answered, as other servers write it in their logs. */
+const unansweredStatus = 499
+/** What Node presumes of an answer until somebody says otherwise. */
+const presumedStatus = 200
+
+/**
+ * The status that a request is reported with once it is over: the one of its answer, also where that was broken off. A request that was over
+ * before anything was decided about it, because its browser left or its connection was cut, has none: that is 499 in lines and measurements.
+ */
+export function reportedStatus({ headersSent, statusCode }: ServerResponse): number {
+  return headersSent || statusCode !== presumedStatus ? statusCode : unansweredStatus
+}
+
 function endOfResponse(this: ServerResponse): void {
   lifeOf(this.req)?.end(this.writableFinished ? 'answered' : 'browser_gone')
 }

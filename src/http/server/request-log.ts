@@ -6,7 +6,7 @@ import { createRequestLine, type RequestOutcome } from '../../telemetry/logs/req
 import { noMetrics } from '../../telemetry/measures/metrics.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { RequestSpan, Tracing } from '../../telemetry/traces/tracing.ts'
-import { whenOver } from '../lifetime/life.ts'
+import { reportedStatus, whenOver } from '../lifetime/life.ts'
 import type { GatewayPaths } from './paths.ts'
 
 /** Whose request it is, as logs may know it. A session's view fits. */
@@ -83,12 +83,13 @@ export function createOutcomeWatch(
     // Not the hook onResponse: it is not run for answers that were broken off.
     whenOver(raw.req, raw, () => {
       const milliseconds = performance.now() - startedAtMs
-      if (isMeasured && raw.statusCode !== switchingProtocols) {
-        metrics.request(labelOf(labels, request), raw.statusCode, milliseconds / 1_000)
+      const status = reportedStatus(raw)
+      if (isMeasured && status !== switchingProtocols) {
+        metrics.request(labelOf(labels, request), status, milliseconds / 1_000)
       }
       request.span?.end({
         route: labelOf(labels, request),
-        status: raw.statusCode,
+        status,
         sessionRef: request.caller?.sessionRef,
         userRef: request.caller?.userRef,
       })
@@ -146,7 +147,7 @@ function describeOutcome(request: WatchedRequest, reply: WatchedReply, milliseco
     requestId: request.id,
     method: request.method,
     path: pathOf(request.raw.url ?? ''),
-    status: raw.statusCode,
+    status: reportedStatus(raw),
     milliseconds: Math.round(milliseconds * 10) / 10,
     complete: raw.writableFinished || raw.statusCode === switchingProtocols,
     sessionRef: caller?.sessionRef,

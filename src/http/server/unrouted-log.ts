@@ -3,7 +3,7 @@ import { healthEndpoints } from '../../config/endpoints.ts'
 import { problemRules } from '../../errors/problem.ts'
 import { createRequestLine, type RequestOutcome } from '../../telemetry/logs/request-line.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import { whenOver } from '../lifetime/life.ts'
+import { reportedStatus, whenOver } from '../lifetime/life.ts'
 import type { ReportUnrouted } from '../lifetime/unrouted.ts'
 import { isLineWritten, otherRoute, pathOf } from './request-log.ts'
 import { newRequestId } from './server-options.ts'
@@ -38,7 +38,7 @@ export function createUnroutedWatch(telemetry: Reporting): WatchUnrouted {
   return (request, response, startedAtMs) => {
     whenOver(request, response, () => {
       const { method = '', url = '' } = request
-      const { statusCode: status, writableFinished: complete } = response
+      const [status, complete] = [reportedStatus(response), response.writableFinished]
       const [path, passedMs] = [pathOf(url), performance.now() - startedAtMs]
       const label = healthEndpoints.some((endpoint) => endpoint === path) ? path : otherRoute
       telemetry.metrics.request(label, status, passedMs / 1_000)

@@ -25,6 +25,8 @@ export interface ReadySessionsOptions {
   readonly secret: string
   readonly issuer: string
   readonly clientId: string
+  /** Its name in `FRONTENDS_FILE`; none where there is no such file. */
+  readonly frontend?: string
   readonly audience: string
   readonly lifetimeMs: number
   /** How long the access token lasts; as long as the session unless told otherwise. */
@@ -49,10 +51,12 @@ export async function writeReadySessions(
   options: ReadySessionsOptions,
 ): Promise<void> {
   const storeOptions = { redisUrl: options.redisUrl, sessionMaxLifetime: options.lifetimeMs / 1_000 }
-  const store = createRedisStore(storeOptions, { telemetry: { log: silentLogger(), metrics: noMetrics } })
-  const seal = createRecordSeal({ ...options, sealer: createSealer([options.secret]) })
+  const opened = createRedisStore(storeOptions, { telemetry: { log: silentLogger(), metrics: noMetrics } })
+  const { frontend } = options
+  const store = frontend === undefined ? opened : opened.forFrontend(frontend, storeOptions)
+  const seal = createRecordSeal({ ...options, sealer: createSealer([options.secret], frontend) })
   try {
-    await untilReady(store)
+    await untilReady(opened)
     let batch: Promise<void>[] = []
     for (const session of sessions) {
       batch.push(writeSession(store, seal, session, options))
@@ -62,7 +66,7 @@ export async function writeReadySessions(
     }
     await Promise.all(batch)
   } finally {
-    await store.close()
+    await opened.close()
   }
 }
 

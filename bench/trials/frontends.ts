@@ -1,0 +1,116 @@
+/**
+ * Fifty frontends in rotation against one: `node bench/trials/frontends.ts [rounds]`. The same requests, sessions and number of connections to the
+ * API, which are counted; each gateway in turn on a processor of its own.
+ */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startScriptedProvider } from '../../test/support/provider/scripted-provider.ts'
+import { openArena } from '../arena/arena.ts'
+import { connectionsTo, cpuMs } from '../arena/proc-stat.ts'
+import { cores, pin } from '../arena/processes.ts'
+import { runLanes } from '../load/load.ts'
+import type { World } from '../peers/gateway.ts'
+import { type BenchHouse, hostOf, startHouse } from '../peers/house.ts'
+import { median } from '../report/statistics.ts'
+import { table } from '../report/table.ts'
+
+const rounds = Number(process.argv[2] ?? 9)
+const most = 50
+const sessionsInAll = 1_000
+const seconds = 2
+const page = { Accept: 'application/json', 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }
+
+interface Entrant {
+  readonly name: string
+  readonly house: BenchHouse
+  readonly headersFile: string
+  readonly cookiesFile: string
+}
+
+interface Sample {
+  readonly cpuUs: number
+  readonly perSecond: number
+  readonly connections: number
+}
+
+async function enter(world: World, count: number, issuer: string): Promise<Entrant> {
+  const names = Array.from({ length: count }, (_, at) => `shop${at}`)
+  const house = await startHouse(world, { names, issuerOf: () => issuer, env: { RATE_LIMIT: 'off' } })
+  const each = sessionsInAll / count
+  const held: (readonly string[])[] = []
+  for (const name of names) held.push(await house.signIn(name, each))
+  // The frontends take turns.
+  const lines = Array.from({ length: each }, (_, at) =>
+    names.map((name, of) => `Host: ${hostOf(name)}\tCookie: ${held[of]?.[at] ?? ''}\n`),
+  )
+  const [headersFile, cookiesFile] = [join(world.folder, 'headers'), join(world.folder, `cookies-${count}`)]
+  await writeFile(
+    headersFile,
+    Object.entries(page)
+      .map((header) => `${header.join(': ')}\n`)
+      .join(''),
+  )
+  await writeFile(cookiesFile, lines.flat().join(''))
+  return {
+    name: count === 1 ? 'one frontend' : `${count} frontends in turn`,
+    house,
+    headersFile,
+    cookiesFile,
+  }
+}
+
+async function measure({ name, house, ...files }: Entrant, upstreamPort: number): Promise<Sample> {
+  const origin = `http://127.0.0.1:${house.port}`
+  const load = { origin, method: 'GET', path: '/api/1k', ...files, bodyBytes: 0, connections: most }
+  // What is remembered for ten seconds ran out, and connections were closed, while the other was measured.
+  await runLanes({ ...load, seconds: 1 })
+  const beforeMs = cpuMs(house.pid)
+  const result = await runLanes({ ...load, seconds })
+  const usedMs = cpuMs(house.pid) - beforeMs
+  const { requests, refused, broken } = result
+  if (refused + broken > 0 || requests === 0)
+    throw new Error(`${name}: wrong answers: ${JSON.stringify(result)}`)
+  return {
+    cpuUs: (usedMs / requests) * 1_000,
+    perSecond: (requests / result.durationMs) * 1_000,
+    connections: connectionsTo(upstreamPort, house.pid),
+  }
+}
+
+function report(seen: ReadonlyMap<Entrant, readonly Sample[]>): string {
+  const [base = []] = seen.values()
+  const baseUs = base.map(({ cpuUs }) => cpuUs)
+  const rows = [...seen].map(([{ name }, samples]) => {
+    const cpuUs = samples.map((sample) => sample.cpuUs)
+    const ratio = median(cpuUs.map((used, round) => used / (baseUs[round] ?? Number.NaN)))
+    const best = Math.min(...cpuUs) / Math.min(...baseUs)
+    const of = (value: (sample: Sample) => number): string => median(samples.map(value)).toFixed(0)
+    const counts = [of(({ perSecond }) => perSecond), of(({ connections }) => connections)]
+    return [name, ...counts, median(cpuUs).toFixed(1), ratio.toFixed(3), best.toFixed(3)]
+  })
+  const head = ['', 'requests/s', 'connections to the API', 'CPU µs', 'ratio', 'of best rounds']
+  return table(head, rows)
+}
+
+const arena = await openArena()
+const provider = await startScriptedProvider({ clientId: 'bench' })
+const entrants: Entrant[] = []
+try {
+  pin(cores.rest, process.pid)
+  const { world } = arena
+  for (const count of [1, most]) entrants.push(await enter(world, count, provider.issuer))
+  const seen = new Map(entrants.map((entrant): [Entrant, Sample[]] => [entrant, []]))
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [entrant, samples] of round % 2 === 0 ? seen : [...seen].toReversed()) {
+      const sample = await measure(entrant, Number(new URL(world.upstreamUrl).port))
+      // The first round is the warm-up.
+      if (round > 0) samples.push(sample)
+    }
+    process.stderr.write(`round ${round} of ${rounds}\n`)
+  }
+  process.stdout.write(report(seen))
+} finally {
+  for (const { house } of entrants) await house.stop()
+  await provider.stop()
+  await arena.close()
+}
