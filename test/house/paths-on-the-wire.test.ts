@@ -30,7 +30,10 @@ beforeAll(async () => {
 afterAll(() => world.stop())
 
 /** Sends a target as it is. */
-async function get(target: string, host: string = places.desk.host): Promise<{ status: number; text: string }> {
+async function get(
+  target: string,
+  host: string = places.desk.host,
+): Promise<{ status: number; text: string }> {
   const lines = [`GET ${target} HTTP/1.1`, `Host: ${host}`, `Cookie: ${cookie}`]
   const own = ['sec-fetch-site: same-origin', 'x-csrf: 1', 'connection: close']
   const text = await sendRaw(world.port, [...lines, ...own, '', ''].join('\r\n'), () => false)

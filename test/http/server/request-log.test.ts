@@ -129,7 +129,9 @@ test.each([
     upstream.on('/open/slow', () => undefined)
     expect(await send(port, slow + bytes)).toBe('')
     await eventually(() => expect(lines()).toHaveLength(2))
-    expect(lines()).toContainEqual(expect.objectContaining({ path: '/open/slow', status: 499, complete: false }))
+    expect(lines()).toContainEqual(
+      expect.objectContaining({ path: '/open/slow', status: 499, complete: false }),
+    )
     expect(lines()).toContainEqual(expect.objectContaining({ ...line, complete: false }))
   },
 )
