@@ -102,7 +102,7 @@ export function renderAuditPage(): string {
     '',
     'Beside the events, at `LOG_LEVEL` `info` and below, each request is one line with `"msg": "request"`, whatever became of it: `requestId`, `method`,',
     '`path` (without the query, which on `/callback` holds a code), `status`, `milliseconds`, `complete` (false when the browser left or the answer',
-    'broke off), and for requests with a session `sessionRef` and `userRef`. While [tracing](configuration.md#tracing) is on, `traceId` names its',
+    'broke off; `status` is then what the answer had begun with, and 499 where nothing had been answered yet), and for requests with a session `sessionRef` and `userRef`. While [tracing](configuration.md#tracing) is on, `traceId` names its',
     'trace. A WebSocket is one line with status 101 once it has ended. What is refused before it can be routed has its line as well: CONNECT with',
     'status 405; what is no HTTP with 400 (408, 413, 431) and, as nobody can tell, an empty `method` and `path`; a handshake or CONNECT behind an',
     'answer that is still under way, whose connection is closed, with `complete` false.',

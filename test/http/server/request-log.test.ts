@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { GatewayError } from '../../../src/errors/gateway-error.ts'
 import { createRefusal } from '../../../src/http/answers/refusals.ts'
+import { createUnroutedWatch } from '../../../src/http/server/unrouted-log.ts'
 import { createAudit } from '../../../src/telemetry/audit.ts'
 import { createLogger } from '../../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
@@ -154,6 +155,21 @@ test('a connection that was opened in advance and never used is no request', asy
   gateway?.app.server.emit('clientError', error, socket)
   expect(await answer).toMatch(/^HTTP\/1\.1 408 /)
   expect(lines()).toEqual([])
+})
+
+test('what nobody has answered before its browser left is one line, with a status that says so', async () => {
+  const { log, lines } = createLines()
+  const watch = createUnroutedWatch({ log, metrics: noMetrics })
+  const server = createServer((request, response) => watch(request, response, performance.now()))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const taken = once(server, 'request')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write('GET /left HTTP/1.1\r\nhost: a\r\n\r\n')
+  await taken
+  socket.destroy()
+  await eventually(() => expect(lines()).toMatchObject([{ path: '/left', status: 499, complete: false }]))
+  server.close()
 })
 
 test('what reaches no frontend is one line', async () => {
