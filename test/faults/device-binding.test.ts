@@ -35,6 +35,12 @@ const sessionOf = async (browser: Sender) => (await get(browser, '/session')).js
 const offerOf = async (browser: Sender): Promise<string> =>
   String((await get(browser, '/session')).headers['secure-session-registration'])
 
+/** How the list of the user's sessions shows this one. */
+async function listed(browser: Sender): Promise<unknown> {
+  const { sessions } = (await get(browser, '/sessions')).json()
+  return (sessions as { current: boolean; device: unknown }[]).find(({ current }) => current)?.device
+}
+
 async function bind(browser: Sender) {
   const device = createSoftwareDevice()
   const answer = await device.register(browser, await offerOf(browser))
@@ -108,6 +114,7 @@ describe('a fault of ours at the device endpoints', () => {
     expect((await lost.register(await openBrowser(browser.longCookie), offer)).status).toBe(200)
     // It is still on its way to a slow browser.
     expect(await offerOf(browser)).toBe('undefined')
+    expect(await listed(browser)).toBe('unbound')
     world.advance(11_000)
     expect(await sessionOf(browser)).toMatchObject({ authenticated: true, device: 'unbound' })
     const again = await offerOf(browser)
@@ -117,6 +124,7 @@ describe('a fault of ours at the device endpoints', () => {
     expect((await get(browser, '/api/x')).status).not.toBe(401)
     const thief = await openBrowser(browser.longCookie)
     await eventually(async () => expectProblem(await get(thief, '/api/x'), 401, 'device_proof_missing'))
+    expect(await listed(browser)).toBe('bound')
     world.advance(60_000)
     expect(await sessionOf(thief)).toMatchObject({ device: 'bound' })
     for (const offered of [offer, again])

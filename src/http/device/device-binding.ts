@@ -15,13 +15,17 @@ export interface DeviceBinding {
   /** Life of the bound cookie, seconds. */
   readonly lifetimeSeconds: number
   readonly isRequired: boolean
+  /** The store's clock, which is the same on every node, epoch milliseconds. */
+  now(): number
   /** What a browser is told of its session's binding, as JSON; `sessionId` is the public id by which it knows the session. */
   instructions(sessionId: string): string
 }
 
 /** What the binding is made of. */
 export interface DeviceBindingParts {
-  readonly services: Pick<GatewayServices, 'sealer' | 'sessions' | 'accessTokens' | 'telemetry' | 'now'>
+  readonly services: Pick<GatewayServices, 'sealer' | 'sessions' | 'accessTokens' | 'telemetry' | 'now'> & {
+    readonly store: Pick<GatewayServices['store'], 'aheadMs'>
+  }
   readonly cookies: Cookies
   readonly paths: GatewayPaths
 }
@@ -32,14 +36,22 @@ export function createDeviceBinding(
   { services, cookies, paths }: DeviceBindingParts,
 ): DeviceBinding | undefined {
   if (options.deviceBinding === 'off' || options.baseUrl.protocol !== 'https:') return undefined
-  const { sealer, now } = services
+  const { sealer, store } = services
+  const now = (): number => services.now() + store.aheadMs()
   const values = createBoundValues(sealer)
   const rule = createDeviceRule(options, values, now)
   const scope = scopeOf(options, paths)
   return {
-    guard: createDeviceGuard({ ...services, rule, cookies, toleranceMs: toleranceMs(options) }),
+    guard: createDeviceGuard({
+      ...services,
+      rule,
+      cookies,
+      aheadMs: store.aheadMs,
+      toleranceMs: toleranceMs(options),
+    }),
     challenges: createDeviceChallenges(sealer, options.deviceBindingLifetime, now),
     values,
+    now,
     lifetimeSeconds: options.deviceBindingLifetime,
     isRequired: options.deviceBinding === 'required',
     instructions: (sessionId) =>

@@ -27,7 +27,10 @@ export interface DeviceGuard {
 
 /** What the guard works with. */
 export interface DeviceGuardParts {
+  /** By the store's clock. */
   readonly rule: DeviceRule
+  /** How far that clock is ahead of this process's, milliseconds. */
+  readonly aheadMs: () => number
   readonly toleranceMs: number
   readonly cookies: Pick<Cookies, 'readDevice'>
   readonly sessions: Pick<Sessions, 'open'>
@@ -37,7 +40,7 @@ export interface DeviceGuardParts {
 
 /** Makes the guard. */
 export function createDeviceGuard(parts: DeviceGuardParts): DeviceGuard {
-  const { rule, cookies, toleranceMs } = parts
+  const { rule, cookies, aheadMs, toleranceMs } = parts
   const enforce = createEnforcing(parts)
   const judge: (...of: Parameters<DeviceGuard['check']>) => DeviceVerdict | undefined = (
     untrustedId,
@@ -51,13 +54,16 @@ export function createDeviceGuard(parts: DeviceGuardParts): DeviceGuard {
       enforce(untrustedId, view.h, device.publicJwk)
     return verdict
   }
+  const byOurClock = (atMs: number | undefined): number | undefined =>
+    atMs === undefined ? undefined : atMs - aheadMs()
   return {
     toleranceMs,
-    demandedFromMs: ({ device }) => (device === undefined ? undefined : rule.demandedFromMs(device)),
+    demandedFromMs: ({ device }) =>
+      device === undefined ? undefined : byOurClock(rule.demandedFromMs(device)),
     check(untrustedId, view, untrustedHeaders) {
       const verdict = judge(untrustedId, view, untrustedHeaders)
       if (verdict?.kind === 'unproven') throw unproven(untrustedHeaders)
-      return verdict?.untilMs
+      return byOurClock(verdict?.untilMs)
     },
     notice: (...of) => void judge(...of),
   }

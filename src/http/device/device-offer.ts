@@ -21,13 +21,13 @@ export interface DeviceAnswer {
 
 /** Describes how a session stands to its device to the page that it belongs to. */
 export function describeDevice(
-  { cookies, now }: Pick<HttpContext, 'cookies' | 'now'>,
+  { cookies }: Pick<HttpContext, 'cookies'>,
   binding: DeviceBinding,
   { view }: OpenSession,
   untrustedHeaders: IncomingHttpHeaders,
 ): DeviceAnswer {
   const { h, device } = view
-  const nowMs = now()
+  const nowMs = binding.now()
   // One that was offered the binding and did not take it is in a browser that has none.
   const otherwise = isOffered(view.createdAtMs, binding, nowMs) ? 'unbound' : 'unsupported'
   if (device?.publicJwk === undefined) return { device: otherwise }
@@ -51,23 +51,24 @@ function isOffered(createdAtMs: number, { isRequired }: DeviceBinding, nowMs: nu
  * the time for it is over. Where binding is required, the first offer is noted in the record: the time without one begins there.
  */
 export async function offerDevice(
-  context: Pick<HttpContext, 'cookies' | 'accessTokens' | 'paths' | 'now'>,
+  context: Pick<HttpContext, 'cookies' | 'accessTokens' | 'paths'>,
   binding: DeviceBinding,
   session: OpenSession,
   untrustedHeaders: IncomingHttpHeaders,
 ): Promise<string | undefined> {
   if (describeDevice(context, binding, session, untrustedHeaders).device !== 'unbound') return undefined
-  if (binding.isRequired && session.view.device === undefined) await noteOffer(context, session)
+  if (binding.isRequired && session.view.device === undefined) await noteOffer(context, binding, session)
   const challenge = binding.challenges.make(session.view.h)
   return `(ES256);path="${context.paths.device}";challenge="${challenge}"`
 }
 
 /** What cannot be written now is written at the next offer: that is no reason not to say who is signed in. */
 async function noteOffer(
-  { accessTokens, now }: Pick<HttpContext, 'accessTokens' | 'now'>,
+  { accessTokens }: Pick<HttpContext, 'accessTokens'>,
+  binding: DeviceBinding,
   session: OpenSession,
 ): Promise<void> {
-  const nowMs = now()
+  const nowMs = binding.now()
   try {
     await accessTokens.update(session, (record) => offered(record, nowMs))
   } catch (error) {

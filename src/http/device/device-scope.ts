@@ -83,7 +83,7 @@ function createRegistration(context: HttpContext, binding: DeviceBinding): Handl
     if (untrustedOrigin !== undefined && untrustedOrigin !== origin) throw new GatewayError('csrf_rejected')
     const session = await openSession(context, request)
     const { h, device } = session.view
-    if (!isOpenToDevice(device, context.now())) throw refused(context, request, session, 'bound_already')
+    if (!isOpenToDevice(device, binding.now())) throw refused(context, request, session, 'bound_already')
     const proof = verifyRegistration(headerOf(request, 'secure-session-response'))
     const challenge = proof === undefined ? undefined : binding.challenges.read(proof.untrustedChallenge, h)
     if (proof === undefined || challenge === undefined)
@@ -92,7 +92,7 @@ function createRegistration(context: HttpContext, binding: DeviceBinding): Handl
     if (!(await context.store.markDevice(h, challenge, binding.lifetimeSeconds * 1_000)))
       throw refused(context, request, session, 'challenge')
     const bound = await context.accessTokens.update(session, (record) =>
-      withDevice(record, proof.publicJwk, context.now()),
+      withDevice(record, proof.publicJwk, binding.now()),
     )
     if (!hasKey(bound.record.device, proof.publicJwk))
       throw refused(context, request, session, 'bound_already')
@@ -149,12 +149,12 @@ function challengeAgain(
 }
 
 function answerBound(
-  { cookies, now }: HttpContext,
+  { cookies }: HttpContext,
   binding: DeviceBinding,
   { session, publicJwk, knownAs }: BoundSession,
   reply: FastifyReply,
 ): FastifyReply {
-  const endsAtSeconds = Math.floor(now() / 1_000) + binding.lifetimeSeconds
+  const endsAtSeconds = Math.floor(binding.now() / 1_000) + binding.lifetimeSeconds
   const value = binding.values.make({ h: session.view.h, publicJwk }, endsAtSeconds)
   return reply
     .header('set-cookie', cookies.setDevice(value, binding.lifetimeSeconds))

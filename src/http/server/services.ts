@@ -17,7 +17,7 @@ export interface GatewayServices {
   readonly sessions: Sessions
   readonly accessTokens: Pick<AccessTokens, 'refreshIfDue' | 'update'>
   readonly provider: Provider
-  readonly store: Pick<SessionStore, 'status' | 'ping' | 'markDevice'>
+  readonly store: Pick<SessionStore, 'status' | 'ping' | 'markDevice' | 'aheadMs'>
   readonly limits: Limits
   readonly telemetry: Telemetry
   readonly sealer: Sealer

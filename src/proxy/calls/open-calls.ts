@@ -30,8 +30,11 @@ export interface OpenCallsDependencies {
   readonly limits: SessionLimits
   /** For how long the proof of a device still counts after its end, milliseconds. */
   readonly deviceToleranceMs: number
-  /** From when on the proof of a device is demanded of a session, epoch milliseconds; `undefined`: of itself never. */
-  readonly deviceDemandedFromMs: (session: SessionView) => number | undefined
+  /**
+   * From when on the proof of a device is demanded of a session, epoch milliseconds, or `undefined`: of itself never. `undefined` where sessions
+   * are not bound to devices.
+   */
+  readonly deviceDemandedFromMs: ((session: SessionView) => number | undefined) | undefined
   readonly now: () => number
 }
 
@@ -44,6 +47,20 @@ const unheardScans = 2
 /** An end that could not be confirmed is looked at again after this, milliseconds. */
 const recheckMs = 1_000
 
+/** What has been heard since sessions were last asked for. */
+interface Heard {
+  /** Sessions of which something is new. */
+  readonly told: Set<string>
+  /** Sessions that were found before a wait: what is new since may have been told before there was a call. */
+  readonly suspects: Set<string>
+  /** Any session may have ended. */
+  isAllSuspect: boolean
+  /** The feed was interrupted: something may be new of any session. */
+  isAllNew: boolean
+}
+
+const nothing = (): Heard => ({ told: new Set(), suspects: new Set(), isAllSuspect: false, isAllNew: false })
+
 /** Looks after open calls. */
 export function createOpenCalls(dependencies: OpenCallsDependencies): OpenCalls {
   return new CallWatch(dependencies)
@@ -53,11 +70,7 @@ class CallWatch implements OpenCalls {
   readonly #dependencies: OpenCallsDependencies
   readonly #devices: DeviceLeases
   readonly #routes: InFlightCalls[] = []
-  /** Sessions that may have ended. */
-  #suspects = new Set<string>()
-  /** Sessions of which something is new. */
-  #told = new Set<string>()
-  #isAllSuspect = false
+  #heard = nothing()
   #isAsking = false
   #scans = 0
   #askNotBeforeMs = 0
@@ -71,8 +84,8 @@ class CallWatch implements OpenCalls {
     this.#dependencies = dependencies
     this.#devices = createDeviceLeases(dependencies)
     this.#unsubscribe = dependencies.sessions.subscribe((h) => {
-      if (h === undefined) this.#isAllSuspect = true
-      else if (this.#isAnyOpen()) this.#told.add(h)
+      if (h === undefined) this.#heard.isAllNew = true
+      else if (this.#isAnyOpen()) this.#heard.told.add(h)
     })
     this.#timer = setInterval(() => this.#scan(), scanMs).unref()
   }
@@ -102,7 +115,7 @@ class CallWatch implements OpenCalls {
   }
 
   suspect(h: string): void {
-    this.#suspects.add(h)
+    this.#heard.suspects.add(h)
   }
 
   async drain(): Promise<void> {
@@ -133,7 +146,7 @@ class CallWatch implements OpenCalls {
   #scan(): void {
     const { sessions, limits, now } = this.#dependencies
     this.#scans += 1
-    if (this.#scans % unheardScans === 0 && !sessions.isLive()) this.#isAllSuspect = true
+    if (this.#scans % unheardScans === 0 && !sessions.isLive()) this.#heard.isAllSuspect = true
     const nowMs = now()
     const doubtful: BySession = new Map()
     const mayAsk = !this.#isAsking && performance.now() >= this.#askNotBeforeMs
@@ -159,41 +172,37 @@ class CallWatch implements OpenCalls {
   }
 
   #isDoubtful(h: string): boolean {
-    return this.#isAllSuspect || this.#told.has(h) || this.#suspects.has(h)
+    const { told, suspects, isAllSuspect, isAllNew } = this.#heard
+    return isAllSuspect || isAllNew || told.has(h) || suspects.has(h)
   }
 
   async #ask(doubtful: BySession): Promise<void> {
-    const told = this.#told
-    const wasAllSuspect = this.#isAllSuspect
-    this.#told = new Set()
-    this.#suspects = new Set()
-    this.#isAllSuspect = false
+    const heard = this.#heard
+    this.#heard = nothing()
     if (doubtful.size === 0) return
     this.#isAsking = true
     try {
-      await this.#endOrReread(doubtful, told)
+      await this.#endOrReread(doubtful, heard)
     } catch {
       // A store that does not answer ends no session; it is asked again.
       this.#askNotBeforeMs = performance.now() + recheckMs
-      for (const h of doubtful.keys()) this.#told.add(h)
-      this.#isAllSuspect ||= wasAllSuspect
+      for (const h of doubtful.keys()) this.#askAgain(h)
+      this.#heard.isAllSuspect ||= heard.isAllSuspect
+      this.#heard.isAllNew ||= heard.isAllNew
     } finally {
       this.#isAsking = false
     }
   }
 
   /** All in one go; what is new of a session that lives is read, because a refresh may have brought its end nearer. */
-  async #endOrReread(doubtful: BySession, told: ReadonlySet<string>): Promise<void> {
-    const { sessions, limits, now } = this.#dependencies
+  async #endOrReread(doubtful: BySession, heard: Heard): Promise<void> {
     const asked = [...doubtful]
-    const found = await sessions.exist(asked.map(([h]) => h))
+    const found = await this.#dependencies.sessions.exist(asked.map(([h]) => h))
     const reread: [h: string, calls: readonly Call[]][] = []
     for (const [at, [h, calls]] of asked.entries()) {
       if (found[at] === false) endAll(calls)
       else if (found[at] === undefined) this.#askAgain(h)
-      else if (told.has(h) || calls.some(({ session }) => isIdle(session, limits, now()))) {
-        reread.push([h, calls])
-      }
+      else if (this.#isToBeRead(h, calls, heard)) reread.push([h, calls])
     }
     // One part of the store that does not answer keeps no other session from being judged.
     for (const piece of piecesOf(reread)) {
@@ -201,8 +210,20 @@ class CallWatch implements OpenCalls {
     }
   }
 
+  #isToBeRead(h: string, calls: readonly Call[], { told, suspects, isAllNew }: Heard): boolean {
+    const { limits, now } = this.#dependencies
+    if (told.has(h) || calls.some(({ session }) => isIdle(session, limits, now()))) return true
+    return (isAllNew || suspects.has(h)) && calls.some((call) => this.#mayBeDemanded(call))
+  }
+
+  /** Whether something may be demanded of this call by now that was not when it was let in. */
+  #mayBeDemanded({ lease, provenUntilMs }: Call): boolean {
+    const { deviceDemandedFromMs } = this.#dependencies
+    return lease !== undefined || (deviceDemandedFromMs !== undefined && provenUntilMs === undefined)
+  }
+
   #askAgain(h: string): void {
-    this.#told.add(h)
+    this.#heard.told.add(h)
   }
 
   async #reread(calls: readonly Call[]): Promise<void> {
@@ -217,7 +238,7 @@ class CallWatch implements OpenCalls {
   async #judgeAgain(call: Call, view: SessionView): Promise<void> {
     call.session = view
     // It was opened before its session was bound to a device, or had to be.
-    call.provenUntilMs ??= this.#dependencies.deviceDemandedFromMs(view)
+    call.provenUntilMs ??= this.#dependencies.deviceDemandedFromMs?.(view)
     if (call.kind === 'request' || call.lease === undefined) return
     if (!(await call.lease.stillMeets(view))) call.lease.endRights()
   }

@@ -50,7 +50,7 @@ export function registerProxyScope(
     metrics: services.telemetry.metrics,
     limits: sessionLimits(options),
     deviceToleranceMs: services.device?.toleranceMs ?? 0,
-    deviceDemandedFromMs: services.device?.demandedFromMs ?? (() => undefined),
+    deviceDemandedFromMs: services.device?.demandedFromMs,
     now: services.now,
   })
   const reservedNames = reservedNamesOf(options.routes, services.reservedNames)

@@ -66,7 +66,7 @@ export function createSessionIndexes({ store, keys, now }: SessionIndexesDepende
         browserFamily,
         subjectIndex: user?.current ?? '',
         providerSessionIndex: providerSession?.current,
-        isDeviceBound: device?.publicJwk !== undefined,
+        isDeviceBound: device?.isEnforced === true,
       }
     },
   }

@@ -53,7 +53,7 @@ export function prepareReplace(
   const row = sealRow(writing, id, view.h, next, view.lastSeenAtMs)
   const isShortened = next.endsAtMs < record.endsAtMs
   const { sealedFacts, ...withoutFacts } = row
-  const isBoundNow = next.device?.publicJwk !== undefined && record.device?.publicJwk === undefined
+  const isBoundNow = next.device?.isEnforced === true && record.device?.isEnforced !== true
   const write = stale || isShortened || isBoundNow ? { ...withoutFacts, sealedFacts } : withoutFacts
   return async () => {
     if (stale) await indexes.add(view.h, next)

@@ -167,6 +167,11 @@ export interface SessionStore {
   /** Counts an event in a fixed window, for limits by session and user; resolves to the count in this window. */
   count(counterKey: string, windowMs: number): Promise<number>
 
+  /**
+   * How far the store's clock is ahead of this process's, milliseconds, as it was measured last; 0 while they agree. By the store's clock is
+   * reckoned what nodes must agree on more closely than their own clocks may.
+   */
+  aheadMs(): number
   /** Resolves when the store answers. */
   ping(): Promise<void>
   /** Whether the store answered lately. `reason` names no host. */

@@ -10,7 +10,7 @@ export type StoreSettings = ProcessSettings & FrontendStoreOptions
 
 /** The store of a process; its frontends have views of it. */
 export function createStore(config: StoreSettings, telemetry: Telemetry, now: () => number): SessionStore {
-  if (usesRedis(config)) return createRedisStore(config, { telemetry })
+  if (usesRedis(config)) return createRedisStore(config, { telemetry, now })
   telemetry.log.warn(
     'sessions live in this process: they are lost at a restart, and only one process can run',
   )

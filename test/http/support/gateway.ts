@@ -124,6 +124,7 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
       provider: provider.provider,
       store: {
         markDevice: async () => true,
+        aheadMs: () => 0,
         ping: async () => {
           if (!store.answers) throw new Error('the store is gone')
         },

@@ -37,6 +37,8 @@ export interface FaultWorld {
   /** What Redis holds of sessions: records and index members. */
   sessionKeys(): Promise<readonly string[]>
   advance(milliseconds: number): void
+  /** Another gateway of the same deployment, whose clock is ahead by so much; the caller stops it. */
+  startNeighbour(aheadMs: number): Promise<RunningGateway>
   /** Takes back every fault and forgets what was logged. */
   heal(): void
   /** Everything that was secret since {@link FaultWorld.heal}, and stands in the log. */
@@ -114,6 +116,11 @@ export async function startFaultWorld(
     advance(milliseconds) {
       offsetMs += milliseconds
     },
+    startNeighbour: (aheadMs) =>
+      startGateway(environment(provider, redis.url, settings), {
+        now: () => now() + aheadMs,
+        telemetry: telemetryInto(lines),
+      }),
     heal() {
       for (const fault of Object.keys(provider.faults)) Reflect.deleteProperty(provider.faults, fault)
       lines.length = 0

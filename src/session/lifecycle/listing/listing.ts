@@ -128,7 +128,7 @@ function withCurrent(
 ): readonly Found[] {
   if (found.some(({ h }) => h === view.h)) return found
   const { createdAtMs, lastSeenAtMs, device } = view
-  const isDeviceBound = device?.publicJwk !== undefined
+  const isDeviceBound = device?.isEnforced === true
   return [...found, { h: view.h, facts: { browserFamily, createdAtMs, lastSeenAtMs, isDeviceBound } }]
 }
 

@@ -67,6 +67,7 @@ export function createMemoryStore(
       ...memoryDevices(devices, keys, mostSessions),
       ...memoryIndexes(indexes, { now, maxLifetimeSeconds: sessionMaxLifetime, exists }),
       ...marksOf(marks, keys, now),
+      aheadMs: () => 0,
       ping: async () => undefined,
       status: () => ({ ready: true, reason: undefined, note: memoryNote }),
       changes: changesOf(subscribe),

@@ -2,6 +2,7 @@ import type { Telemetry } from '../../../telemetry/telemetry.ts'
 import type { FrontendStoreOptions, SessionStore } from '../contract.ts'
 import { createStoreKeys, type StoreKeys } from '../keys.ts'
 import { createBatch } from './batch.ts'
+import { watchClock } from './clock.ts'
 import { createRunner } from './commands.ts'
 import {
   commandTimeoutMs,
@@ -10,7 +11,7 @@ import {
   type RedisAddress,
   type RedisClient,
 } from './connection/connection.ts'
-import { createRedisChanges, type RedisChanges } from './connection/invalidation.ts'
+import { createRedisChanges } from './connection/invalidation.ts'
 import { createDeadlines, unlimited } from './deadlines.ts'
 import { redisDevices } from './devices.ts'
 import { checkEviction, evictionNote } from './diagnosis/eviction.ts'
@@ -31,6 +32,8 @@ export interface RedisStoreOptions extends RedisAddress, FrontendStoreOptions {}
 /** What the Redis store is handed. */
 export interface RedisStoreDependencies {
   readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>
+  /** The clock of this process, epoch milliseconds; the system's unless told otherwise. */
+  readonly now?: () => number
 }
 
 /**
@@ -39,13 +42,14 @@ export interface RedisStoreDependencies {
  */
 export function createRedisStore(
   options: RedisStoreOptions,
-  { telemetry: { log, metrics } }: RedisStoreDependencies,
+  { telemetry: { log, metrics }, now = Date.now }: RedisStoreDependencies,
 ): SessionStore {
   const client = defineScripts(connectRedis(options, ownDeadlines))
   const deadlines = createDeadlines(commandTimeoutMs)
   const health = watchRedis(client, log, deadlines, (operation, key) =>
     tryOperation(operationsOf, operation, key),
   )
+  const clock = watchClock(client, { deadlines, log, now })
   const changes = createRedisChanges(options, client, log)
   const batch = createBatch(client)
   const run = createRunner(metrics, health, deadlines, batch)
@@ -87,11 +91,12 @@ export function createRedisStore(
       forFrontend: open,
       ...operationsOf(keys, sessionMaxLifetime),
       status: () => statusOf(health, evicts),
+      aheadMs: clock.aheadMs,
       changes: changesHere,
       close: async () => changesHere.close(),
     }
   }
-  return { ...open(undefined, options), close: () => close(client, health, changes) }
+  return { ...open(undefined, options), close: () => close(client, [changes, health, clock]) }
 }
 
 function statusOf(health: RedisHealth, evicts: boolean): ReturnType<SessionStore['status']> {
@@ -104,9 +109,8 @@ function statusOf(health: RedisHealth, evicts: boolean): ReturnType<SessionStore
 }
 
 /** QUIT is answered after everything that was sent before it; a Redis that does not answer is left at once. */
-async function close(client: RedisClient, health: RedisHealth, changes: RedisChanges): Promise<void> {
-  changes.stop()
-  health.stop()
+async function close(client: RedisClient, watches: readonly { stop(): void }[]): Promise<void> {
+  for (const watch of watches) watch.stop()
   if (client.status === 'ready') await client.quit().catch(() => undefined)
   client.disconnect()
 }

@@ -3,7 +3,10 @@ import { type StoreKeys, sessionKeyPrefix } from '../../keys.ts'
 import type { StoreOperation } from '../operations.ts'
 
 /** The operations that are tried; the store without what only a whole one has. */
-export type TriedStore = Omit<SessionStore, 'kind' | 'keys' | 'forFrontend' | 'status' | 'changes' | 'close'>
+export type TriedStore = Omit<
+  SessionStore,
+  'kind' | 'keys' | 'forFrontend' | 'status' | 'aheadMs' | 'changes' | 'close'
+>
 
 /** What a trial leaves behind is gone after this, milliseconds. */
 const lifeMs = 1_000
