@@ -116,7 +116,8 @@ async function costsPart(arena: Arena): Promise<readonly Section[]> {
   const starters = variants(arena.world.upstreamUrl, await freePort())
   const keys = options.variants === '' ? Object.keys(starters) : options.variants.split(',')
   const gateways = await enter(arena, starters, keys)
-  const samples = await compare(usual, gateways, { ...measureOptions(arena), rounds: fewRounds })
+  const rounds = options.variants === '' ? fewRounds : facts.rounds
+  const samples = await compare(usual, gateways, { ...measureOptions(arena), rounds })
   return [{ title: `What can be turned on: ${usual.name}`, body: renderScenario(samples) }]
 }
 

@@ -1,6 +1,7 @@
 import { rootCertificates } from 'node:tls'
 import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici'
 import type { ReuseWatch } from './connection-reuse.ts'
+import { lookupTogether } from './lookups.ts'
 import { type OutboundProxySettings, proxyFor } from './outbound-proxy.ts'
 
 /** A certificate that is shown to the provider (RFC 8705), PEM. */
@@ -47,7 +48,7 @@ export function createAgents(options: AgentOptions, timeoutMs: number, reuse: Re
   }
 
   function create(proxy: string | undefined): Dispatcher {
-    const connect = { ...tlsOptions(options.providerCa, shown), timeout: timeoutMs }
+    const connect = { ...tlsOptions(options.providerCa, shown), timeout: timeoutMs, lookup: lookupTogether }
     if (proxy === undefined)
       return new Agent({ connections: mostConnections, connect: reuse.watching(buildConnector(connect)) })
     return createProxyAgent(proxy, { ...connect, authority: options.providerCa }, reuse)

@@ -63,11 +63,12 @@ function pathsOf({ authPrefix, routes }: Pick<Config, 'authPrefix' | 'routes'>):
   return [...ownedPaths(authPrefix), ...routes.map(({ prefix }) => prefix)]
 }
 
-/** Endpoints and routes of frontends on the same origin that lie below. */
-export function foreignPathsOf(config: Config, all: readonly Config[]): readonly string[] {
-  return all.flatMap((other) => {
-    const isBelow =
-      other.baseUrl.origin === config.baseUrl.origin && other.basePath.startsWith(`${config.basePath}/`)
-    return isBelow ? pathsOf(other) : []
-  })
+/** Endpoints and routes of frontends on the same origin that lie below one of these. */
+export function foreignPathsAmong(all: readonly Config[]): (config: Config) => readonly string[] {
+  // Once for all: there may be a thousand of them.
+  const byOrigin = Map.groupBy(all, ({ baseUrl }) => baseUrl.origin)
+  return ({ baseUrl, basePath }) =>
+    (byOrigin.get(baseUrl.origin) ?? []).flatMap((other) =>
+      other.basePath.startsWith(`${basePath}/`) ? pathsOf(other) : [],
+    )
 }

@@ -8,7 +8,7 @@ import { readRoutes } from '../routes/file.ts'
 import { type ProcessSettings, settings } from '../settings/settings.ts'
 import { faultAt, inOrder, toPlaces } from '../yaml/faults.ts'
 import { type DocumentPlace, readYaml, type YamlSource } from '../yaml/source.ts'
-import { betweenFrontends, foreignPathsOf } from './between.ts'
+import { betweenFrontends, foreignPathsAmong } from './between.ts'
 import { noteReads } from './noted-files.ts'
 import { frontendsFileSchema, nameProblem } from './schema.ts'
 import { frontendEnvironment, type WrittenFrontend, writtenFrontends } from './written.ts'
@@ -96,10 +96,13 @@ function readFrontends(context: FileContext): {
     ...read.flatMap((one) => one.places),
     ...betweenFrontends(configs),
   ]
+  const foreignPathsOf = foreignPathsAmong(configs)
   const elsewhere = new Map(read.flatMap((one) => one.elsewhere).map((fault) => [fault.name, fault]))
   return {
     frontends: read.flatMap(({ config, fingerprint }) =>
-      config?.frontend === undefined ? [] : [placed(config.frontend, config, configs, fingerprint)],
+      config?.frontend === undefined
+        ? []
+        : [placed(config.frontend, config, foreignPathsOf(config), fingerprint)],
     ),
     faults: [...inOrder(firstOfEach(places), source, fileName), ...elsewhere.values()],
   }
@@ -120,8 +123,7 @@ function firstOfEach(places: readonly DocumentPlace[]): readonly DocumentPlace[]
   return [...first.values()]
 }
 
-function placed(name: string, config: Config, all: readonly Config[], read: string): FrontendConfig {
-  const foreignPaths = foreignPathsOf(config, all)
+function placed(name: string, config: Config, foreignPaths: readonly string[], read: string): FrontendConfig {
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([read, foreignPaths]))
     .digest('base64url')

@@ -5,6 +5,9 @@ import { withProfile } from './profile.ts'
 import { fieldName, type Setting, type SettingScope, ValueFault } from './setting.ts'
 import { type ProcessSettings, type SettingValues, settingRows } from './settings.ts'
 
+/** A thousand frontends read every setting: the fields are named once. */
+const rows = settingRows.map(([name, setting]) => ({ name, setting, field: fieldName(name) }))
+
 /**
  * Parses every setting of the table, and gathers what is wrong instead of stopping at it.
  *
@@ -22,16 +25,16 @@ export function parseSettings(
   const faults: ConfigFault[] = []
   const faultyNames = new Set<string>()
   const settingFiles: Record<string, string> = {}
-  for (const [name, setting] of settingRows) {
+  for (const { name, setting, field } of rows) {
     if (scope !== undefined && setting.scope !== scope) continue
     const parsed = parseSetting(name, setting, env, files)
     if ('fault' in parsed) {
       faults.push(parsed.fault)
       faultyNames.add(name)
       // The default stands in, so that what depends on the setting can still be checked.
-      if (setting.defaultText !== undefined) values[fieldName(name)] = setting.parse(setting.defaultText)
+      if (setting.defaultText !== undefined) values[field] = setting.parse(setting.defaultText)
     } else {
-      values[fieldName(name)] = parsed.value
+      values[field] = parsed.value
       if (parsed.path !== undefined) settingFiles[name] = parsed.path
     }
   }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { buildConnector } from 'undici'
 import type { CertificatePair } from '../../network/agents.ts'
+import { lookupTogether } from '../../network/lookups.ts'
 import { type Connecting, openTunnel } from '../../network/tunnel.ts'
 import type { Call } from '../calls/in-flight.ts'
 
@@ -32,9 +33,8 @@ export interface Connector {
  */
 export function createConnector(options: RouteConnection, unanswered: WeakSet<Error>): Connector {
   // Its type does not say that it returns the socket.
-  const build = buildConnector({ ...tlsOptions(options.tls), timeout: options.connectTimeoutMs }) as (
-    ...given: Parameters<buildConnector.connector>
-  ) => Socket
+  const settings = { ...tlsOptions(options.tls), timeout: options.connectTimeoutMs, lookup: lookupTogether }
+  const build = buildConnector(settings) as (...given: Parameters<buildConnector.connector>) => Socket
   const connecting = new Map<Call, Connecting>()
   const begin = options.outboundProxy === undefined ? build : throughTunnel(options, build)
   let dispatched: Call | undefined

@@ -6,6 +6,7 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
 import { readStart } from '../../network/answer-start.ts'
+import { lookupTogether } from '../../network/lookups.ts'
 import { TunnelAgent } from '../../network/tunnel.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { isProved, type PossessionContext, proofOf } from '../exchange/possession.ts'
@@ -51,6 +52,7 @@ export function connectUpstream(
     return new WebSocket(route.config.upstream.origin, subprotocols(raw), {
       ...tlsOptions(tlsWith(route.config.tls, certificate)),
       headers,
+      lookup: lookupTogether,
       perMessageDeflate: false,
       ...tunnelOf(route),
       followRedirects: false,
