@@ -85,6 +85,20 @@ describe('the Host of a request on the wire', () => {
     [[`Host: ${shop}`, `host: ${desk}`], '/session', unclear],
     [[`Host: ${desk}`, 'X-Other: 1', `HOST: ${shop}`], '/desk/session', unclear],
     [['Host:'], '/session', unclear],
+    [[`Host: ${shop}:443:443`], '/session', unclear],
+    [[`Host: ${shop}:0443`], '/session', unclear],
+    [[`Host: ${shop}:+443`], '/session', unclear],
+    [[`Host: ${shop}/desk`], '/session', unclear],
+    [[`Host: ${shop}?x`], '/session', unclear],
+    [[`Host: https://${shop}`], '/session', unclear],
+    [[`Host: ${shop} ${desk}`], '/session', unclear],
+    [['Host: [fe80::1%25eth0]'], '/session', unclear],
+    [['Host: [fe80::1%eth0]:443'], '/session', unclear],
+    [['Host: [::1'], '/session', unclear],
+    [['Host: [::1]x'], '/session', unclear],
+    [[`Host: ${shop}`, `Forwarded: host=${desk}`, `X-Original-Host: ${desk}`], '/session', 'shop'],
+    [[`Host : ${shop}`], '/session', unclear],
+    [[`Host: ${shop}`, ` ${desk}`], '/session', unclear],
     [[`Host: ${shop}`], `https://${shop}/session`, '400 request_target_rejected'],
     [[`Host: ${shop}`], `http://${desk}/desk/session`, '400 request_target_rejected'],
   ])('%j and %s: %s', async (lines, target, wanted) => {
@@ -162,6 +176,16 @@ describe('X-Forwarded-Host on the wire', () => {
     for (const lines of [[`X-Forwarded-Host: ${desk}`], ['X-Forwarded-Host: a', 'X-Forwarded-Host: b']]) {
       expect(outcome(await ask(plain, [`Host: ${shop}`, ...lines]))).toBe('shop')
     }
+  })
+
+  it('is the only header that names another host: Forwarded and its like do not', async () => {
+    const lines = [
+      `Forwarded: host=${desk}`,
+      `X-Host: ${desk}`,
+      `X-Forwarded-Server: ${desk}`,
+      `X-Original-Host: ${desk}`,
+    ]
+    expect(outcome(await ask(trusting, [`Host: ${shop}`, ...lines]))).toBe('shop')
   })
 
   it('does not excuse a Host that is unclear', async () => {
