@@ -190,6 +190,8 @@ try {
   const house = await startHouse(world, {
     names: [troubled, neighbour, 'till'],
     issuerOf: () => provider.issuer,
+    // As by default: what is written about the trouble is part of it.
+    env: { LOG_LEVEL: 'info' },
     settingsOf: (name) => (name === troubled ? { routes, MAX_IN_FLIGHT: '20' } : {}),
   })
   try {
