@@ -36,5 +36,5 @@ function nameOf({ name }: Error): string | undefined {
 }
 
 function isKnown(name: string | undefined): boolean {
-  return name !== undefined && !/^(?:ClientError|GatewayError)$/.test(name)
+  return name !== undefined && !/^(?:ClientError|GatewayError|OperationProcessingError)$/.test(name)
 }

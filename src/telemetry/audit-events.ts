@@ -10,7 +10,7 @@ export const auditFields = {
     'Who ended it: `operator`, by `coatcheck sessions revoke`, which writes the line itself, on standard error.',
   reason: 'Why; a word or short sentence of ours, or an error code of the provider.',
   check:
-    'Which check failed: of an ID token `id_token.iss`, `.aud`, `.azp`, `.exp`, `.iat`, `.nonce`, `.sub`, `.at_hash`, `.alg`, `.kid`, `.signature`, `.acr`, `.auth_time`; `token.type`; `logout_token.…`, `userinfo.…` likewise; `response.iss`, `response.state`.',
+    'Which check failed: of an ID token `id_token.iss`, `.aud`, `.azp`, `.exp`, `.iat`, `.nonce`, `.sub`, `.at_hash`, `.alg`, `.kid`, `.signature`, `.acr`, `.auth_time`; `token.type`, `.access_token`; `logout_token.…`, `userinfo.…` likewise; `response.iss`, `response.state`, `response.mode`.',
   expected: 'What it was compared with; at most 200 characters, a subject as its pseudonym.',
   received: 'What came; likewise. Never a nonce or a state.',
   providerError: 'The provider’s `error`.',

@@ -19,6 +19,7 @@ const half: ScriptedAnswer = {
     response.write('{"access_token":"ey', () => response.destroy())
   },
 }
+const gatewayTimeout: ScriptedAnswer = { status: 504, body: '<html>', headers: { connection: 'close' } }
 const refused: ScriptedAnswer = { status: 403, body: { error: 'invalid_grant' } }
 
 /** On a connection that was used before, a request is sent once more at once: it may have met the end of that connection only. */
@@ -96,6 +97,7 @@ describe.concurrent('a refresh', () => {
   it.each([
     ['reset', reset],
     ['cut in the middle', half],
+    ['given up by a server in between (504)', gatewayTimeout],
   ])(
     'whose answer is %s is asked for once more, not before its time was over, and nothing is lost where reuse is tolerated',
     async (_how, lost) => {

@@ -108,7 +108,7 @@ async function findByState(
     else if (found.length === 0) tellOfNoCookie(context)
     throw (
       context.limits.countStray(request) ??
-      new GatewayError('login_state_invalid', { context: { reason, ...words } })
+      new GatewayError('login_state_invalid', { context: { reason, check: 'response.state', ...words } })
     )
   }
   // A login that this browser began is never limited by address, only against its own repetition.

@@ -14,6 +14,8 @@ const longestQuery = 8_192
 const visible = /^[\x20-\x7E]+$/
 /** Parameters that decide something: twice is an attempt to make two readers disagree (RFC 6749 section 3.1). */
 const singleParameters = ['state', 'code', 'iss', 'error', 'error_description', 'session_state', 'response']
+/** What only the flows bring that hand tokens to browsers (RFC 9700 section 2.1.2); nobody asked for those. */
+const frontChannelTokens = ['id_token', 'token', 'access_token']
 
 /**
  * Checks an authorization response without asking the provider anything: duplicates, `state`, `iss` (RFC 9207 section 2.4), `error`.
@@ -38,6 +40,8 @@ export function checkAuthorizationResponse(
   if (untrusted.has('response'))
     throw refused('mode', { expected: 'an answer in plain parameters', received: 'a signed one' })
   const code = untrusted.get('code')
+  const token = frontChannelTokens.find((name) => untrusted.has(name))
+  if (token !== undefined) throw refused('mode', { expected: 'a code alone', received: token })
   if (untrusted.has('error') && code !== null) throw refused('code', { expected: 'none beside an error' })
   if (untrusted.has('error')) {
     const denied = deniedBy(wordsOf(untrusted), context, providerHints(options.issuerUrl, metadata))

@@ -16,7 +16,7 @@ import type { Identity } from '../tokens/token-set.ts'
 import { askUserinfo } from '../tokens/userinfo.ts'
 import { withVerifiedClaims } from '../verification/access-token-claims.ts'
 import type { Claims } from '../verification/claims.ts'
-import { IdTokenError, type IdTokenRules, verifyIdToken } from '../verification/id-token.ts'
+import { type IdTokenRules, idTokenIn, verifyIdToken } from '../verification/id-token.ts'
 import { identityOf, sessionExpiryOf } from '../verification/identity.ts'
 import { adviseOnSuccess, adviseOperator, isNewCause } from './advice.ts'
 import { demandOf, type UnmetClaim, unmetClaim } from './demand.ts'
@@ -108,10 +108,9 @@ async function redeem(
     ),
   )
   const response = exchange.answer()
-  const idToken = response.id_token
-  if (typeof idToken !== 'string')
-    throw new IdTokenError('format', { expected: 'a signed JWT', received: 'none' })
-  const payload = await verifyIdToken(context, { ...response, id_token: idToken }, rulesOf(transaction))
+  const rules = rulesOf(transaction)
+  const idToken = idTokenIn(response, rules.use) ?? ''
+  const payload = await verifyIdToken(context, { ...response, id_token: idToken }, rules)
   expectAuthentication(identityOf(payload, []), transaction, context.now())
   const unmet = unmetClaim(transaction.stepUp?.claims, payload)
   if (unmet !== undefined) throw new UnmetDemandError(unmet.name, bareOf(unmet))
@@ -135,9 +134,12 @@ async function redeem(
   }
 }
 
-/** Both values for the log, but of claims that never stand there. */
+/** Claims about the sign-in; any other may be about the person (an e-mail address, a number), and those stand in no log. */
+const shownClaims: ReadonlySet<string> = new Set(['acr', 'acrs', 'amr', 'auth_time'])
+
+/** Both values for the log, where they may stand there. */
 function bareOf({ name, expected, received }: UnmetClaim) {
-  return name === 'sub' || name === 'nonce' ? {} : { expected, received }
+  return shownClaims.has(name) ? { expected, received } : {}
 }
 
 function userinfoOf(

@@ -11,6 +11,7 @@ import {
 import { isPlainObject } from '../../basics/plain-object.ts'
 import { publicAddress } from '../../network/provider-address.ts'
 import { allowedAlgorithms } from './algorithms.ts'
+import { readableMetadata } from './announced.ts'
 import { endpointOf } from './endpoints.ts'
 import { announcedIssuer } from './failures/provider-error.ts'
 import type { ProviderOptions } from './options.ts'
@@ -44,7 +45,7 @@ export async function discoverOnce(
     const announced = announcedIssuer(error)
     throw announced === undefined ? error : issuerError(announced, options.issuerUrl)
   })
-  const announced = withPublicAddresses(found.serverMetadata(), options)
+  const announced = withPublicAddresses(readableMetadata(found.serverMetadata()), options)
   const algorithms = allowedAlgorithms(options.idTokenAlgorithm, announced)
   // The OpenID library compares with the same list.
   const metadata = { ...announced, id_token_signing_alg_values_supported: [...algorithms] }

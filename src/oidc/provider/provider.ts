@@ -114,7 +114,13 @@ export type RefreshOutcome =
       readonly claims?: string
     }
   /** Our client or configuration was refused: keep the session, 502. */
-  | { readonly kind: 'rejected'; readonly error: string; readonly facts?: RefusalFacts }
+  | {
+      readonly kind: 'rejected'
+      readonly error: string
+      readonly facts?: RefusalFacts
+      /** Nobody was asked: we have found out ourselves that our configuration does not fit the provider. */
+      readonly isOwn?: true
+    }
   /** Network, timeout, 429, 5xx: keep the session. */
   | {
       readonly kind: 'unavailable'

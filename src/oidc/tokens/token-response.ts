@@ -57,8 +57,8 @@ export function readApiToken(
   expected: ExpectedBinding,
 ): ApiToken {
   expectUse(response, expected)
-  if (!isBearerToken(response.access_token)) throw new TokenResponseError('access_token')
-  const facts = readAccessToken(response.access_token)
+  const value = accessTokenIn(response)
+  const facts = readAccessToken(value)
   const boundTo = expectBinding(facts, expected)
   const obtainedAtMs = now()
   const fault = accessTokenFault(facts, {
@@ -68,8 +68,17 @@ export function readApiToken(
     hints: providerHints(options.issuerUrl, client.current()?.serverMetadata()),
   })
   const expiresAtMs = obtainedAtMs + lifeSeconds(response.expires_in, facts, obtainedAtMs) * 1_000
-  const token = { value: response.access_token, obtainedAtMs, expiresAtMs }
+  const token = { value, obtainedAtMs, expiresAtMs }
   return { accessToken: boundTo === undefined ? token : { ...token, boundTo }, facts, fault }
+}
+
+/** @throws TokenResponseError when there is none that could be sent to an API */
+export function accessTokenIn({ access_token: untrusted }: UntrustedTokenResponse): string {
+  if (isBearerToken(untrusted)) return untrusted
+  throw new TokenResponseError('access_token', {
+    expected: 'a token of RFC 6750',
+    received: untrusted === undefined ? 'none' : 'something else',
+  })
 }
 
 /** @throws TokenResponseError when the token is to be used otherwise (RFC 6750, RFC 9449 section 5) */
@@ -130,7 +139,7 @@ export function readRefreshToken(response: UntrustedTokenResponse): string | und
   const token = response.refresh_token
   if (token === undefined) return undefined
   if (typeof token !== 'string' || token === '' || token.length > longestRefreshToken)
-    throw new TokenResponseError('refresh_token')
+    throw new TokenResponseError('refresh_token', { expected: `a text of at most ${longestRefreshToken}` })
   return token
 }
 

@@ -2,8 +2,12 @@
 export interface FetchBudget {
   /** Takes one request out of the budget, if there is one. */
   take(): boolean
-  /** Puts back what was taken in vain. */
-  giveBack(): void
+  /**
+   * Puts back what was taken in vain.
+   *
+   * @param afterMs from when on it may be taken again, milliseconds; at once unless said otherwise
+   */
+  giveBack(afterMs?: number): void
 }
 
 /**
@@ -15,8 +19,10 @@ export interface FetchBudget {
 export function createFetchBudget(burst: number, coolDownMs: number, now: () => number): FetchBudget {
   let left = burst
   let filledAtMs = now()
+  let restsUntilMs = Number.NEGATIVE_INFINITY
   return {
     take() {
+      if (now() < restsUntilMs) return false
       const gained = Math.floor((now() - filledAtMs) / coolDownMs)
       if (gained > 0) {
         left = Math.min(burst, left + gained)
@@ -26,8 +32,9 @@ export function createFetchBudget(burst: number, coolDownMs: number, now: () => 
       left -= 1
       return true
     },
-    giveBack() {
+    giveBack(afterMs = 0) {
       left = Math.min(burst, left + 1)
+      restsUntilMs = now() + afterMs
     },
   }
 }
@@ -43,16 +50,16 @@ export interface SharedBudget {
  * together, which is also the number of names that are remembered.
  */
 export function createSharedBudget(mostAtOnce: number, coolDownMs: number, now: () => number): SharedBudget {
-  const takenAtMs = new Map<string, number>()
+  const untilMs = new Map<string, number>()
   return {
     of: (claimant) => ({
       take() {
-        for (const [name, atMs] of takenAtMs) if (now() - atMs >= coolDownMs) takenAtMs.delete(name)
-        if (takenAtMs.has(claimant) || takenAtMs.size >= mostAtOnce) return false
-        takenAtMs.set(claimant, now())
+        for (const [name, atMs] of untilMs) if (now() >= atMs) untilMs.delete(name)
+        if (untilMs.has(claimant) || untilMs.size >= mostAtOnce) return false
+        untilMs.set(claimant, now() + coolDownMs)
         return true
       },
-      giveBack: () => void takenAtMs.delete(claimant),
+      giveBack: (afterMs = 0) => void untilMs.set(claimant, now() + afterMs),
     }),
   }
 }

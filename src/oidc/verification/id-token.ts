@@ -3,7 +3,7 @@ import type { JWSHeaderParameters, JWTPayload } from 'jose'
 import type { ProviderContext } from '../provider/context.ts'
 import { CheckError } from '../provider/failures/refusal.ts'
 import { tokenKind } from './key-set.ts'
-import type { KeyUse } from './keys.ts'
+import type { KeyUse } from './key-use.ts'
 
 /** A check of an ID token has failed. Its message names the check, never a value. */
 export class IdTokenError extends CheckError {
@@ -34,6 +34,24 @@ export interface IdTokenRules {
 }
 
 /**
+ * The ID token of a token response, if there is one.
+ *
+ * @param use a login must bring one, a refresh need not (Core section 12.2)
+ * @throws IdTokenError when it is missing at a login, or no text
+ */
+export function idTokenIn(
+  { id_token: untrusted }: { readonly id_token?: unknown },
+  { kind }: Pick<KeyUse, 'kind'>,
+): string | undefined {
+  if (typeof untrusted === 'string') return untrusted
+  if (untrusted === undefined && kind === 'refresh') return undefined
+  throw new IdTokenError('format', {
+    expected: 'a signed JWT',
+    received: untrusted === undefined ? 'none' : 'no text',
+  })
+}
+
+/**
  * Verifies an ID token (OpenID Connect Core section 3.1.3.7) beyond what the OpenID library does: the signature, the kind of token, the
  * subject, `azp`, `at_hash` when it is there, and an `iat` near our own time.
  *
@@ -59,6 +77,7 @@ export async function verifyIdToken(
   expectSubject(payload.sub)
   expectParty(payload, options.clientId)
   expectTime(payload.iat, now() / 1_000, oldestSeconds)
+  expectAuthTime(payload.auth_time)
   return payload
 }
 
@@ -101,4 +120,9 @@ function expectTime(issuedAt: unknown, nowSeconds: number, oldestSeconds: number
   const compared = { expected: `from ${earliest} to ${latest}`, received: issuedAt }
   if (typeof issuedAt !== 'number' || !(issuedAt >= Number(earliest) && issuedAt <= Number(latest)))
     throw new IdTokenError('iat', compared)
+}
+
+function expectAuthTime(received: unknown): void {
+  if (received === undefined || (typeof received === 'number' && received >= 0)) return
+  throw new IdTokenError('auth_time', { expected: 'seconds since 1970', received })
 }

@@ -128,11 +128,15 @@ async function ask(
     .catch(unexpected)
   const outcome = await Promise.race([asking, givenUp.promise]).finally(() => clearTimeout(timer))
   const hasFailed = outcome.kind === 'unavailable' && outcome.cause === 'transport'
-  // Where we had nothing to prove ourselves with nobody was asked.
-  const wasAsked = !(outcome.kind === 'unavailable' && outcome.cause === 'own')
-  if (wasAsked && !(isLate && hasFailed)) breaker.record(h, hasFailed)
+  if (wasAsked(outcome) && !(isLate && hasFailed)) breaker.record(h, hasFailed)
   telemetry.metrics.refresh(outcome.kind, (performance.now() - startedAtMs) / 1_000)
   return outcome
+}
+
+/** Not where we had nothing to prove ourselves with, or nothing that the provider takes: that says nothing about the provider. */
+function wasAsked(outcome: RefreshOutcome): boolean {
+  if (outcome.kind === 'rejected') return outcome.isOwn !== true
+  return outcome.kind !== 'unavailable' || outcome.cause !== 'own'
 }
 
 /** By its contract refresh() does not throw; if it ever does, no session may be lost by it. */

@@ -109,15 +109,15 @@ describe('private_key_jwt', () => {
   })
 
   it.each([
-    ['provider_rejected', 'rejected'],
-    ['provider_unavailable', 'unavailable'],
+    ['provider_rejected', { kind: 'rejected', isOwn: true }],
+    ['provider_unavailable', { kind: 'unavailable' }],
   ] as const)(
     'that fails of itself is told by its own reason, %s, through the OpenID library too',
-    (code, kind) => {
+    (code, outcome) => {
       const own = new GatewayError(code, { context: { reason: 'no key' } })
       const wrapped = new ClientError('something went wrong', { cause: own })
       expect(loginFailure(wrapped)).toBe(own)
-      expect(classifyFailure(wrapped)).toMatchObject({ kind, error: 'no key' })
+      expect(classifyFailure(wrapped)).toMatchObject({ ...outcome, error: 'no key' })
     },
   )
 

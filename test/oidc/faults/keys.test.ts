@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import type { ScriptedAnswer } from '../../support/provider/scripted-provider.ts'
+import { newSigningKey, type ScriptedAnswer, signWith } from '../../support/provider/scripted-provider.ts'
 import {
   expectFailedLogin,
   type FaultWorld,
@@ -20,6 +20,7 @@ afterAll(() => world.stop())
 afterEach(() => world.heal())
 
 const minuteMs = 60_000
+const stranger = newSigningKey('key-of-nobody')
 
 it.each<readonly [string, LoginFailure, ScriptedAnswer]>([
   ['are answered with 500', 'provider_unavailable', { status: 500 }],
@@ -73,6 +74,61 @@ describe('an outage of the keys', () => {
     for (let attempt = 0; attempt < 12; attempt += 1) await world.logIn()
     world.heal()
     expect(sessionCookieOf(await world.logIn())).toBeDefined()
+  })
+})
+
+describe('a flood of logout tokens with keys that nobody knows, while the keys cannot be had,', () => {
+  const forge = async (n: number, claims = {}) =>
+    signWith(await stranger, {
+      iss: world.provider.issuer,
+      aud: world.provider.clientId,
+      iat: Math.floor(Date.now() / 1_000),
+      jti: `forged-${n}`,
+      sub: `nobody-${n}`,
+      events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+      ...claims,
+    })
+  const send = (token: string) =>
+    world.request(
+      'POST',
+      '/backchannel-logout',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      `logout_token=${token}`,
+    )
+
+  it('makes one request of a second, each is told to come back, and nobody pays for it afterwards', async () => {
+    const flooded = await startFaultWorld({ RATE_LIMIT: 'off' })
+    const mine = world
+    world = flooded
+    try {
+      // Before there ever were keys.
+      world.provider.faults.keys = () => ({ send: (response) => response.destroy() })
+      const answers = await Promise.all(Array.from({ length: 25 }, async (_, n) => send(await forge(n))))
+      for (let n = 0; n < 25; n += 1) answers.push(await send(await forge(n)))
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
+      expect(world.provider.count('/jwks')).toBeLessThanOrEqual(4)
+      world.heal()
+      const cookie = await world.signIn()
+      // With keys that are known, and others that are not.
+      world.provider.faults.keys = () => ({ status: 500 })
+      world.advance(31_000)
+      const before = world.provider.count('/jwks')
+      const more: number[] = []
+      for (let n = 0; n < 25; n += 1) more.push((await send(await forge(n))).status)
+      // Those that name a session are asked about apart, no more often.
+      for (let n = 0; n < 25; n += 1) more.push((await send(await forge(n, { sub: 'alice' }))).status)
+      expect(new Set(more)).toEqual(new Set([503]))
+      expect(world.provider.count('/jwks') - before).toBeLessThanOrEqual(8)
+      expect(await world.isSignedIn(cookie)).toBe(true)
+      world.heal()
+      await world.provider.rotateKeys()
+      world.advance(1_000)
+      expect((await send(await world.provider.logoutToken())).status).toBe(200)
+      expect(await world.isSignedIn(cookie)).toBe(false)
+    } finally {
+      world = mine
+      await flooded.stop()
+    }
   })
 })
 

@@ -23,6 +23,9 @@ type Members = Record<string, unknown>
 const claims = (changes: (now: number) => Members): ScriptedFaults => ({
   idToken: (all) => Object.assign(all, changes(Number(all.iat))),
 })
+const answered = (changes: Members): ScriptedFaults => ({
+  token: (answer) => ({ body: { ...answer, ...changes } }),
+})
 const stranger = newSigningKey('key-unknown')
 const number = expect.stringMatching(/^\d{10}$/)
 
@@ -43,6 +46,12 @@ describe('a refused login says which check failed, and both values', () => {
     ],
     ['iat', () => claims((now) => ({ iat: now + 600, exp: now + 900 })), { received: number }],
     ['sub', () => claims(() => ({ sub: '' })), {}],
+    ['auth_time', () => claims((now) => ({ auth_time: `${now}` })), { received: number }],
+    ['auth_time', () => claims(() => ({ auth_time: -1 })), { received: '-1' }],
+    ['auth_time', () => claims(() => ({ auth_time: null })), { received: 'none' }],
+    ['format', () => answered({ id_token: undefined }), { expected: 'a signed JWT', received: 'none' }],
+    ['format', () => answered({ id_token: '' }), { expected: 'a signed JWT', received: 'none' }],
+    ['format', () => answered({ id_token: 7 }), { expected: 'a signed JWT', received: 'no text' }],
     ['at_hash', () => claims(() => ({ at_hash: 'AAAA' })), { received: 'AAAA' }],
     ['nonce', () => claims(() => ({ nonce: 'of-another-login' })), {}],
     [
@@ -72,6 +81,36 @@ describe('a refused login says which check failed, and both values', () => {
     world.provider.faults.token = (answer) => ({ body: { ...answer, token_type: 'DPoP' } })
     expectRefusedLogin(await world.logIn(), 'login_refused')
     expect(refusal()).toMatchObject({ check: 'token.type', expected: 'Bearer', received: 'DPoP' })
+  })
+
+  it.each<readonly [string, Members, Line]>([
+    ['type', { token_type: undefined }, { expected: 'Bearer', received: 'none' }],
+    ['access_token', { access_token: undefined }, { received: 'none' }],
+    ['access_token', { access_token: 7 }, { received: 'something else' }],
+    ['access_token', { access_token: 'aaaa\r\nx: y' }, { received: 'something else' }],
+    ['refresh_token', { refresh_token: 7 }, {}],
+  ])('token.%s, of a token answer with %j', async (member, changes, compared) => {
+    Object.assign(world.provider.faults, answered(changes))
+    expectRefusedLogin(await world.logIn(), 'login_refused')
+    expect(refusal()).toMatchObject({ check: `token.${member}`, ...compared })
+  })
+
+  it.each([['a state of another login', 'x'] as const, ['no state', undefined] as const])(
+    'response.state, with %s, and never the state itself',
+    async (_name, state) => {
+      const sent = state === undefined ? '' : `state-of-nobody-${state}`
+      await world.logIn((query) => (sent === '' ? query.delete('state') : query.set('state', sent)))
+      expect(refusal()).toMatchObject({ code: 'login_state_invalid', check: 'response.state' })
+      expect(refusal()).not.toHaveProperty('received')
+      expect(world.log()).not.toContain('state-of-nobody')
+    },
+  )
+
+  it.each(['id_token', 'token', 'access_token'])('response.mode, with %s beside the code', async (name) => {
+    const before = world.provider.count('/token')
+    expectRefusedLogin(await world.logIn((query) => query.set(name, 'a.b.c')), 'login_refused')
+    expect(refusal()).toMatchObject({ check: 'response.mode', expected: 'a code alone', received: name })
+    expect(world.provider.count('/token')).toBe(before)
   })
 
   it('response.iss', async () => {

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import type { GatewayError } from '../../../src/errors/gateway-error.ts'
+import { openProvider } from '../../support/provider/scripted-login.ts'
 import {
   expectRefusedLogin,
   type FaultWorld,
@@ -46,4 +48,29 @@ it.each<readonly [string, string, Claims]>([
   ['nothing asked and an old sign-in', '', () => ({ auth_time: 1 })],
 ])('a login with %s is accepted', async (_name, query, claims) => {
   expect(sessionCookieOf(await logIn(`/login${query}`, claims))).toBeDefined()
+})
+
+it('an unmet claims demand is logged by its name; only what it says of the sign-in by its value', async () => {
+  const provider = openProvider(world.provider)
+  const refused = async (claims: object) => {
+    const demand = { claims: JSON.stringify({ id_token: claims }) }
+    const { url, transaction } = await provider.beginLogin({
+      returnTo: '/',
+      parameters: {},
+      endsSession: undefined,
+      stepUp: demand,
+    })
+    const query = world.provider.approve(url)
+    return provider.completeLogin(query, transaction).then(undefined, (error: GatewayError) => error.context)
+  }
+  world.provider.faults.idToken = (all) => Object.assign(all, { email: 'alice@example.test', acr: 'silver' })
+  try {
+    expect(await refused({ email: { value: 'bob@example.test' } })).toEqual({
+      reason: 'ID_TOKEN_REFUSED',
+      check: 'id_token.email',
+    })
+    expect(await refused({ acr: { value: 'gold' } })).toMatchObject({ expected: 'gold', received: 'silver' })
+  } finally {
+    await provider.close()
+  }
 })

@@ -121,3 +121,41 @@ it('many logins at once during an outage cause one attempt at a time', async () 
   await Promise.allSettled(Array.from({ length: 50 }, begin))
   expect(scripted.count('/.well-known/openid-configuration')).toBe(1)
 })
+
+const lists = [
+  'token_endpoint_auth_methods_supported',
+  'token_endpoint_auth_signing_alg_values_supported',
+  'id_token_signing_alg_values_supported',
+  'response_modes_supported',
+  'code_challenge_methods_supported',
+  'request_object_signing_alg_values_supported',
+  'dpop_signing_alg_values_supported',
+]
+const others = [
+  'authorization_response_iss_parameter_supported',
+  'end_session_endpoint',
+  'revocation_endpoint',
+  'userinfo_endpoint',
+  'pushed_authorization_request_endpoint',
+  'mtls_endpoint_aliases',
+]
+
+it.each([null, 7, { a: 1 }, false])(
+  'metadata with %j for whatever may be left out serve a login and a logout',
+  async (value) => {
+    await open(() => Object.fromEntries([...lists, ...others].map((name) => [name, value])))
+    await expect(logIn(scripted, provider)).resolves.toMatchObject({ identity: { subject: 'alice' } })
+    expect(provider.endSessionUrl({ idToken: undefined, identity: undefined, state: 's' })).toBeUndefined()
+    expect(await provider.revoke('rt', 'logout')).toBe(false)
+  },
+)
+
+it('a single name counts as a list of one', async () => {
+  await open(() => ({
+    id_token_signing_alg_values_supported: 'ES256',
+    token_endpoint_auth_methods_supported: 'client_secret_basic',
+  }))
+  await expect(logIn(scripted, provider)).rejects.toMatchObject({
+    context: { check: 'id_token.alg', expected: 'ES256', received: 'RS256' },
+  })
+})

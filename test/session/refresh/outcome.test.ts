@@ -399,7 +399,10 @@ describe('an answer that is late', () => {
     expect(await storedRefreshToken()).toBe('refresh-1')
   })
 
-  it('stays stopped by an outage when we have nothing to prove ourselves with: nobody was asked', async () => {
+  it.each<RefreshOutcome>([
+    { ...outage, cause: 'own' },
+    { kind: 'rejected', error: 'no CLIENT_KEY', isOwn: true },
+  ])('stays stopped by an outage where nobody was asked: %j', async (unasked) => {
     const many: string[] = []
     for (let count = 0; count < 32; count += 1) many.push((await signIn(node, clock.now, { lifeMs: 1 })).id)
     const ask = async (one = '') => node.accessTokens.get(one, await viewOf(node, one), api)
@@ -407,7 +410,7 @@ describe('an answer that is late', () => {
     clock.advance(10_000)
     await Promise.allSettled(many.map(ask))
     clock.advance(60_000)
-    refreshes.answer = () => ({ ...outage, cause: 'own' })
+    refreshes.answer = () => unasked
     await expect(ask(many[0])).rejects.toThrow()
     refreshes.answer = (input) => refreshes.rotate(input)
     const asked = refreshes.presented.length

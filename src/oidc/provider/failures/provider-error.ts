@@ -21,8 +21,8 @@ type Failure =
    * `invalid_request` of a dead refresh token.
    */
   | { readonly kind: 'refused'; readonly error: string; readonly isCertain: boolean }
-  /** The provider refuses our client or our configuration. */
-  | { readonly kind: 'rejected'; readonly error: string }
+  /** The provider refuses our client or our configuration; `isOwn`: we have found it out ourselves, and asked nobody. */
+  | { readonly kind: 'rejected'; readonly error: string; readonly isOwn?: true }
   /** It did not answer, or not as a provider does. */
   | {
       readonly kind: 'unavailable'
@@ -126,7 +126,7 @@ function classifyOwn({ code, context }: GatewayError): Failure {
     return context.lacks === undefined ? failure : { ...failure, cause: 'own' }
   }
   return code === 'provider_rejected'
-    ? { kind: 'rejected', error: reason ?? code }
+    ? { kind: 'rejected', error: reason ?? code, isOwn: true }
     : { kind: 'invalid', error: code }
 }
 
@@ -143,7 +143,8 @@ function isInterrupted(error: unknown): error is Error {
 function classifyStatus(status: number, error: string, response: Response): Failure {
   if (status === 429)
     return { kind: 'unavailable', error, cause: 'busy', retryAfterSeconds: retryAfterOf(response) }
-  if (status >= 500 || passingStatuses.has(status) || passingErrors.has(error)) return transport(error)
+  if (status >= 500 || passingStatuses.has(status) || passingErrors.has(error))
+    return { ...transport(error), ...lostBy(status) }
   if (grantErrors.has(error)) return { kind: 'refused', error, isCertain: true }
   // Auth0 says access_denied with 401 for a wrong client secret; any other access_denied is about the user.
   if (error === 'access_denied' && status !== 401) return { kind: 'refused', error, isCertain: true }
@@ -161,8 +162,14 @@ function classifyClientError(error: ClientError, code: string, grant: GrantKind)
   if (response !== undefined && isRejection(response.status)) {
     return { kind: 'rejected', error: `status_${response.status}` }
   }
-  if (code === 'OAUTH_TIMEOUT' || code === 'OAUTH_ABORT' || response !== undefined) return transport(code)
+  if (code === 'OAUTH_TIMEOUT' || code === 'OAUTH_ABORT') return transport(code)
+  if (response !== undefined) return { ...transport(`status_${response.status}`), ...lostBy(response.status) }
   return { kind: 'invalid', error: code }
+}
+
+/** Gateway Timeout is said by a server in between, which has handed the request on: the provider may act on it yet. */
+function lostBy(status: number): { readonly isAnswerLost?: true } {
+  return status === 504 ? { isAnswerLost: true } : {}
 }
 
 function isRejection(status: number): boolean {
