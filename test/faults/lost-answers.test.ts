@@ -9,8 +9,8 @@ const timeoutMs = 3_000
 const pollMs = 100
 /** A request may be on its way so long on a busy machine, and the time counts from its beginning. */
 const slackMs = 500
-/** A new token is used so long, however short its life is. */
-const leastUseMs = 5_000
+/** By then the token is over, and the provider has closed the connections over which the sign-in went. */
+const quietMs = 5_000
 
 const reset: ScriptedAnswer = { send: (response) => response.destroy() }
 const half: ScriptedAnswer = {
@@ -64,7 +64,7 @@ async function signInWithLosses(lost: readonly TokenFault[], reused?: ScriptedAn
     next = script
     return pair.signIn(0)
   })
-  await sleep(leastUseMs + pollMs)
+  await sleep(quietMs + pollMs)
   return { cookie, presentedAtMs }
 }
 

@@ -8,6 +8,7 @@ import { configWarnings } from '../../config/warnings.ts'
 import { createIssuers, type IssuerReport, type Issuers } from '../../house/issuers.ts'
 import { createHouse, type House, type HouseParts } from '../../house.ts'
 import { createTelemetry } from '../../telemetry/create-telemetry.ts'
+import { createLogger } from '../../telemetry/logs/logger.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { serve } from './serve.ts'
 import { supervise } from './supervise.ts'
@@ -34,13 +35,21 @@ function accept(env: Environment): Accepted {
 /**
  * Runs the frontends of `FRONTENDS_FILE` in this process, or in `WORKERS` processes. SIGHUP reads the file again.
  *
+ * @param lookalikes warnings about the environment
+ * @param load reads the configuration, and says what has to be said when that fails
  * @throws ConfigError, CommandError
  */
-export async function startHouse(env: Environment, complain: (line: string) => void): Promise<number> {
+export async function startHouse(
+  env: Environment,
+  lookalikes: readonly string[],
+  load: <Loaded>(read: () => Loaded) => Loaded,
+): Promise<number> {
   if (cluster.isWorker) return startWorker(env)
-  const accepted = accept(env)
+  const accepted = load(() => accept(env))
+  const log = createLogger(accepted.config.process)
+  for (const warning of lookalikes) log.warn(warning)
   for (const { name, config } of accepted.config.frontends) {
-    for (const warning of configWarnings(config)) complain(`coatcheck: warning: ${name}: ${warning}`)
+    for (const warning of configWarnings(config)) log.warn({ frontend: name }, warning)
   }
   const { workers } = accepted.config.process
   return workers > 1 ? superviseHouse(env, accepted) : startAlone(env, accepted.config)

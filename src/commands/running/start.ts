@@ -9,6 +9,7 @@ import { configWarnings } from '../../config/warnings.ts'
 import { devServerAdvice } from '../../proxy/upstream/upstream-errors.ts'
 import { createTelemetry } from '../../telemetry/create-telemetry.ts'
 import { createLogger } from '../../telemetry/logs/logger.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
 import { type CommandContext, expectNoArguments } from '../command.ts'
 import { serve } from './serve.ts'
 import { startHouse } from './start-house.ts'
@@ -30,25 +31,40 @@ const workerReadyWithinMs = 3_000
 export async function run(context: CommandContext): Promise<number> {
   expectNoArguments(context)
   const env = withTerminalFormat(context)
-  const warn = (warning: string): void => context.complain(`coatcheck: warning: ${warning}`)
-  if (!cluster.isWorker) findLookalikes(context.env).forEach(warn)
-  if (hasFrontendsFile(env)) return startHouse(env, context.complain)
-  const config = loadConfig(env)
+  const lookalikes = cluster.isWorker ? [] : findLookalikes(context.env)
+  const load = <Loaded>(read: () => Loaded): Loaded => readOrComplain(read, lookalikes, context.complain)
+  if (hasFrontendsFile(env)) return startHouse(env, lookalikes, load)
+  const config = load(() => loadConfig(env))
   if (cluster.isWorker) {
     await serve(createWorkerGateway, config, announced(config))
     return 0
   }
-  configWarnings(config).forEach(warn)
-  if (config.workers > 1) return supervise(config, createLogger(config))
+  const log = createLogger(config)
+  for (const warning of [...lookalikes, ...configWarnings(config)]) log.warn(warning)
+  if (config.workers > 1) return supervise(config, log)
   await serve(createGateway, config, announced(config))
-  await warnOfSpa(config, context.complain)
+  await warnOfSpa(config, log)
   return 0
 }
 
+/** Variables that nearly match belong into the log; without a configuration there is none, and they may be what is wrong with it. */
+function readOrComplain<Loaded>(
+  read: () => Loaded,
+  lookalikes: readonly string[],
+  complain: (line: string) => void,
+): Loaded {
+  try {
+    return read()
+  } catch (error) {
+    for (const warning of lookalikes) complain(`coatcheck: warning: ${warning}`)
+    throw error
+  }
+}
+
 /** The most frequent slip of a morning. */
-async function warnOfSpa({ spaUrl }: Config, complain: (line: string) => void): Promise<void> {
+async function warnOfSpa({ spaUrl }: Config, log: Pick<Logger, 'warn'>): Promise<void> {
   if (spaUrl === undefined || (await listens(spaUrl))) return
-  complain(`coatcheck: warning: ${devServerAdvice(spaUrl)}`)
+  log.warn(devServerAdvice(spaUrl))
 }
 
 function listens({ hostname, port, protocol }: URL): Promise<boolean> {

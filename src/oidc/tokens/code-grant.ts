@@ -105,5 +105,7 @@ function refusal(
 function toResponse(members: object, status: number, { headers: untrustedHeaders }: Response): Response {
   const headers = new Headers(untrustedHeaders)
   headers.delete('www-authenticate')
+  // That it is JSON has been seen; some providers call their errors text, or nothing.
+  headers.set('content-type', 'application/json')
   return new Response(JSON.stringify(members), { status, headers })
 }

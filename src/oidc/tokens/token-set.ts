@@ -75,9 +75,15 @@ function lifeMsOf(token: AccessToken): number {
   return Math.max(0, token.expiresAtMs - token.obtainedAtMs)
 }
 
+/** How long the token may be sent, milliseconds: one that lives no longer than the margin for half of its life. */
+function usableMsOf(token: AccessToken): number {
+  const lifeMs = lifeMsOf(token)
+  return lifeMs > usableMarginMs ? lifeMs - usableMarginMs : lifeMs / 2
+}
+
 /** Until when the token may be sent, epoch milliseconds. */
 export function usableUntilMs(token: AccessToken): number {
-  return token.expiresAtMs - Math.min(usableMarginMs, lifeMsOf(token) / 2)
+  return token.obtainedAtMs + usableMsOf(token)
 }
 
 /** Whether the token may still be sent to the API at `nowMs`. */
@@ -87,10 +93,10 @@ export function isUsable(token: AccessToken, nowMs: number): boolean {
 
 /**
  * When a background refresh becomes due: in the last 10 % of the token's life, at most 60 s before the token stops being
- * usable.
+ * usable, and not before half of its use is over.
  */
 export function refreshDueAtMs(token: AccessToken): number {
-  return usableUntilMs(token) - Math.min(lifeMsOf(token) * aheadShare, aheadLimitMs)
+  return usableUntilMs(token) - Math.min(lifeMsOf(token) * aheadShare, aheadLimitMs, usableMsOf(token) / 2)
 }
 
 /** Whether a refresh should be started, in the background while the token {@link isUsable}. */

@@ -2,9 +2,9 @@ import { type AccessToken, isRefreshDue, isUsable } from '../../oidc/tokens/toke
 
 /**
  * A token is not asked for again within this time. For ordinary tokens it changes nothing; one with next to no life, or none, is
- * used this long instead of being refreshed by every request. Milliseconds.
+ * used this long instead of being refreshed by every request. No longer, or a token that has expired would be sent. Milliseconds.
  */
-const leastUseMs = 5_000
+const leastUseMs = 1_000
 
 /** Another node's clock may be a little ahead, so a moment in the near future counts as well. */
 function isJustObtained(token: AccessToken, nowMs: number): boolean {

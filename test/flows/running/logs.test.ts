@@ -5,7 +5,7 @@ import { startWorld, type World } from '../../support/worlds/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld({ settings: { LOG_LEVEL: 'info' } })
+  world = await startWorld({ settings: { LOG_LEVEL: 'info', SESSION_MAX_LIFETIMES: '5' } })
 })
 afterAll(() => world?.stop())
 
@@ -18,6 +18,14 @@ async function requestLine(path: string): Promise<Line> {
   await eventually(() => expect(requestsOf(path)).toHaveLength(1))
   return requestsOf(path)[0] ?? {}
 }
+
+test('all that is written is JSON, what is to be said of the settings too', async () => {
+  const written = world.gateways[0]?.output().split('\n').filter(Boolean) ?? []
+  for (const line of written) expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) })
+  expect(lines().filter(({ level }) => level === 'warn')).toContainEqual(
+    expect.objectContaining({ msg: expect.stringMatching(/^SESSION_MAX_LIFETIMES is not a setting/) }),
+  )
+})
 
 test('each request is one line, and names session and user as the audit events do, by pseudonym', async () => {
   const browser = world.browser()

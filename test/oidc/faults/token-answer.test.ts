@@ -56,6 +56,7 @@ const faults: Readonly<Record<LoginFailure, readonly (readonly [string, Fault])[
     ['invalid_grant', failed(400, 'invalid_grant')],
     ['invalid_grant with 403, as at Auth0', failed(403, 'invalid_grant')],
     ['invalid_grant with 200', failed(200, 'invalid_grant')],
+    ['invalid_grant that is called a page', failed(400, 'invalid_grant', html)],
     ['mfa_required', failed(403, 'mfa_required')],
     ['an empty object', answered(200, {})],
     ['no access token', changed({ access_token: undefined })],

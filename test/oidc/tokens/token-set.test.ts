@@ -23,9 +23,14 @@ describe('an access token', () => {
     )
   })
 
-  it('of an hour is usable until 10 s before its end', () => {
-    const token = tokenOf(3_600_000)
+  it.each([3_600_000, 15_000, 11_000])('of %i ms is usable until 10 s before its end', (lifeMs) => {
+    const token = tokenOf(lifeMs)
     expect(isUsable(token, token.expiresAtMs - 10_001)).toBe(true)
     expect(isUsable(token, token.expiresAtMs - 10_000)).toBe(false)
+  })
+
+  it('of less than that is usable for half of its life', () => {
+    expect(isUsable(tokenOf(4_000), 2_999)).toBe(true)
+    expect(isUsable(tokenOf(4_000), 3_000)).toBe(false)
   })
 })
