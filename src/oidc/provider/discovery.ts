@@ -9,6 +9,7 @@ import {
   type ServerMetadata,
 } from 'openid-client'
 import { isPlainObject } from '../../basics/plain-object.ts'
+import { failureCode } from '../../network/failure-code.ts'
 import { publicAddress } from '../../network/provider-address.ts'
 import { allowedAlgorithms } from './algorithms.ts'
 import { readableMetadata } from './announced.ts'
@@ -42,7 +43,7 @@ export async function discoverOnce(
       ...(isInsecure(options) ? { execute: [allowInsecureRequests] } : {}),
     },
   ).catch((error: unknown) => {
-    const announced = announcedIssuer(error)
+    const announced = failureCode(error) === 'ERR_INVALID_URL' ? 'no URL at all' : announcedIssuer(error)
     throw announced === undefined ? error : issuerError(announced, options.issuerUrl)
   })
   const announced = withPublicAddresses(readableMetadata(found.serverMetadata()), options)

@@ -103,6 +103,18 @@ it.each<readonly [string, () => ScriptedFaults]>([
   expect(await world.isSignedIn(cookie)).toBe(false)
 })
 
+it.each([
+  ['7', '7'],
+  [new Date(1_900_000_007_000).toUTCString(), '7'],
+  [new Date(1_899_999_000_000).toUTCString(), '1'],
+  ['soon', '1'],
+])('a 429 with Retry-After %j is told as %s s', async (retryAfter, told) => {
+  const headers = { 'retry-after': retryAfter, date: new Date(1_900_000_000_000).toUTCString() }
+  Object.assign(world.provider.faults, failed(429, 'slow_down', headers)())
+  const answer = await world.refresh(cookie)
+  expect([answer.status, answer.headers['retry-after']]).toEqual([503, told])
+})
+
 it.each<readonly [string, number, string, () => ScriptedFaults]>([
   ['interaction_required', 401, 'step_up_required', failed(400, 'interaction_required')],
   ['consent_required', 401, 'step_up_required', failed(400, 'consent_required')],

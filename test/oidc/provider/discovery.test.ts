@@ -49,6 +49,11 @@ it('another issuer is refused by its name', async () => {
   await expectRefused(/https:\/\/other\.example\.test\/$/)
 })
 
+it('an issuer that is no URL is refused as that', async () => {
+  await open((issuer) => ({ issuer: `${issuer}INVALID` }))
+  await expectRefused(/^ISSUER_URL must be exactly what the provider calls itself: no URL at all$/)
+})
+
 it.each([undefined, 7, null, '', ['https://a.example']])('the issuer %j is refused', async (issuer) => {
   await open(() => ({ issuer }))
   await expectRefused(/./)

@@ -187,9 +187,15 @@ function codeOf(error: unknown): string {
 
 const longestRetryAfterSeconds = 60
 
-function retryAfterOf(response: Response): number | undefined {
-  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-  return Number.isInteger(seconds) && seconds > 0 ? Math.min(seconds, longestRetryAfterSeconds) : undefined
+/** Seconds, or a date (RFC 9110 section 10.2.3), which is compared with the provider's own clock where it tells that. */
+function retryAfterOf({ headers }: Response): number | undefined {
+  const untrusted = headers.get('retry-after') ?? ''
+  const seconds = /^\d+$/.test(untrusted) ? Number(untrusted) : secondsUntil(untrusted, headers.get('date'))
+  return seconds > 0 ? Math.min(seconds, longestRetryAfterSeconds) : undefined
+}
+
+function secondsUntil(untrustedDate: string, untrustedNow: string | null): number {
+  return Math.ceil((Date.parse(untrustedDate) - Date.parse(untrustedNow ?? '')) / 1_000)
 }
 
 /** Safe to log: what the metadata calls its issuer, when discovery has failed because that is not the configured one. */
