@@ -152,11 +152,12 @@ describe('the end of a session', () => {
 
   it('is the end of the access token when there is no refresh token', async () => {
     expect(await endOf({ refreshToken: undefined, lifeMs: 900_000 })).toBe(890_000)
+    expect(await endOf({ refreshToken: undefined, lifeMs: 12_000 })).toBe(2_000)
     expect(await endOf({ lifeMs: 900_000 })).toBe(36_000_000)
   })
 
   it('is half a short life of the access token when there is no refresh token', async () => {
-    expect(await endOf({ refreshToken: undefined, lifeMs: 12_000 })).toBe(6_000)
+    expect(await endOf({ refreshToken: undefined, lifeMs: 8_000 })).toBe(4_000)
     expect(await endOf({ refreshToken: undefined, lifeMs: 1_000 })).toBe(500)
   })
 
