@@ -6,7 +6,7 @@ import type { IndexMember, SessionStore } from '../../store/contract.ts'
 import { pieceSize, piecesOf } from '../../store/pieces.ts'
 
 /** Sessions ended in one go: some milliseconds of work, so that nobody else's requests wait for it. */
-const endPieceSize = 50
+const endPieceSize = 25
 /** Longest pause after a piece, milliseconds: others get as long as the piece has taken, but a slow store makes nothing slower still. */
 const longestPauseMs = 20
 /**
