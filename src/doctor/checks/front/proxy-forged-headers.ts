@@ -36,10 +36,11 @@ export const proxyForgedHeadersCheck: Check = {
   },
 }
 
-/** The routes' identity headers, their twins with an underscore, and the usual ones. */
+/** The routes' identity headers, their twins with another sign for the hyphen, and the usual ones. */
 function forgeable({ routes }: Config): readonly string[] {
   const own = routes.flatMap(({ access }) => access.identityHeaders.map(([name]) => name.toLowerCase()))
-  return [...new Set([...own, ...own.map((name) => name.replaceAll('-', '_')), ...usualNames])]
+  const twins = ['_', '.'].flatMap((sign) => own.map((name) => name.replaceAll('-', sign)))
+  return [...new Set([...own, ...twins, ...usualNames])]
 }
 
 function describe(question: ArrivedQuestion, names: readonly string[], config: Config): Finding {
