@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { claimsOf, createProofVerifier, valuesOf } from '../../support/api/proof-verifier.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type Answer, exchange } from '../../support/exchange.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway/gateway.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
@@ -72,6 +73,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
+const secret = 'session-secret-of-a-switched-setting-0123'
 const environment = (binding: string) => ({
   ISSUER_URL: provider.issuer,
   CLIENT_ID: provider.clientId,
@@ -79,7 +81,7 @@ const environment = (binding: string) => ({
   API_AUDIENCE: provider.audience,
   ROUTES_FILE: join(folder, 'routes.json'),
   BASE_URL: 'https://app.example.test',
-  SESSION_SECRET: 'session-secret-of-a-switched-setting-0123',
+  SESSION_SECRET: secret,
   SESSION_STORE: 'redis',
   REDIS_URL: redis.url,
   TOKEN_BINDING: binding,
@@ -99,6 +101,9 @@ async function signIn(at: RunningGateway, cookie = ''): Promise<string> {
   if (session === undefined) throw new Error('the login failed')
   return session
 }
+
+const isReady = (at: RunningGateway) =>
+  eventually(async () => expect((await send(at, '/readyz', {})).status).toBe(200))
 
 const grants = () => provider.requests.filter(({ path }) => path === '/token')
 const proofsOf = (from: number) =>
@@ -132,6 +137,53 @@ describe('TOKEN_BINDING, switched while there are sessions', () => {
     expect(proofsOf(before).every(({ length }) => length === 1)).toBe(true)
     expect(new Set(calls.map(({ key }) => key)).size).toBe(1)
     expect(calls.map(({ scheme }) => scheme)).toEqual(Array(3).fill('DPoP'))
+  })
+})
+
+describe('a session whose tokens are bound to a key', () => {
+  it('keeps it while SESSION_SECRET is rotated, on the node that knows the new one and on the others', async () => {
+    const cookie = await signIn(bound)
+    const changed = { SESSION_SECRET: `another-${secret},${secret}` }
+    const rotated = await startGateway({ ...environment('dpop'), ...changed }, { now })
+    const both = { SESSION_SECRET: `${secret},another-${secret}` }
+    const node = await startGateway({ ...environment('dpop'), ...both }, { now })
+    try {
+      await Promise.all([rotated, node].map(isReady))
+      for (const at of [node, rotated, node, rotated]) {
+        // Refreshed, and so written under the first secret of this node.
+        aheadMs += 61_000
+        const answer = await send(at, '/api/orders', { cookie })
+        expect([answer.status, answer.text()]).toEqual([200, ''])
+      }
+      expect(new Set(calls.map(({ key }) => key)).size).toBe(1)
+      expect(calls.map(({ scheme }) => scheme)).toEqual(Array(4).fill('DPoP'))
+    } finally {
+      await rotated.stop()
+      await node.stop()
+    }
+  })
+
+  it.each([
+    ['by its clock', 400, { error: 'invalid_dpop_proof' }, 502],
+    ['by its clock, with 401', 401, { error: 'invalid_dpop_proof' }, 502],
+    ['for want of nonces that it never takes', 400, { error: 'use_dpop_nonce' }, 503],
+  ])('is kept when the provider refuses its proof %s', async (_what, status, body, expected) => {
+    const cookie = await signIn(bound)
+    const usual = provider.faults.token
+    let turn = 0
+    provider.faults.token = () => {
+      turn += 1
+      return { status, body, headers: { 'dpop-nonce': `nonce-${turn}` } }
+    }
+    aheadMs += 61_000
+    const before = grants().length
+    expect((await send(bound, '/api/orders', { cookie })).status).toBe(expected)
+    expect(grants().length - before).toBeLessThanOrEqual(2)
+    expect((await send(bound, '/session', { cookie })).json()).toMatchObject({ authenticated: true })
+    provider.faults.token = usual
+    aheadMs += 61_000
+    expect((await send(bound, '/api/orders', { cookie })).status).toBe(200)
+    expect(calls.at(-1)?.scheme).toBe('DPoP')
   })
 })
 

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -177,6 +178,43 @@ describe('tokens that are bound to a certificate', () => {
     expect(provider.count('/token') - before).toBe(1)
     expect(calls.at(-1)).toEqual({ shown: second.thumbprint, bound: second.thumbprint })
     install(first)
+  })
+})
+
+describe('a certificate that is replaced while requests are under way', () => {
+  it('fails none of them: tokens of before go on beside the old one, new ones beside the new one', async () => {
+    const cookies = await Promise.all(Array.from({ length: 8 }, () => signIn()))
+    calls.length = 0
+    const statuses = new Set<number>()
+    let isOver = false
+    const work = async (at: number): Promise<void> => {
+      while (!isOver) statuses.add((await send('/api/x', cookies[at % cookies.length] ?? '')).status)
+    }
+    const workers = Array.from({ length: 32 }, (_, at) => work(at))
+    const callsGoOn = async (more: number): Promise<void> => {
+      const until = calls.length + more
+      while (calls.length < until) await setImmediate()
+    }
+    try {
+      await callsGoOn(100)
+      // Two files cannot be changed at once: half of it is no pair.
+      writeFileSync(join(folder, 'live.crt'), second.certificate)
+      await callsGoOn(100)
+      install(second)
+      cookies.push(await signIn())
+      await callsGoOn(100)
+      // From now on everybody's token is refreshed.
+      offsetMs += 595_000
+      await callsGoOn(200)
+    } finally {
+      isOver = true
+      await Promise.all(workers)
+      install(first)
+    }
+    expect([...statuses]).toEqual([200])
+    expect(calls.filter(({ shown, bound }) => shown !== bound)).toEqual([])
+    expect(new Set(calls.map(({ shown }) => shown))).toEqual(new Set([first.thumbprint, second.thumbprint]))
+    expect(calls.at(-1)?.shown).toBe(second.thumbprint)
   })
 })
 
