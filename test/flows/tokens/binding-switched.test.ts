@@ -180,7 +180,7 @@ describe('a session whose tokens are bound to a key', () => {
     expect((await send(bound, '/api/orders', { cookie })).status).toBe(expected)
     expect(grants().length - before).toBeLessThanOrEqual(2)
     expect((await send(bound, '/session', { cookie })).json()).toMatchObject({ authenticated: true })
-    provider.faults.token = usual
+    Object.assign(provider.faults, { token: usual })
     aheadMs += 61_000
     expect((await send(bound, '/api/orders', { cookie })).status).toBe(200)
     expect(calls.at(-1)?.scheme).toBe('DPoP')
