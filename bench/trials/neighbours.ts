@@ -120,7 +120,8 @@ async function statesOf(house: BenchHouse, provider: ScriptedProvider): Promise<
     cookies.map((cookie) => ({ path, headers: { cookie } }))
   const well = asking('/api/1k', await house.signIn(troubled, sessionsEach))
   const stale = asking('/api/1k', await house.signIn(troubled, sessionsEach, 0))
-  const nobody: Asked = { path: '/api/1k', headers: {} }
+  // An address is counted where it is known.
+  const nobody: Asked = { path: '/api/1k', headers: { 'x-forwarded-for': '203.0.113.9' } }
   const never = () => ({ send: () => undefined })
   return [
     { name: 'all is well', asked: well },
@@ -191,7 +192,7 @@ try {
     names: [troubled, neighbour, 'till'],
     issuerOf: () => provider.issuer,
     // As by default: what is written about the trouble is part of it.
-    env: { LOG_LEVEL: 'info' },
+    env: { LOG_LEVEL: 'info', TRUST_PROXY: '127.0.0.1' },
     settingsOf: (name) => (name === troubled ? { routes, MAX_IN_FLIGHT: '20' } : {}),
   })
   try {
