@@ -18,7 +18,7 @@ export function bearerChallenge(
   rules: Described,
   more: Readonly<Record<string, string | undefined>> = {},
 ): string {
-  return `Bearer ${parameters({ resource_metadata: rules.resourceMetadata, ...more })}`
+  return `Bearer ${parameters({ ...more, resource_metadata: rules.resourceMetadata })}`
 }
 
 /** A route that takes tokens was called without credentials. */

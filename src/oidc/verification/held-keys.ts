@@ -3,7 +3,9 @@ import { createFetchBudget, type FetchBudget } from './fetch-budget.ts'
 import { type KeySet, loadKeys, unavailable } from './key-set.ts'
 import { isAnybodys, type KeyUse } from './key-use.ts'
 
-/** While the keys cannot be had, what anybody can send makes us ask for them once per this long, milliseconds. */
+/** A provider that stumbles is asked again at once, by whoever comes next, until so many requests in a row have failed … */
+const patience = 3
+/** … and then, by what anybody can send, once per this long, milliseconds. */
 const outagePauseMs = 1_000
 /** Keys may be withdrawn without a token to show it, so they are looked at again after this, milliseconds. */
 const lookAgainAfterMs = 600_000
@@ -39,15 +41,16 @@ export function createHeldKeys(client: OidcClient, now: () => number): HeldKeys 
   let cached: { readonly set: KeySet; readonly atMs: number } | undefined
   let nextLookAtMs = 0
   let fetching: Promise<KeySet> | undefined
-  let isOutage = false
+  /** In a row. */
+  let failures = 0
   const firsts = createFetchBudget(1, outagePauseMs, now)
 
   async function load(): Promise<KeySet> {
     const set = await loadKeys(client).catch((error: unknown) => {
-      isOutage = true
+      failures += 1
       throw error
     })
-    isOutage = false
+    failures = 0
     cached = { set, atMs: now() }
     nextLookAtMs = now() + lookAgainAfterMs
     return set
@@ -64,7 +67,7 @@ export function createHeldKeys(client: OidcClient, now: () => number): HeldKeys 
     try {
       return await fetch()
     } catch (error) {
-      budget.giveBack(isAnybodys(use) ? outagePauseMs : 0)
+      budget.giveBack(isAnybodys(use) && failures > patience ? outagePauseMs : 0)
       throw error
     }
   }
@@ -89,7 +92,7 @@ export function createHeldKeys(client: OidcClient, now: () => number): HeldKeys 
     },
     known: () => cached?.set,
     isBeingFetched: () => fetching !== undefined,
-    isOutage: () => isOutage,
+    isOutage: () => failures > 0,
     fetch,
     fetchWithin,
   }

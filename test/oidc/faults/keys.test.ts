@@ -96,7 +96,7 @@ describe('a flood of logout tokens with keys that nobody knows, while the keys c
       `logout_token=${token}`,
     )
 
-  it('makes one request of a second, each is told to come back, and nobody pays for it afterwards', async () => {
+  it('makes a few requests and then one of a second, each is told to come back, and nobody pays for it afterwards', async () => {
     const flooded = await startFaultWorld({ RATE_LIMIT: 'off' })
     const mine = world
     world = flooded
@@ -106,7 +106,7 @@ describe('a flood of logout tokens with keys that nobody knows, while the keys c
       const answers = await Promise.all(Array.from({ length: 25 }, async (_, n) => send(await forge(n))))
       for (let n = 0; n < 25; n += 1) answers.push(await send(await forge(n)))
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
-      expect(world.provider.count('/jwks')).toBeLessThanOrEqual(4)
+      expect(world.provider.count('/jwks')).toBeLessThanOrEqual(7)
       world.heal()
       const cookie = await world.signIn()
       // With keys that are known, and others that are not.
@@ -118,7 +118,7 @@ describe('a flood of logout tokens with keys that nobody knows, while the keys c
       // Those that name a session are asked about apart, no more often.
       for (let n = 0; n < 25; n += 1) more.push((await send(await forge(n, { sub: 'alice' }))).status)
       expect(new Set(more)).toEqual(new Set([503]))
-      expect(world.provider.count('/jwks') - before).toBeLessThanOrEqual(8)
+      expect(world.provider.count('/jwks') - before).toBeLessThanOrEqual(12)
       expect(await world.isSignedIn(cookie)).toBe(true)
       world.heal()
       await world.provider.rotateKeys()
