@@ -16,6 +16,11 @@ export interface Load {
   readonly seconds: number
 }
 
+/** The content of a `headersFile`. */
+export function headerLines(headers: readonly (readonly [name: string, value: string])[]): string {
+  return headers.map((header) => `${header.join(': ')}\n`).join('')
+}
+
 /** What came back. */
 export interface LoadResult {
   readonly requests: number

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Pool } from 'undici'
+import { headerLines } from '../load/load.ts'
 import type { Gateway } from '../peers/gateway.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -44,8 +45,7 @@ function headersOf(gateway: Gateway, scenario: Scenario): Headers {
 export async function writeRequests(gateway: Gateway, scenario: Scenario, folder: string) {
   const headersFile = join(folder, 'headers')
   const cookiesFile = join(folder, 'cookies')
-  const headers = headersOf(gateway, scenario)
-  await writeFile(headersFile, headers.map((header) => `${header.join(': ')}\n`).join(''))
+  await writeFile(headersFile, headerLines(headersOf(gateway, scenario)))
   await writeFile(cookiesFile, cookieLines(gateway, scenario))
   return { headersFile, cookiesFile }
 }

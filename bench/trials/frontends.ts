@@ -8,7 +8,7 @@ import { startScriptedProvider } from '../../test/support/provider/scripted-prov
 import { openArena } from '../arena/arena.ts'
 import { connectionsTo, cpuMs } from '../arena/proc-stat.ts'
 import { cores, pin } from '../arena/processes.ts'
-import { runLanes } from '../load/load.ts'
+import { headerLines, runLanes } from '../load/load.ts'
 import type { World } from '../peers/gateway.ts'
 import { type BenchHouse, hostOf, startHouse } from '../peers/house.ts'
 import { median } from '../report/statistics.ts'
@@ -44,12 +44,7 @@ async function enter(world: World, count: number, issuer: string): Promise<Entra
     names.map((name, of) => `Host: ${hostOf(name)}\tCookie: ${held[of]?.[at] ?? ''}\n`),
   )
   const [headersFile, cookiesFile] = [join(world.folder, 'headers'), join(world.folder, `cookies-${count}`)]
-  await writeFile(
-    headersFile,
-    Object.entries(page)
-      .map((header) => `${header.join(': ')}\n`)
-      .join(''),
-  )
+  await writeFile(headersFile, headerLines(Object.entries(page)))
   await writeFile(cookiesFile, lines.flat().join(''))
   return {
     name: count === 1 ? 'one frontend' : `${count} frontends in turn`,

@@ -16,7 +16,7 @@ import {
 } from '../../test/support/provider/scripted-provider.ts'
 import { openArena } from '../arena/arena.ts'
 import { cores, pin } from '../arena/processes.ts'
-import { runOpenLoop } from '../load/load.ts'
+import { headerLines, runOpenLoop } from '../load/load.ts'
 import { type BenchHouse, hostOf, startHouse } from '../peers/house.ts'
 import { median } from '../report/statistics.ts'
 import { table } from '../report/table.ts'
@@ -109,8 +109,7 @@ interface Files {
 
 async function writeFiles(folder: string, cookies: readonly string[]): Promise<Files> {
   const files = { headersFile: join(folder, 'headers'), cookiesFile: join(folder, 'cookies') }
-  const headers = Object.entries({ Host: hostOf(neighbour), ...page })
-  await writeFile(files.headersFile, headers.map((header) => `${header.join(': ')}\n`).join(''))
+  await writeFile(files.headersFile, headerLines(Object.entries({ Host: hostOf(neighbour), ...page })))
   await writeFile(files.cookiesFile, cookies.map((cookie) => `Cookie: ${cookie}\n`).join(''))
   return files
 }

@@ -23,13 +23,19 @@ export function createAskEach(run: RunOperation, { within }: Deadlines): AskEach
     hs: readonly string[],
     askOne: (h: string) => Promise<Answer>,
   ) => {
-    const answers: (Answer | undefined)[] = []
-    for (const piece of piecesOf(hs)) {
-      const ask = () => asFarAsAnswered(piece.map((h) => within(askOne(h))))
-      answers.push(...(await run(operation, undefined, ask)))
-    }
-    return answers
+    const askPiece = (piece: readonly string[]) => asFarAsAnswered(piece.map((h) => within(askOne(h))))
+    return askInPieces(hs, (piece) => run(operation, undefined, () => askPiece(piece)))
   }
+}
+
+/** The answers to all of a list, which is asked about in bounded pieces, one after the other. */
+export async function askInPieces<Asked, Answer>(
+  asked: readonly Asked[],
+  askPiece: (piece: readonly Asked[]) => Promise<readonly Answer[]>,
+): Promise<readonly Answer[]> {
+  const answers: Answer[] = []
+  for (const piece of piecesOf(asked)) answers.push(...(await askPiece(piece)))
+  return answers
 }
 
 /**

@@ -1,8 +1,6 @@
 import type { IndexRange, SessionStore } from '../contract.ts'
-import type { StoreKeys } from '../keys.ts'
 import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
-import type { AskEach } from './each.ts'
 import { type ForeignValue, unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
 import type { AskTogether } from './slots.ts'
@@ -14,7 +12,8 @@ const pruneLimit = 32
 
 /** What indexes are made of. */
 export interface RedisIndexesParts {
-  readonly askEach: AskEach
+  /** Which of these sessions exist. */
+  readonly exist: SessionStore['exist']
   readonly askTogether: AskTogether
   readonly foreign: ForeignValue
 }
@@ -28,16 +27,14 @@ export interface RedisIndexesParts {
 export function redisIndexes(
   client: ScriptedClient,
   run: RunOperation,
-  keys: StoreKeys,
   maxLifetimeSeconds: number,
-  { askEach, askTogether, foreign }: RedisIndexesParts,
+  { exist, askTogether, foreign }: RedisIndexesParts,
 ): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'removeFromIndexes' | 'readIndex'> {
   const removeTogether = async (members: readonly IndexedMember[]): Promise<readonly true[]> => {
     const indexKeys = members.map(([indexKey]) => indexKey)
     await client.coatcheckRemoveEach(members.length, ...indexKeys, ...members.map(([, h]) => h))
     return members.map(() => true)
   }
-  const exists = async (h: string): Promise<boolean> => (await client.exists(keys.session(h))) === 1
   const removeFromIndex: SessionStore['removeFromIndex'] = async (indexKey, hs) => {
     for (const piece of piecesOf(hs)) {
       await run('index_remove', indexKey, () => unlessWrongType(client.zrem(indexKey, ...piece), 0))
@@ -45,7 +42,7 @@ export function redisIndexes(
   }
   /** Nobody waits for it, and what is not answered stays: who adds the next member tries again. */
   const prune = async (indexKey: string, candidates: readonly string[]): Promise<void> => {
-    const found = await askEach('exist', candidates, exists)
+    const found = await exist(candidates)
     const dead = candidates.filter((_h, position) => found[position] === false)
     await removeFromIndex(indexKey, dead)
   }

@@ -1,10 +1,9 @@
 import { Cluster, type Redis } from 'ioredis'
 import type { DeletedRow, ReplaceResult, SessionStore, TakenRow } from '../contract.ts'
 import { readSessionKey, type StoreKeys } from '../keys.ts'
-import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import type { RedisClient } from './connection/connection.ts'
-import type { AskEach } from './each.ts'
+import { type AskEach, askInPieces } from './each.ts'
 import { unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
 import type { AskTogether } from './slots.ts'
@@ -35,13 +34,8 @@ export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKe
       return run('read', key, () => readRow(key))
     },
     exist: (hs) => askEach('exist', hs, existsOne),
-    async readFacts(hs) {
-      const rows: Awaited<ReturnType<typeof readOneFacts>>[] = []
-      for (const piece of piecesOf(hs)) {
-        rows.push(...(await run('read_facts', undefined, () => Promise.all(piece.map(readOneFacts)))))
-      }
-      return rows
-    },
+    readFacts: (hs) =>
+      askInPieces(hs, (piece) => run('read_facts', undefined, () => Promise.all(piece.map(readOneFacts)))),
     async *scan() {
       for (const server of serversOf(client)) yield* scanServer(server, run, keys)
     },

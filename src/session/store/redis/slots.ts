@@ -1,9 +1,8 @@
 import { Cluster } from 'ioredis'
-import { piecesOf } from '../pieces.ts'
 import type { RunOperation } from './commands.ts'
 import type { RedisClient } from './connection/connection.ts'
 import type { Deadlines } from './deadlines.ts'
-import { asFarAsAnswered } from './each.ts'
+import { asFarAsAnswered, askInPieces } from './each.ts'
 import type { StoreOperation } from './operations.ts'
 
 /** One script for several keys, where that can be, in bounded pieces; see {@link createAskTogether}. */
@@ -48,11 +47,5 @@ export function createAskTogether(
     operation: StoreOperation,
     asked: readonly Asked[],
     ask: (together: readonly Asked[]) => Promise<readonly Answer[]>,
-  ) => {
-    const answers: (Answer | undefined)[] = []
-    for (const piece of piecesOf(asked)) {
-      answers.push(...(await run(operation, undefined, () => askPiece(piece, ask))))
-    }
-    return answers
-  }
+  ) => askInPieces(asked, (piece) => run(operation, undefined, () => askPiece(piece, ask)))
 }

@@ -58,15 +58,18 @@ export function createRedisStore(
     log.warn({ kind }, 'a value in Redis under a key of ours was none of ours and was replaced')
   const askEach = createAskEach(runUnlimited, deadlines)
   const askTogether = createAskTogether(client, runUnlimited, deadlines)
-  const operationsOf = (keys: StoreKeys, maxLifetimeSeconds = options.sessionMaxLifetime): TriedStore => ({
-    ...redisReads(client, run, keys, askEach),
-    ...redisWrites(client, run, keys, askTogether),
-    ...redisLeases(client, run, keys),
-    ...redisDevices(client, run, keys, askEach),
-    ...redisIndexes(client, run, keys, maxLifetimeSeconds, { askEach, askTogether, foreign }),
-    ...redisMarks(client, run, keys, foreign),
-    ping: () => run('ping', undefined, async () => void (await client.ping())),
-  })
+  const operationsOf = (keys: StoreKeys, maxLifetimeSeconds = options.sessionMaxLifetime): TriedStore => {
+    const reads = redisReads(client, run, keys, askEach)
+    return {
+      ...reads,
+      ...redisWrites(client, run, keys, askTogether),
+      ...redisLeases(client, run, keys),
+      ...redisDevices(client, run, keys, askEach),
+      ...redisIndexes(client, run, maxLifetimeSeconds, { exist: reads.exist, askTogether, foreign }),
+      ...redisMarks(client, run, keys, foreign),
+      ping: () => run('ping', undefined, async () => void (await client.ping())),
+    }
+  }
   let evicts = false
   client.on('ready', () => {
     askVersion(client).then(
