@@ -97,6 +97,18 @@ export function lostAnswerCases(tested: Tested): void {
     },
   )
 
+  tested.claim('late answers', 'takes no slow beginning of a connection for an outage', async ({ gates }) => {
+    // Which node of a Cluster is asked first is a matter of luck.
+    for (let round = 0; round < 12; round += 1) {
+      // Each connection begins with a question.
+      const stops = gates.map((gate) => gate.stop('info', 'answer'))
+      const opened = tested.open()
+      await Promise.race(stops.map((stop) => stop.arrived))
+      for (const stop of stops) stop.release()
+      expect((await opened).messages).toEqual([])
+    }
+  })
+
   tested.claim(
     'late answers',
     'takes an answer that comes too late for no other command’s',

@@ -36,6 +36,8 @@ export function mastersOf(reply: unknown): Masters {
 export function watchTopology(cluster: Cluster, changed: (masters: Masters) => void): () => void {
   let asked = 0
   const ask = (): void => {
+    // Before, a question would begin to connect to a node, for which the library, that then checks one of them, takes the Cluster for down.
+    if (cluster.status !== 'ready') return
     asked += 1
     const mine = asked
     const answer = (masters: Masters): void => (mine === asked ? changed(masters) : undefined)
