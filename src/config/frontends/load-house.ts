@@ -5,7 +5,8 @@ import { type ConfigFiles, type Environment, settingFault, tryToRead } from '../
 import { deepFreeze } from '../freeze.ts'
 import { type Config, diskFiles, readConfig, readProcessSettings } from '../load-config.ts'
 import { readRoutes } from '../routes/file.ts'
-import { type ProcessSettings, settings } from '../settings/settings.ts'
+import { formsOf } from '../settings/setting.ts'
+import { type ProcessSettings, settingRows, settings } from '../settings/settings.ts'
 import { faultAt, inOrder, toPlaces } from '../yaml/faults.ts'
 import { type DocumentPlace, readYaml, type YamlSource } from '../yaml/source.ts'
 import { betweenFrontends, foreignPathsAmong } from './between.ts'
@@ -135,10 +136,13 @@ function isWithinRoutes(path: readonly PropertyKey[]): boolean {
   return path[0] === 'frontends' && path[2] === 'routes'
 }
 
+/** In whichever form. */
+const namesOfProcess = new Set(
+  settingRows.flatMap(([name, setting]) => (setting.scope === 'process' ? formsOf(name, setting) : [])),
+)
+
 function ofProcess(place: DocumentPlace): DocumentPlace {
-  const name = String(place.path.at(-1))
-  const setting = Object.hasOwn(settings, name) ? settings[name as keyof typeof settings] : undefined
-  if (setting?.scope !== 'process') return place
+  if (!namesOfProcess.has(String(place.path.at(-1)))) return place
   return {
     ...place,
     problem: 'is a setting of the process and no frontend has its own; set it in the environment',
@@ -162,9 +166,25 @@ function readFrontend(written: WrittenFrontend, context: FileContext) {
   return {
     config: config === undefined || own === undefined ? config : { ...config, cookieWord: own },
     fingerprint: JSON.stringify([env, untrusted.routes ?? null, noted.reads()]),
-    places: [...places, ...routePlaces, ...sorted.flatMap(({ place }) => place ?? [])],
+    places: [
+      ...twiceRouted(written),
+      ...places,
+      ...routePlaces,
+      ...sorted.flatMap(({ place }) => place ?? []),
+    ],
     elsewhere: sorted.flatMap(({ fault }) => fault ?? []),
   }
+}
+
+/** Where routes come from besides the frontend itself, in its own words: the settings' rule would name a file that it does not have. */
+function twiceRouted({ name, untrusted }: WrittenFrontend): readonly DocumentPlace[] {
+  if (!Object.hasOwn(untrusted, 'routes')) return []
+  return ['API_URL', 'ROUTES_FILE']
+    .filter((other) => Object.hasOwn(untrusted, other))
+    .map((other) => ({
+      path: ['frontends', name, other],
+      problem: 'is set, and so are routes; keep one of them',
+    }))
 }
 
 type ReadRoutes = NonNullable<Parameters<typeof readConfig>[2]>['readRoutes']

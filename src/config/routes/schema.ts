@@ -99,7 +99,7 @@ const route = z
     methods: z
       .array(z.string().regex(/^[A-Z]{1,20}$/, 'must be a method in capitals'))
       .min(1)
-      .describe('Methods that are let through. Default: all.')
+      .describe('Methods that are let through. Default: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS.')
       .optional(),
     connectTimeout: wait.describe('Seconds. Default: UPSTREAM_CONNECT_TIMEOUT.').optional(),
     firstByteTimeout: wait.describe('Seconds. Default: UPSTREAM_FIRST_BYTE_TIMEOUT.').optional(),

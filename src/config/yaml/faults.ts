@@ -46,5 +46,33 @@ function describeIssue(issue: z.core.$ZodIssue): string {
     return [...new Set(messages)].join(', or ')
   }
   if (issue.code === 'invalid_key') return issue.issues.map(describeIssue).join(', or ')
+  if (issue.code === 'invalid_type') return kinds[issue.expected] ?? 'is of the wrong kind'
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`
+  if (issue.code === 'too_small') return describeLeast(issue)
+  if (issue.code === 'too_big') return describeMost(issue)
   return `is wrong: ${issue.message}`
+}
+
+/** What the schema's library calls a kind of value, as whoever wrote the file knows it. */
+const kinds: Readonly<Record<string, string>> = {
+  string: 'must be text',
+  number: 'must be a number',
+  int: 'must be a whole number',
+  boolean: 'must be true or false',
+  array: 'must be a list',
+  object: 'must have keys and values',
+  record: 'must have keys and values',
+}
+
+function describeLeast({ origin, inclusive, minimum }: z.core.$ZodIssueTooSmall): string {
+  if (isSized(origin)) return 'must not be empty'
+  return `must be ${inclusive === true ? 'at least' : 'more than'} ${minimum}`
+}
+
+function describeMost({ origin, maximum }: z.core.$ZodIssueTooBig): string {
+  return isSized(origin) ? `is longer than ${maximum}` : `must be at most ${maximum}`
+}
+
+function isSized(origin: string): boolean {
+  return origin === 'array' || origin === 'string'
 }

@@ -30,7 +30,11 @@ export function readYaml(untrustedText: string): YamlSource {
   const lineCounter = new LineCounter()
   const document = parseDocument(untrustedText, { lineCounter, prettyErrors: false })
   const lineAt = (offset: number): number => lineCounter.linePos(offset).line
-  const faults = document.errors.map((error) => ({ line: lineAt(error.pos[0]), problem: error.message }))
+  const faults = document.errors.map(({ code, message, pos }) => ({
+    line: lineAt(pos[0]),
+    // The library would name its own function for that.
+    problem: code === 'MULTIPLE_DOCS' ? 'holds more than one document' : message,
+  }))
 
   function lineOf(path: DocumentPath): number {
     for (let length = path.length; length > 0; length--) {

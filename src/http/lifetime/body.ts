@@ -23,15 +23,18 @@ export function keepReadable(life: RequestLife): void {
   const { writeHead } = response
   response.writeHead = function announce(this: typeof response, ...head: unknown[]) {
     response.writeHead = writeHead
-    if (!request.complete) answerEarly(life)
+    if (!request.complete) answerEarly(life, head[0])
     return Reflect.apply(writeHead, response, head)
   } as typeof writeHead
 }
 
-function answerEarly(life: RequestLife): void {
+/** Says that the rest came too slowly to be waited for (RFC 9110 section 15.5.9). */
+const requestTimeout = 408
+
+function answerEarly(life: RequestLife, status: unknown): void {
   const { request, response, connection } = life
   const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
-  if (length > smallBodyBytes) response.shouldKeepAlive = false
+  if (length > smallBodyBytes || status === requestTimeout) response.shouldKeepAlive = false
   // What Node calls after the last answer on a connection; by itself it does not wait for what is still unread.
   connection.socket.destroySoon = () => connection.endInOrder()
   response.once('finish', () => discardRest(life))

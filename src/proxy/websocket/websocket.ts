@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
-import { handshakeProblem } from '../../access/handshake.ts'
+import { handshakeProblem, versionProblem } from '../../access/handshake.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hasBody } from '../../http/lifetime/body.ts'
 import type { LifeHolder } from '../../http/lifetime/life.ts'
@@ -33,7 +33,8 @@ const switchingProtocols = 101
 export function bridgeWebSocket(context: WebSocketContext, handshake: Handshake): void {
   const { route, openCalls, maxWebsocketsPerSession } = context
   const { request } = handshake
-  const problem = handshakeProblem(request, hasBody(request.raw), route.config.websocket)
+  const problem =
+    handshakeProblem(request, hasBody(request.raw), route.config.websocket) ?? versionProblem(request)
   if (problem !== undefined) throw problem
   const { session } = handshake.admission
   if (session !== undefined && openCalls.countWebSockets(session.h) >= maxWebsocketsPerSession) {

@@ -161,8 +161,20 @@ describe('a frontends file is refused, with line and path,', () => {
     [
       'routes beside an API',
       one('    API_URL: http://a\n    routes: [{prefix: /b, upstream: "http://b"}]'),
-      'API_URL: is set',
+      'API_URL: is set, and so are routes; keep one of them',
     ],
+    [
+      'routes beside a file of routes',
+      one('    ROUTES_FILE: r.yaml\n    routes: [{prefix: /b, upstream: "http://b"}]'),
+      'frontends.yaml:4 frontends.one.ROUTES_FILE: is set, and so are routes; keep one of them',
+    ],
+    [
+      'a file for a setting of the process',
+      one('    REDIS_URL_FILE: /y'),
+      'frontends.yaml:4 frontends.one.REDIS_URL_FILE: is a setting of the process',
+    ],
+    ['a frontend that says nothing', 'frontends:\n  one:', 'frontends.one: must have keys and values'],
+    ['several documents', `${one('')}\n---\nfrontends: {}`, 'frontends.yaml:5: holds more than one document'],
     [
       'a reserved word',
       'frontends:\n  a-device:\n    BASE_URL: https://a.example.com',

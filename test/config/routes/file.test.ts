@@ -117,6 +117,41 @@ describe('the routes file', () => {
     ])
   })
 
+  it('says what must be there in words of the file, not of a library', () => {
+    const text = `routes:
+  - prefix: /a
+    upstream: http://x
+    auth: maybe
+    audience: []
+    callers: nobody
+    require: 5
+    methods: get
+    connectTimeout: 0
+    firstByteTimeout: 99999
+    idleTimeout: -1
+    websocket: sometimes
+    maxInFlight: 0
+    maxInFlightPerSession: 1.5
+    tls: { caFile: 3 }
+  - none
+`
+    expect(faults(text).map((line) => line.replace(/^routes.yaml:\d+ routes\[/, '['))).toEqual([
+      '[0].auth: must be one of required, optional, none',
+      '[0].audience: must not be empty',
+      '[0].callers: must be a list',
+      '[0].require: must have keys and values',
+      '[0].methods: must be a list',
+      '[0].connectTimeout: must be more than 0',
+      '[0].firstByteTimeout: must be at most 86400',
+      '[0].idleTimeout: must be at least 0',
+      '[0].websocket: must be true or false',
+      '[0].maxInFlight: must be at least 1',
+      '[0].maxInFlightPerSession: must be a whole number',
+      '[0].tls.caFile: must be text',
+      '[1]: must have keys and values',
+    ])
+  })
+
   it.each([
     ['text that is not YAML', 'routes: [', 'routes.yaml:1'],
     ['a key twice', 'routes: []\nroutes: []', 'routes.yaml:2'],

@@ -287,6 +287,13 @@ describe('a WebSocket', () => {
     expect((await ask(port, { uri, headers: dressed })).status).toBe(403)
   })
 
+  it('is known by its key: which version it speaks is for the app to say', async () => {
+    const headers = { ...handshake(world.origin), cookie }
+    expectYes(await ask(port, { uri, headers: { ...headers, 'sec-websocket-version': '8' } }))
+    const { 'sec-websocket-version': _version, ...unversioned } = handshake(world.origin)
+    expectYes(await ask(port, { uri, headers: { ...unversioned, cookie } }))
+  })
+
   it('begins with a GET, a key, and where the route takes one', async () => {
     const headers = { ...handshake(world.origin), cookie }
     expectProblem(await ask(port, { uri, method: 'POST', headers }), 400, 'request_invalid')
