@@ -1,3 +1,4 @@
+import { mapInTurns } from '../../basics/in-turns.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { Sealer } from '../../sealing/sealer.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
@@ -145,7 +146,7 @@ export function createSessionRecords(
         for (const h of hs) cache.evict(h)
       }
       const rows = await store.deleteEach(hs).finally(evictAll)
-      return rows.map((row, at) => toDeleted(seal, hs[at] ?? '', row))
+      return mapInTurns(rows, (row, at) => toDeleted(seal, hs[at] ?? '', row))
     },
     async take({ id, view: { h } }, attempt) {
       const taken = await store.take(h, attempt, takenLifeMs).finally(() => cache.evict(h))
@@ -156,7 +157,7 @@ export function createSessionRecords(
     },
     async facts(hs) {
       const rows = await store.readFacts(hs)
-      return rows.map((row, at) => toFacts(seal, hs[at] ?? '', row))
+      return mapInTurns(rows, (row, at) => toFacts(seal, hs[at] ?? '', row))
     },
   }
 }

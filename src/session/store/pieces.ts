@@ -1,5 +1,5 @@
-/** Members of a list that one burst of commands is made for: some milliseconds of work for us and for Redis, and no more. */
-export const pieceSize = 250
+/** Members of a list that one burst of commands is made for: about a millisecond of work for us and for Redis, and no more. */
+export const pieceSize = 80
 
 /** Cuts a list into pieces of at most `size`. */
 export function* piecesOf<Item>(items: readonly Item[], size: number = pieceSize): Iterable<readonly Item[]> {
