@@ -26,7 +26,10 @@ export function answerClientError(
   const connection = connectionOf(socket)
   // What comes behind the last answer is no HTTP to anybody.
   if (connection?.isEnding === true && error.code !== 'ECONNRESET') return
-  if (connection?.isAskedOut === true && error.code?.startsWith('HPE_') === true) return
+  if (connection?.isAskedOut === true && error.code?.startsWith('HPE_') === true) {
+    connection.closeBehindClient()
+    return
+  }
   if (
     connection === undefined ||
     !socket.writable ||

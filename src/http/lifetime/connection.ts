@@ -101,6 +101,15 @@ export class BrowserConnection implements LifeConnection {
     socket.resume()
   }
 
+  /**
+   * Closes our side when the client has closed its own; what is written reaches it. Node does so by itself, unless what the client left unfinished
+   * is an error to its parser: then that is all that it says, and an answer in line behind one that nobody waits for any more would keep the
+   * connection for ever.
+   */
+  closeBehindClient(): void {
+    if (this.socket.readableEnded) this.socket.end()
+  }
+
   destroy(): void {
     this.socket.destroy()
   }

@@ -95,6 +95,7 @@ class Listener implements OwnedListener {
     const connection = new BrowserConnection(socket)
     this.connections.add(connection)
     socket.once('close', () => this.connections.delete(connection))
+    if (wasResetBefore(socket)) connection.destroy()
   }
 
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
@@ -186,6 +187,14 @@ class Listener implements OwnedListener {
     socket.destroy()
     return undefined
   }
+}
+
+/**
+ * A client that resets its connection before it is accepted has no address to be limited by, and no answer reaches it: what it sent is not carried
+ * out. Node remembers an address that was asked for once, so that it is known whenever the reset comes. What is no TCP has no address at all.
+ */
+function wasResetBefore({ remoteAddress, localAddress }: Socket): boolean {
+  return remoteAddress === undefined && localAddress !== undefined
 }
 
 function askedBy({ method = '', url = '' }: IncomingMessage): Pick<Unrouted, 'method' | 'target'> {

@@ -5,12 +5,17 @@ import type { FastifyRequest } from 'fastify'
  * peer's own. What an untrusted client wrote into `x-forwarded-for` is not among them.
  */
 export function forwardedFor(request: FastifyRequest): string {
-  const { ips } = request
-  if (ips !== undefined) return ips.map(plainAddress).reverse().join(', ')
-  return plainAddress(request.raw.socket.remoteAddress ?? 'unknown')
+  // A peer that came by no network has no address, whatever their type says.
+  const ips: readonly (string | undefined)[] | undefined = request.ips
+  if (ips !== undefined)
+    return ips
+      .map((address) => plainAddress(address))
+      .reverse()
+      .join(', ')
+  return plainAddress(request.raw.socket.remoteAddress)
 }
 
-/** IPv4 addresses of dual-stack sockets in their usual form. */
-function plainAddress(address: string): string {
+/** IPv4 addresses of dual-stack sockets in their usual form; for none the word of RFC 7239 section 6.2. */
+function plainAddress(address = 'unknown'): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address
 }

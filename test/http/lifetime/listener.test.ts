@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -231,6 +232,18 @@ describe('while the listener closes', () => {
     expect(received()).toContain('read 4')
     expect(received()).toMatch(/connection: close/i)
   })
+})
+
+it('what was reset before it was accepted is not carried out, because nobody can say whose it is', async () => {
+  const { port } = app.server.address() as AddressInfo
+  const leave = `require('node:net').connect(${port}, '127.0.0.1', function () {
+    this.write(${JSON.stringify(get('/now'))}, () => this.resetAndDestroy())
+  })`
+  // Nothing is accepted here meanwhile.
+  execFileSync(process.execPath, ['-e', leave])
+  await stillServes()
+  await eventually(() => expect(ends.map(([target]) => target)).toEqual(['/now']))
+  expect(listener.connections.size).toBe(1)
 })
 
 it('a request that was never whole is answered 408 and its connection is closed', async () => {

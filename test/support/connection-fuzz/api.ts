@@ -24,6 +24,8 @@ const manners: Readonly<Record<string, Manner>> = {
     setTimeout(() => response.end('slow'), 100)
   },
   never: () => undefined,
+  empty: (response) => void response.writeHead(204).end(),
+  unchanged: (response) => void response.writeHead(304, { 'content-length': '5' }).end(),
   large: (response) => void response.end(large),
   events: (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
@@ -75,9 +77,14 @@ export async function startFickleApi(): Promise<FickleApi> {
       socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
       return
     }
-    if (manner === 'never') return
+    if (manner === 'never') {
+      count(socket)
+      socket.once('end', () => socket.end()).resume()
+      return
+    }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       count(webSocket)
+      if (manner === 'halves') socket.end()
       webSocket.on('error', () => undefined).on('message', (data) => webSocket.send(data))
     })
   })
