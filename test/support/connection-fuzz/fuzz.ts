@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,10 +10,13 @@ import { freePort } from '../ports.ts'
 import { type ScriptedProvider, startScriptedProvider } from '../provider/scripted-provider.ts'
 import { type FickleApi, startFickleApi } from './api.ts'
 import { FuzzClient, type FuzzTarget } from './sequences.ts'
+import { countDescriptors, socketsOf } from './sockets.ts'
 
 /** Places of each route, all of which one caller may hold: at the end every one of them is asked for. */
 const places = 60
 const lanes = 24
+/** Long after `DRAIN_DELAY`, and shortly before `SHUTDOWN_GRACE` is over. */
+const drainsWithinMs = 9_000
 
 /** A gateway process, an API that does what it likes, and clients that do what they like. */
 export class ConnectionFuzz {
@@ -24,6 +26,8 @@ export class ConnectionFuzz {
   readonly #ends: (() => unknown)[] = []
   #requests = 0
   #firstPaths = new Set<string>()
+  /** What each client did, by its port; the last one, where a port was used again. */
+  readonly #stories = new Map<number, string>()
 
   constructor(seed: number) {
     this.#seed = seed
@@ -44,11 +48,11 @@ export class ConnectionFuzz {
     const provider = await startScriptedProvider()
     this.#ends.push(api.stop, provider.stop)
     const { gateway, target } = await this.#startGateway(api, provider)
-    const descriptorsBefore = descriptorsOf(gateway.pid)
+    const descriptorsBefore = countDescriptors(gateway.pid)
     await this.#storm(target, forMs)
     await this.#expectRest(gateway, api, descriptorsBefore)
     await this.#expectPlaces(target)
-    await this.#drain(gateway, target)
+    await this.#drain(gateway, api, target)
     this.#checkLog(gateway, api)
   }
 
@@ -107,6 +111,7 @@ export class ConnectionFuzz {
         const client = new FuzzClient(target, random, () => this.#name())
         await client.run()
         this.counts.connections += 1
+        this.#stories.set(client.port, client.story())
         if (!/^HTTP\/1\.1 \d{3} /.test(client.received)) continue
         this.counts.answers += 1
         if (client.firstPath !== undefined) this.#firstPaths.add(pathOf(client.firstPath))
@@ -118,12 +123,24 @@ export class ConnectionFuzz {
   /** Nothing is left: no descriptor at the gateway, no call at the API. */
   async #expectRest(gateway: GatewayProcess, api: FickleApi, before: number): Promise<void> {
     await this.#expect('descriptors return to what they were', 20_000, () => {
-      const now = descriptorsOf(gateway.pid)
-      if (now > before + 2) throw new Error(`${now} instead of ${before}`)
+      const now = countDescriptors(gateway.pid)
+      if (now > before + 2) throw new Error(`${now} instead of ${before}: ${this.#leftOf(gateway, api)}`)
     })
     await this.#expect('the API has no open call', 5_000, () => {
       if (api.open() > 0) throw new Error(`${api.open()} are open`)
     })
+  }
+
+  /** The connections that the gateway still has: on which side, in which state, and what their clients did. */
+  #leftOf(gateway: GatewayProcess, api: FickleApi): string {
+    const apiPort = Number(new URL(api.origin).port)
+    const lines = socketsOf(gateway.pid).map(({ state, localPort, remotePort, unread, unsent }) => {
+      const queues = `${state}, ${unread} unread, ${unsent} unsent`
+      if (remotePort === apiPort) return `to the API from ${localPort}: ${queues}`
+      if (localPort !== gateway.port) return `to port ${remotePort}: ${queues}`
+      return `to the client ${remotePort}: ${queues}; it did ${this.#stories.get(remotePort)}`
+    })
+    return ['', ...lines].join('\n  ')
   }
 
   /** Every place of every route can be taken. */
@@ -137,19 +154,24 @@ export class ConnectionFuzz {
           `GET ${prefix}/${name}/events HTTP/1.1\r\nhost: x\r\nsec-fetch-site: same-origin\r\ncookie: ${target.cookie}\r\n\r\n`,
       )
       await this.#expect(`all places of ${prefix} are free`, 5_000, () => {
-        const open = crowd.received().filter((text) => text.startsWith('HTTP/1.1 200')).length
-        if (open !== places) throw new Error(`${open} of ${places}`)
+        const heads = crowd.received().map((text) => text.slice(0, 12))
+        if (heads.some((head) => head !== 'HTTP/1.1 200')) throw new Error(tally(heads))
       })
       await crowd.leave()
     }
   }
 
   /** Told to stop in the middle of it all, it ends, and well. */
-  async #drain(gateway: GatewayProcess, target: FuzzTarget): Promise<void> {
+  async #drain(gateway: GatewayProcess, api: FickleApi, target: FuzzTarget): Promise<void> {
     const storm = this.#storm(target, 1_500)
+    let left = ''
+    const look = setTimeout(() => {
+      left = this.#leftOf(gateway, api)
+    }, drainsWithinMs)
     gateway.terminate()
     const code = await gateway.exited
-    if (code !== 0) this.faults.push(`the process ended with ${code}`)
+    clearTimeout(look)
+    if (code !== 0) this.faults.push(`the process ended with ${code}, and had before: ${left}`)
     await storm.catch(() => undefined)
   }
 
@@ -188,10 +210,11 @@ function pathOf(target: string): string {
   return target.split('?', 1)[0] ?? ''
 }
 
-/** Where the system tells; 0 elsewhere. */
-function descriptorsOf(pid: number): number {
-  const folder = `/proc/${pid}/fd`
-  return existsSync(folder) ? readdirSync(folder).length : 0
+/** How often each is there. */
+function tally(texts: readonly string[]): string {
+  const counts = new Map<string, number>()
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1)
+  return [...counts].map(([text, count]) => `${count} times '${text}'`).join(', ')
 }
 
 async function signIn(origin: string, provider: ScriptedProvider): Promise<string> {

@@ -24,11 +24,19 @@ export class FuzzClient {
   /** Path of the first request on the connection, when it was whole and plain. */
   firstPath: string | undefined
   #hasSent = false
+  /** The client's own; 0 before it is connected. */
+  port = 0
+  readonly #steps: string[] = []
 
   constructor(target: FuzzTarget, random: Random, name: () => number) {
     this.#target = target
     this.#random = random
     this.#name = name
+  }
+
+  /** What it has done, in a line. */
+  story(): string {
+    return this.#steps.join(' | ')
   }
 
   async run(): Promise<void> {
@@ -39,6 +47,7 @@ export class FuzzClient {
       if (this.received.length < 20) this.received += chunk.toString('latin1', 0, 20)
     })
     await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve))
+    this.port = socket.localPort ?? 0
     for (let left = 1 + this.#below(4); left > 0 && !socket.destroyed; left -= 1) await this.#step()
     await this.#end(socket)
   }
@@ -58,21 +67,23 @@ export class FuzzClient {
   }
 
   async #end(socket: Socket): Promise<void> {
-    const ways = [
-      () => socket.destroy(),
-      () => socket.resetAndDestroy(),
-      () => socket.end(),
-      async () => {
+    const ways: Readonly<Record<string, () => unknown>> = {
+      closes: () => socket.destroy(),
+      resets: () => socket.resetAndDestroy(),
+      'closes its side': () => socket.end(),
+      'closes later': async () => {
         await sleep(this.#below(300))
         socket.destroy()
       },
-      async () => {
+      'closes its side, and all later': async () => {
         socket.end()
         await sleep(this.#below(300))
         socket.destroy()
       },
-    ]
-    await this.#one(ways)()
+    }
+    const [name, leave] = this.#one(Object.entries(ways))
+    this.#steps.push(name)
+    await leave()
     if (!socket.destroyed) {
       socket.resume()
       await Promise.race([new Promise((resolve) => socket.once('close', resolve)), sleep(400)])
@@ -148,6 +159,7 @@ export class FuzzClient {
 
   #write(bytes: string): void {
     this.#hasSent = true
+    this.#steps.push(`${bytes.slice(0, 60)} (${bytes.length})`)
     if (this.#socket?.writable === true) this.#socket.write(bytes, 'latin1')
   }
 
