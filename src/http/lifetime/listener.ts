@@ -173,14 +173,20 @@ class Listener implements OwnedListener {
 
   /**
    * A connection that the server has let go of. While an answer is owed on it, whatever is written now would become part of that answer,
-   * and the server no longer tells those that wait of its end: so it is closed, which ends them all.
+   * and the server no longer tells those that wait of its end: so it is closed, which ends them all. Behind the last answer it ends in order; a
+   * request there that was ignored may still have what the server would answer it with on the connection, where nothing else can be put.
    *
    * @param code why it is not answered then
    */
   #takeOver(request: IncomingMessage, socket: Duplex, code: ErrorCode): BrowserConnection | undefined {
     socket.on('error', () => socket.destroy())
     const connection = connectionOf(socket)
-    if (connection !== undefined && !connection.isBusy && !connection.isEnding) return connection
+    if (connection?.isBusy === false) {
+      if (!connection.isClosing) return connection
+      connection.endInOrder()
+      socket.resume()
+      return undefined
+    }
     if (connection?.isEnding === false) {
       this.#report({ ...askedBy(request), requestId: newRequestId(), code, isAnswered: false })
     }

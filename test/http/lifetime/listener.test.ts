@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -106,6 +107,21 @@ describe('a connection that owes an answer', () => {
       ends.length = 0
     }
     await eventually(() => expect(listener.connections.size).toBeLessThanOrEqual(2))
+  })
+
+  it.each([
+    ['a WebSocket handshake', upgrade('/now')],
+    ['CONNECT', connectTo],
+  ])('and pays it is not brought down by %s behind a request that nobody answers', async (_what, bytes) => {
+    const slow = once(app.server, 'checkContinue')
+    const paid = await open(get('/slow', 'expect: 100-continue\r\n'))
+    const [{ socket }, response] = (await slow) as [IncomingMessage, ServerResponse]
+    // The answer is finished, and the connection not closed yet: what the system has read by then comes in this very turn.
+    response.once('close', () => socket.emit('data', Buffer.from(get('/now') + bytes)))
+    finishSlow('slow')
+    await paid.closed
+    expect(paid.received()).toMatch(/\r\n\r\nslow$/)
+    await stillServes()
   })
 
   it('whose answers wait in line are all over when it is closed', async () => {

@@ -49,7 +49,13 @@ export class ConnectionFuzz {
     this.#ends.push(api.stop, provider.stop)
     const { gateway, target } = await this.#startGateway(api, provider)
     const descriptorsBefore = countDescriptors(gateway.pid)
+    let hasEnded = false
+    void gateway.exited.then(() => (hasEnded = true))
     await this.#storm(target, forMs)
+    if (hasEnded) {
+      this.#checkFatal(gateway)
+      throw new Error(`the process has ended: ${this.faults.join('\n')}`)
+    }
     await this.#expectRest(gateway, api, descriptorsBefore)
     await this.#expectPlaces(target)
     await this.#drain(gateway, api, target)
@@ -153,7 +159,8 @@ export class ConnectionFuzz {
         () =>
           `GET ${prefix}/${name}/events HTTP/1.1\r\nhost: x\r\nsec-fetch-site: same-origin\r\ncookie: ${target.cookie}\r\n\r\n`,
       )
-      await this.#expect(`all places of ${prefix} are free`, 5_000, () => {
+      // What the storm left in the queue of connections is looked at before.
+      await this.#expect(`all places of ${prefix} are free`, 20_000, () => {
         const heads = crowd.received().map((text) => text.slice(0, 12))
         if (heads.some((head) => head !== 'HTTP/1.1 200')) throw new Error(tally(heads))
       })
@@ -195,7 +202,11 @@ export class ConnectionFuzz {
     for (const path of this.#firstPaths) {
       if (!counts.has(`path ${path}`)) this.faults.push(`no line for ${path}, which was answered`)
     }
-    const fatal = gateway.log().filter(({ level }) => Number(level) >= 50)
+    this.#checkFatal(gateway)
+  }
+
+  #checkFatal(gateway: GatewayProcess): void {
+    const fatal = gateway.log().filter(({ level }) => level === 'error' || level === 'fatal')
     for (const line of fatal) this.faults.push(JSON.stringify(line))
   }
 
