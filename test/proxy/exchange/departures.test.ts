@@ -146,7 +146,7 @@ function leftovers(): readonly unknown[] {
 async function expectRest(): Promise<void> {
   await eventually(() => {
     expect(leftovers()).toEqual([])
-    expect(api.open()).toBe(0)
+    expect(api.open()).toEqual([])
     expect(proxy.streams).toEqual({ websocket: 0, sse: 0 })
   }, restsWithinMs)
 }

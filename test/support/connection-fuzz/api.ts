@@ -5,8 +5,8 @@ import { WebSocketServer } from 'ws'
 /** An API that answers early, late, slowly, in parts and not at all, by the last segment of the path. */
 export interface FickleApi {
   readonly origin: string
-  /** Requests and WebSockets that it has not finished with. */
-  open(): number
+  /** Requests and WebSockets that it has not finished with, by the last two segments of their paths. */
+  open(): readonly string[]
   /** The last two segments of every path that it was asked for. */
   readonly asked: ReadonlySet<string>
   stop(): Promise<void>
@@ -51,16 +51,16 @@ export const mannerNames = Object.keys(manners)
 export async function startFickleApi(): Promise<FickleApi> {
   const sockets = new Set<Socket>()
   const asked = new Set<string>()
-  let open = 0
-  const count = (emitter: { once(event: 'close', then: () => void): unknown }): void => {
-    open += 1
-    emitter.once('close', () => (open -= 1))
+  const open = new Map<object, string>()
+  const count = (name: string, emitter: { once(event: 'close', then: () => void): unknown }): void => {
+    open.set(emitter, name)
+    emitter.once('close', () => open.delete(emitter))
   }
   const nameOf = ({ url }: IncomingMessage): readonly string[] => (url ?? '').split('/').slice(-2)
   const server = createServer((request, response) => {
     const [number = '', manner = ''] = nameOf(request)
     asked.add(`${number}/${manner}`)
-    count(response)
+    count(`${number}/${manner}`, response)
     const answer = manners[manner] ?? manners.ok
     answer?.(response, request)
   })
@@ -78,12 +78,11 @@ export async function startFickleApi(): Promise<FickleApi> {
       return
     }
     if (manner === 'never') {
-      count(socket)
       socket.once('end', () => socket.end()).resume()
       return
     }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      count(webSocket)
+      count(`WebSocket ${number}/${manner}`, webSocket)
       if (manner === 'halves') socket.end()
       webSocket.on('error', () => undefined).on('message', (data) => webSocket.send(data))
     })
@@ -91,7 +90,7 @@ export async function startFickleApi(): Promise<FickleApi> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    open: () => open,
+    open: () => [...open.values()],
     asked,
     stop: () =>
       new Promise((resolve) => {

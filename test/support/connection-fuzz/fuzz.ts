@@ -133,7 +133,7 @@ export class ConnectionFuzz {
       if (now > before + 2) throw new Error(`${now} instead of ${before}: ${this.#leftOf(gateway, api)}`)
     })
     await this.#expect('the API has no open call', 5_000, () => {
-      if (api.open() > 0) throw new Error(`${api.open()} are open`)
+      if (api.open().length > 0) throw new Error(api.open().join(', '))
     })
   }
 
