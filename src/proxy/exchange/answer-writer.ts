@@ -3,6 +3,8 @@ import type { ResponseHead } from '../headers/response-headers.ts'
 
 const noContent = 204
 const notModified = 304
+/** A body up to this many bytes that is there with its head is cheaper to copy behind it than to hand to the system as a second piece. */
+const smallBodyBytes = 2_048
 
 /** A head that is still to be written. */
 interface PendingHead {
@@ -44,11 +46,13 @@ export class AnswerWriter {
   /** Returns false when the browser is slower, and calls `whenDrained` once it has caught up. */
   write(chunk: Buffer, whenDrained: () => void): boolean {
     const { raw } = this.#reply
+    const isFirst = this.#pendingHead !== undefined
     this.#writeHead()
     this.#hasWritten = true
     this.#remainingBytes -= chunk.length
     if (this.#remainingBytes === 0) {
-      raw.end(chunk)
+      if (isFirst && chunk.length <= smallBodyBytes) raw.end(chunk.toString('latin1'), 'latin1')
+      else raw.end(chunk)
       return true
     }
     if (raw.write(chunk)) return true
