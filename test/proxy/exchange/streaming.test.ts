@@ -182,7 +182,7 @@ describe('an answer', () => {
 
   it.each([1, 255, 2_048, 2_049, 70_000])('of %i bytes of any value arrives as it is', async (length) => {
     const sent = Buffer.from(Array.from({ length }, (_, at) => 255 - (at % 256)))
-    upstream.on('/bytes', (response) => response.writeHead(200, { 'content-length': length }).end(sent))
+    upstream.on('/bytes', (response) => void response.writeHead(200, { 'content-length': length }).end(sent))
     const answer = await answerOf(open('/api/bytes').end())
     expect(Buffer.concat((await answer.toArray()) as Buffer[])).toEqual(sent)
   })
