@@ -90,9 +90,11 @@ export function describeListenError(error: unknown): unknown {
   )
 }
 
+const supervisorSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
 /**
  * SIGTERM comes from an orchestrator: `/readyz` fails for `DRAIN_DELAY` before anything closes. SIGINT comes from a person, who does
- * not want to wait. After a fault nobody knows what still holds, so it closes at once and exits with 1. A second signal, or a second
+ * not want to wait, and so does SIGHUP where no file is read again at it. After a fault nobody knows what still holds, so it closes at once and exits with 1. A second signal, or a second
  * fault, ends the process there and then.
  */
 function stopGracefully(gateway: RunnableGateway, config: ServeConfig, reloads: boolean): void {
@@ -103,7 +105,7 @@ function stopGracefully(gateway: RunnableGateway, config: ServeConfig, reloads: 
       delay: false,
       logger: false,
       skip: [
-        ...(cluster.isWorker ? (['SIGTERM', 'SIGINT'] as const) : []),
+        ...(cluster.isWorker ? supervisorSignals : []),
         ...(reloads ? (['SIGHUP'] as const) : []),
       ],
     },
@@ -117,7 +119,7 @@ function stopGracefully(gateway: RunnableGateway, config: ServeConfig, reloads: 
     },
   )
   if (cluster.isWorker) {
-    for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => undefined)
+    for (const signal of supervisorSignals) process.on(signal, () => undefined)
     process.on('message', (untyped: unknown) => {
       const message = readSupervisorMessage(untyped)
       if (message?.coatcheck !== 'stop' || workerSignal !== undefined) return

@@ -142,7 +142,7 @@ async function superviseHouse(env: Environment, first: Accepted): Promise<number
   })
   issuers.follow(first.config.frontends)
   try {
-    return await supervise(first.config.process, telemetry.log)
+    return await supervise(first.config.process, telemetry.log, true)
   } finally {
     issuers.close()
   }

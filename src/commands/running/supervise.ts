@@ -13,15 +13,20 @@ type SupervisedSettings = Pick<
 /**
  * Looks after the workers of this process, with one admin listener over all of them.
  *
+ * @param reloads somebody else hears SIGHUP
  * @returns the exit code
  * @throws CommandError when the admin listener's address is taken
  */
-export async function supervise(config: SupervisedSettings, log: Logger): Promise<number> {
+export async function supervise(
+  config: SupervisedSettings,
+  log: Logger,
+  reloads = false,
+): Promise<number> {
   const view = createSupervisorView()
   const admin = createAdmin(view, log)
   await listen(admin, config)
   try {
-    return await superviseWorkers(config, log, view)
+    return await superviseWorkers(config, log, { ...view, reloads })
   } finally {
     await admin.close()
   }

@@ -21,6 +21,8 @@ export interface WorkerObserver {
   died(worker: Worker): void
   /** The first signal has come. */
   stopping(): void
+  /** Somebody else hears SIGHUP, which stops the workers otherwise, as it does one process. */
+  readonly reloads?: boolean
 }
 
 /**
@@ -58,7 +60,7 @@ export function superviseWorkers(
 
   /** A signal to the whole process group found a worker that had not begun yet. */
   function isAbandoned(worker: Worker, signal: string | null): boolean {
-    return (signal === 'SIGTERM' || signal === 'SIGINT') && !serving.has(worker)
+    return ['SIGTERM', 'SIGINT', 'SIGHUP'].some((one) => one === signal) && !serving.has(worker)
   }
 
   function onExit(worker: Worker, code: number | null, signal: string | null): void {
@@ -95,6 +97,8 @@ export function superviseWorkers(
     })
     process.on('SIGTERM', obey)
     process.on('SIGINT', obey)
+    // A terminal that was closed.
+    if (observer?.reloads !== true) process.on('SIGHUP', () => obey('SIGINT'))
     endStart()
     process.on('uncaughtException', onFault)
     for (let count = 0; count < settings.workers; count++) cluster.fork()

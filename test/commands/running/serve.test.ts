@@ -168,12 +168,25 @@ describe('several workers', () => {
     expect(await gateway.ended).toBe(0)
   })
 
-  it('take a signal to the whole process group for one, as Ctrl-C sends it', async () => {
-    const gateway = await launch(workers, { detached: true })
+  it.each(['SIGINT', 'SIGHUP'] as const)(
+    'take a %s to the whole process group for one, as a terminal sends it',
+    async (signal) => {
+      const gateway = await launch(workers, { detached: true })
+      await gateway.said(listening, 2)
+      const slow = fetch(`${gateway.url}/slow`)
+      await fetch(`${gateway.url}/draining`)
+      process.kill(-(gateway.child.pid ?? 0), signal)
+      expect(await (await slow).text()).toBe('finished')
+      expect(await gateway.ended).toBe(0)
+    },
+  )
+
+  it('end well on a SIGHUP to their supervisor where there is no file to be read again, as one process does', async () => {
+    const gateway = await launch(workers)
     await gateway.said(listening, 2)
     const slow = fetch(`${gateway.url}/slow`)
     await fetch(`${gateway.url}/draining`)
-    process.kill(-(gateway.child.pid ?? 0), 'SIGINT')
+    gateway.child.kill('SIGHUP')
     expect(await (await slow).text()).toBe('finished')
     expect(await gateway.ended).toBe(0)
   })
