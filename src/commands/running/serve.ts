@@ -104,10 +104,7 @@ function stopGracefully(gateway: RunnableGateway, config: ServeConfig, reloads: 
     {
       delay: false,
       logger: false,
-      skip: [
-        ...(cluster.isWorker ? supervisorSignals : []),
-        ...(reloads ? (['SIGHUP'] as const) : []),
-      ],
+      skip: [...(cluster.isWorker ? supervisorSignals : []), ...(reloads ? (['SIGHUP'] as const) : [])],
     },
     async ({ signal, err }) => {
       if (err !== undefined) gateway.log.fatal({ err }, 'uncaught fault; the process ends')

@@ -17,11 +17,7 @@ type SupervisedSettings = Pick<
  * @returns the exit code
  * @throws CommandError when the admin listener's address is taken
  */
-export async function supervise(
-  config: SupervisedSettings,
-  log: Logger,
-  reloads = false,
-): Promise<number> {
+export async function supervise(config: SupervisedSettings, log: Logger, reloads = false): Promise<number> {
   const view = createSupervisorView()
   const admin = createAdmin(view, log)
   await listen(admin, config)
