@@ -140,6 +140,27 @@ describe('doctor does not pass', () => {
     expect(JSON.stringify(report)).not.toContain('mallory')
   })
 
+  it('an access token that names no user', async () => {
+    clinic.provider.faults.accessToken = (claims) => {
+      delete claims.sub
+      return undefined
+    }
+    const report = await clinic.examine({}, true)
+    expect(without(report)).toEqual(['warn access-token.subject'])
+    expect(findingOf(report, 'access-token.subject').fix).toContain('sub')
+  })
+
+  it.each([
+    ['response types without code', { response_types_supported: ['id_token', 'token'] }, 'id_token, token'],
+    ['grants without the code', { grant_types_supported: ['implicit'] }, 'implicit'],
+  ])('a provider that announces %s', async (_what, members, words) => {
+    const { discovery = (metadata) => metadata } = clinic.provider.faults
+    clinic.provider.faults.discovery = (metadata) => ({ ...(discovery(metadata) as object), ...members })
+    const report = await clinic.examine()
+    expect(without(report)).toEqual(['warn discovery.client'])
+    expect(findingOf(report, 'discovery.client').summary).toContain(words)
+  })
+
   it('claims of USER_CLAIMS that are not there, unless nobody has written them', async () => {
     const env = { USER_CLAIMS: 'sub,name,department,/realm_access/roles' }
     const report = await clinic.examine(env, true)
@@ -177,6 +198,11 @@ describe('doctor does not pass', () => {
   })
 
   const encryption = { use: 'enc' }
+  const elliptic = {
+    ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
+    n: undefined,
+    e: undefined,
+  }
   const short = {
     ...generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' }),
   }
@@ -189,6 +215,8 @@ describe('doctor does not pass', () => {
     ['of another curve', { ...secp, n: undefined, e: undefined, alg: undefined }, 'of a kind'],
     ['that is a secret', { kty: 'oct', k: 'c2VjcmV0' }, 'a secret'],
     ['for other operations', { key_ops: ['encrypt'] }, 'key_ops without verify'],
+    ['for another algorithm than ID tokens have', { alg: 'PS256' }, 'for an algorithm that is not taken'],
+    ['of a kind that their algorithm does not take', elliptic, 'of a kind that is not taken'],
   ])('a key set of one key %s', async (_what, change, words) => {
     clinic.provider.faults.keys = ([key]) => ({ body: { keys: [{ ...key, alg: undefined, ...change }] } })
     const report = await clinic.examine()

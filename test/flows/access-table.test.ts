@@ -502,6 +502,18 @@ describe('a rule about the sign-in', () => {
     expect([codeOf(old), old.json().loginUrl]).toEqual(['step_up_required', '/login?max_age=60'])
   })
 
+  it('is not met by a sign-in of tomorrow, which would never grow old', async () => {
+    const { faults } = world.provider
+    const { idToken } = faults
+    faults.idToken = (claims) => {
+      claims.auth_time = Math.floor(world.nowMs() / 1_000) + 86_400
+    }
+    const cookie = await world.signIn()
+    Object.assign(faults, { idToken })
+    const answer = await world.get('/fresh/x', withCookie(cookie))
+    expect([answer.status, codeOf(answer)]).toEqual([401, 'step_up_required'])
+  })
+
   it('is met by any of its alternatives', async () => {
     expect((await world.get('/either/x', withCookie(await world.signIn()))).status).toBe(200)
   })

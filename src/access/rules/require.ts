@@ -18,6 +18,9 @@ export type Verdict =
   | { readonly kind: 'step_up'; readonly demand: StepUpDemand }
   | { readonly kind: 'forbidden' }
 
+/** Clocks of provider and gateway may differ by this much. */
+const clockToleranceMs = 60_000
+
 const forbidden: Verdict = { kind: 'forbidden' }
 
 /** Judges a caller (DESIGN-2 section 6.3): the demand itself, and one of its alternatives where there are any. */
@@ -33,7 +36,7 @@ function judgeDemand(demand: RouteDemand, facts: CallerFacts, nowMs: number): Ve
   if (!demand.claims.every((each) => holds(each, facts))) return forbidden
   const { acr, maxAgeSeconds } = demand
   const isStrong = acr === undefined || (facts.acr !== undefined && acr.includes(facts.acr))
-  const untilMs = freshUntilMs(facts.authTimeSeconds, maxAgeSeconds)
+  const untilMs = freshUntilMs(facts.authTimeSeconds, maxAgeSeconds, nowMs)
   if (isStrong && nowMs < untilMs) return { kind: 'met', untilMs }
   return {
     kind: 'step_up',
@@ -44,9 +47,15 @@ function judgeDemand(demand: RouteDemand, facts: CallerFacts, nowMs: number): Ve
   }
 }
 
-function freshUntilMs(authTimeSeconds: number | undefined, maxAgeSeconds: number | undefined): number {
+function freshUntilMs(
+  authTimeSeconds: number | undefined,
+  maxAgeSeconds: number | undefined,
+  nowMs: number,
+): number {
   if (maxAgeSeconds === undefined) return Number.POSITIVE_INFINITY
-  return authTimeSeconds === undefined ? 0 : (authTimeSeconds + maxAgeSeconds) * 1_000
+  // A sign-in of the future would never grow old: it says nothing.
+  if (authTimeSeconds === undefined || authTimeSeconds * 1_000 > nowMs + clockToleranceMs) return 0
+  return (authTimeSeconds + maxAgeSeconds) * 1_000
 }
 
 const rank = { met: 2, step_up: 1, forbidden: 0 } as const

@@ -156,10 +156,12 @@ function expectAuthentication(identity: Identity, transaction: LoginTransaction,
   const { maxAgeSeconds, acrValues } = transaction
   if (maxAgeSeconds !== undefined) {
     const oldest = nowMs / 1_000 - maxAgeSeconds - authTimeToleranceSeconds
+    const latest = nowMs / 1_000 + authTimeToleranceSeconds
     const received = identity.authTimeSeconds
-    if (received === undefined || received < oldest)
+    // One of the future would never grow old.
+    if (received === undefined || received < oldest || received > latest)
       throw new UnmetDemandError('auth_time', {
-        expected: `not earlier than ${Math.floor(oldest)}`,
+        expected: `from ${Math.floor(oldest)} to ${Math.floor(latest)}`,
         received,
       })
   }

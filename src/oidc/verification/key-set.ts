@@ -13,7 +13,7 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import type { OidcClient } from '../provider/client.ts'
 import { plainValue, type RefusalFacts } from '../provider/failures/refusal.ts'
 import type { ProviderOptions } from '../provider/options.ts'
-import { headerOf } from './untrusted-jwt.ts'
+import { headerOf, isCompactJws } from './untrusted-jwt.ts'
 
 /** Clocks of provider and gateway may differ by this much, seconds. */
 export const clockToleranceSeconds = 30
@@ -72,6 +72,7 @@ export async function verifyWith(
   token: string,
 ): Promise<VerifiedJwt> {
   try {
+    if (!isCompactJws(untrustedJwt)) throw new errors.JWSInvalid()
     const { payload, protectedHeader } = await jwtVerify(untrustedJwt, set, checks)
     return { payload, header: protectedHeader }
   } catch (error) {

@@ -85,6 +85,12 @@ const refused: readonly (readonly [string, Fault])[] = [
   ['signed with the public key as a secret', signed((all) => world.provider.signWithPublicKey(all))],
   ['with a broken signature', signed(async (all) => broken(await world.provider.sign(all)))],
   ['without its signature', signed(async (all) => (await world.provider.sign(all)).replace(/[^.]+$/, ''))],
+  ['with a blank behind it', signed(async (all) => `${await world.provider.sign(all)} `)],
+  [
+    'with a line break in its signature',
+    signed(async (all) => (await world.provider.sign(all)).replace(/.{8}$/, '\n$&')),
+  ],
+  ['with the padding of base64', signed(async (all) => `${await world.provider.sign(all)}==`)],
   ['signed by another with our key id', signed(async (all) => signWith(await forger, all))],
   ['signed by another with its own key id', signed(async (all) => signWith(await stranger, all))],
   [

@@ -27,6 +27,7 @@ it.each<readonly [string, string, Claims]>([
   ['max_age=60 and a sign-in of two minutes ago', '?max_age=60', (now) => ({ auth_time: now - 120 })],
   ['max_age=60 and no word about the sign-in', '?max_age=60', () => ({})],
   ['max_age=60 and a sign-in that is no time', '?max_age=60', () => ({ auth_time: Number.NaN })],
+  ['max_age=60 and a sign-in of tomorrow', '?max_age=60', (now) => ({ auth_time: now + 86_400 })],
   ['max_age=0 and a sign-in of a minute ago', '?max_age=0', (now) => ({ auth_time: now - 60 })],
   ['acr_values=gold and no acr', '?acr_values=gold', () => ({})],
   ['acr_values=gold and silver', '?acr_values=gold', () => ({ acr: 'silver' })],
@@ -42,6 +43,7 @@ it.each<readonly [string, string, Claims]>([
 
 it.each<readonly [string, string, Claims]>([
   ['max_age=60 and a sign-in of 70 s ago, for the clocks', '?max_age=60', (now) => ({ auth_time: now - 70 })],
+  ['max_age=60 and a sign-in in 25 s, for the clocks', '?max_age=60', (now) => ({ auth_time: now + 25 })],
   ['max_age=0 and a sign-in of now', '?max_age=0', (now) => ({ auth_time: now })],
   ['acr_values=gold and gold', '?acr_values=gold', () => ({ acr: 'gold' })],
   ['acr_values of two and the second', '?acr_values=gold%20silver', () => ({ acr: 'silver' })],

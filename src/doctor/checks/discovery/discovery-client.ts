@@ -130,6 +130,20 @@ const responseModes: Look = (document, { responseMode }) => {
   ]
 }
 
+/** What a login is made of (RFC 6749 section 4.1), and the member of the metadata that says so (RFC 8414 section 2). */
+const flow = [
+  ['response types', 'response_types_supported', 'code'],
+  ['grants', 'grant_types_supported', 'authorization_code'],
+] as const
+
+const codeFlow: Look = (document) =>
+  flow.flatMap(([what, name, needed]) => {
+    const announced = listOf(document, name)
+    if (announced === undefined || announced.includes(needed)) return []
+    const summary = `The provider announces the ${what} ${announced.join(', ')}, not ${needed}: logins may be refused there.`
+    return [warn(summary, 'Enable the authorization code flow at the provider.')]
+  })
+
 const signedResponses: Look = (document, { responseMode, idTokenAlgorithm }) => {
   const announced = listOf(document, 'authorization_signing_alg_values_supported')
   if (responseMode !== 'jwt' || announced === undefined) return []
@@ -194,6 +208,7 @@ const looks: readonly Look[] = [
   methods,
   signatures,
   requestObjects,
+  codeFlow,
   responseModes,
   signedResponses,
   proofs,

@@ -31,7 +31,7 @@ export const discoveryKeysCheck: Check = {
         'Let it sign the ID tokens of this client with one of these, or add its own to ID_TOKEN_ALGORITHM where no profile forbids it.',
       )
     }
-    return describeKeys(await findKeys(metadata, context), taken)
+    return describeKeys(await findKeys(metadata, context, allowedAlgorithms(taken, {})), taken)
   },
 }
 
@@ -42,13 +42,17 @@ interface FoundKeys {
   readonly faults: readonly string[]
 }
 
-async function findKeys(metadata: Metadata, { config }: DoctorContext): Promise<FoundKeys | string> {
+async function findKeys(
+  metadata: Metadata,
+  { config }: DoctorContext,
+  algorithms: readonly string[],
+): Promise<FoundKeys | string> {
   const url = URL.parse(textOf(metadata, 'jwks_uri') ?? '')
   if (url === null) return 'it announces no jwks_uri'
   try {
     const { document } = await fetchJson(url, config)
     const keys: readonly unknown[] = Array.isArray(document?.keys) ? document.keys : []
-    const faults = keys.map(keyFault).filter((fault) => fault !== undefined)
+    const faults = keys.map((key) => keyFault(key, algorithms)).filter((fault) => fault !== undefined)
     return { usable: keys.length - faults.length, faults }
   } catch (error) {
     return describeFailure(describeTransportError(error))
@@ -57,7 +61,7 @@ async function findKeys(metadata: Metadata, { config }: DoctorContext): Promise<
 
 const unreachableFix = 'See whether its jwks_uri can be opened from this machine.'
 const uselessFix =
-  'Let it publish the key with which it signs: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519, for signatures (use=sig).'
+  'Let it publish the key with which it signs: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519, for signatures (use=sig) of an algorithm that it announces.'
 
 function describeKeys(found: FoundKeys | string, algorithms: readonly string[]): Finding {
   if (typeof found === 'string') return fail(`The provider's keys cannot be had: ${found}.`, unreachableFix)

@@ -1,5 +1,5 @@
 import type { Check } from '../../check.ts'
-import { fail, pass, SkipCheck, warn } from '../../finding.ts'
+import { fail, pass, warn } from '../../finding.ts'
 import { readableToken } from '../../login/login-report.ts'
 import { listOf } from '../../provider/discovery.ts'
 
@@ -8,7 +8,11 @@ export const accessTokenSubjectCheck: Check = {
   id: 'access-token.subject',
   async examine(context) {
     const { accessToken, isSameUser } = await readableToken(context)
-    if (accessToken.subject === undefined) throw new SkipCheck('The access token names no subject (sub).')
+    if (accessToken.subject === undefined)
+      return warn(
+        'The access token names no subject (sub): an API that knows its users by it knows nobody.',
+        'Let the provider put sub into access tokens, unless your API reads the user from another claim.',
+      )
     if (isSameUser) return pass('The access token names the user who signed in (sub).')
     if (context.hints.name === 'Microsoft Entra ID')
       return pass(
