@@ -16,6 +16,9 @@ export const peers: Starters = {
   off: coatcheckWith('Coatcheck, cache off', { SESSION_CACHE: 'off' }),
 }
 
+/** Node's option that loads what signs. */
+const signsEach = `--import ${new URL('../arena/sign-each-request.ts', import.meta.url)}`
+
 /** The session middleware of this one sees no upgrade, so it has no WebSockets that would know a session. */
 export const withoutSockets: readonly string[] = ['express']
 
@@ -27,6 +30,7 @@ export function variants(upstreamUrl: string, adminPort: number): Starters {
     metrics: coatcheckWith('metrics', { ADMIN_PORT: `${adminPort}` }),
     logs: coatcheckWith('a log line for each request (the default)', { LOG_LEVEL: 'info' }),
     traces: coatcheckWith('traces', { OTEL_EXPORTER_OTLP_ENDPOINT: upstreamUrl }),
+    signed: coatcheckWith('one ES256 signature for each request, thrown away', { NODE_OPTIONS: signsEach }),
     dpop: coatcheckWith('tokens bound to the session’s key (DPoP)', { TOKEN_BINDING: 'dpop' }),
     bearer: coatcheckForBearers('callers with tokens of their own, each verified once'),
     secure: coatcheckWith('behind TLS: longer names of cookies', { DEVICE_BINDING: 'off' }),

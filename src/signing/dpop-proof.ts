@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type DpopKey, proofAlgorithm } from './dpop-key.ts'
-import { encode, signatureOf } from './jws.ts'
+import { signatureOf } from './jws.ts'
 
 /** What a proof is for (RFC 9449 section 4.2). */
 export interface ProofTarget {
@@ -19,16 +19,16 @@ export interface ProofTarget {
  * @param nowMs epoch milliseconds
  */
 export function createDpopProof(key: DpopKey, target: ProofTarget, nowMs: number): string {
-  const payload = {
-    jti: randomUUID(),
-    htm: target.method,
-    htu: target.url,
-    iat: Math.floor(nowMs / 1_000),
-    ath: target.accessTokenHash,
-    nonce: target.nonce,
-  }
-  const input = `${key.proofHeader}.${encode(payload)}`
+  const input = `${key.proofHeader}.${Buffer.from(claimsOf(target, nowMs)).toString('base64url')}`
   return `${input}.${signatureOf(input, { privateKey: key.privateKey, algorithm: proofAlgorithm })}`
+}
+
+/** Put together by hand: one is made for each request to an API, and of an object it takes three times as long. */
+function claimsOf({ method, url, accessTokenHash, nonce }: ProofTarget, nowMs: number): string {
+  const ath = accessTokenHash === undefined ? '' : `,"ath":${JSON.stringify(accessTokenHash)}`
+  const named = nonce === undefined ? '' : `,"nonce":${JSON.stringify(nonce)}`
+  const asked = `"htm":${JSON.stringify(method)},"htu":${JSON.stringify(url)}`
+  return `{"jti":"${randomUUID()}",${asked},"iat":${Math.floor(nowMs / 1_000)}${ath}${named}}`
 }
 
 /** `htu` of a URL: without query and fragment (RFC 9449 section 4.2). */

@@ -24,10 +24,10 @@ export function signJwt(
 
 /** The signature over a signing input (RFC 7515 section 5.1), base64url. */
 export function signatureOf(input: string, { privateKey, algorithm }: JwsKey): string {
-  const digest = digestOf(algorithm)
   const bytes = Buffer.from(input)
-  if (algorithm === 'ES256') return toJoseSignature(sign(digest, bytes, privateKey)).toString('base64url')
-  return sign(digest, bytes, { key: privateKey, ...signatureOptions(algorithm) }).toString('base64url')
+  if (algorithm === 'ES256') return toJoseSignature(sign('sha256', bytes, privateKey)).toString('base64url')
+  const options = { key: privateKey, ...signatureOptions(algorithm) }
+  return sign(digestOf(algorithm), bytes, options).toString('base64url')
 }
 
 /** Whether the signature over a signing input is this key's. */
