@@ -25,6 +25,8 @@ export interface FapiProviderOptions {
   readonly tls?: Pick<ServerOptions, 'cert' | 'key' | 'ca'>
   /** The host of the issuer, where it is none of loopback. */
   readonly hostname?: string
+  /** Life of an access token, seconds; 300 if left out. */
+  readonly accessTokenSeconds?: number
   /** Members of the configuration. */
   readonly configuration?: object
   /** Given each provider before it answers, such as to register a grant of its own. */
@@ -172,7 +174,7 @@ function configurationOf(options: FapiProviderOptions, getProvider: () => Provid
           audience: fapiAudience,
           scope: 'openid profile offline_access',
           accessTokenFormat: 'jwt',
-          accessTokenTTL: 300,
+          accessTokenTTL: options.accessTokenSeconds ?? 300,
           jwt: { sign: { alg: 'PS256' } },
         }),
         useGrantedResource: () => true,
