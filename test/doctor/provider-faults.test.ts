@@ -88,6 +88,11 @@ describe('doctor does not pass', () => {
     const refused = await clinic.examine({ TOKEN_BINDING: 'dpop' }, true)
     expect(without(refused)).toEqual(['fail upstream.token'])
     expect(findingOf(refused, 'upstream.token').fix).toContain('TOKEN_BINDING=none')
+    clinic.answer((_request, response) =>
+      response.writeHead(401, { 'www-authenticate': 'DPoP error="invalid_dpop_proof"' }).end(),
+    )
+    const unproved = await clinic.examine({ TOKEN_BINDING: 'dpop' }, true)
+    expect(findingOf(unproved, 'upstream.token').fix).toMatch(/http:\/\/127\.0\.0\.1:\d+\/.*proofUrl.*clock/)
     const { discovery = (metadata) => metadata } = provider.faults
     provider.faults.discovery = (metadata) => ({
       ...(discovery(metadata) as object),

@@ -33,19 +33,35 @@ export function createTokenRefusals({
   let saidAtMs = Number.NEGATIVE_INFINITY
   return {
     note(challenge, token) {
-      if (now() - token.obtainedAtMs >= youngMs || now() - saidAtMs < sayAgainMs) return
+      const { proofUrl, upstream } = route.config
+      const aboutProof = proofRemedy(challenge, proofUrl ?? upstream)
+      // A token gets old; a proof is always made just now.
+      if (aboutProof === undefined && now() - token.obtainedAtMs >= youngMs) return
+      if (now() - saidAtMs < sayAgainMs) return
       saidAtMs = now()
       log.warn(
         {
           route: route.config.prefix,
           status: 401,
           ...apiWords(challenge),
-          remedy: remedyFor(route, issuerUrl),
+          remedy: aboutProof ?? remedyFor(route, issuerUrl),
         },
-        'the API refuses a fresh access token',
+        aboutProof === undefined
+          ? 'the API refuses a fresh access token'
+          : 'the API refuses the proof of a token',
       )
     },
   }
+}
+
+/**
+ * What helps where an API refuses the proof of possession (RFC 9449 section 12.2), not the token; `undefined` where it does not say that.
+ *
+ * @param named the address that proofs name, without the rest of the path
+ */
+export function proofRemedy(challenge: BearerChallenge | undefined, named: URL): string | undefined {
+  if (challenge?.error !== 'invalid_dpop_proof') return undefined
+  return `Proofs name the API's address as ${named.href}: set proofUrl of the route where it knows itself by another, compare its clock with ours, and let it take ES256.`
 }
 
 function apiWords(challenge: BearerChallenge | undefined): Readonly<Record<string, string>> {

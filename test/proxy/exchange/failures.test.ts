@@ -281,6 +281,23 @@ describe('an upstream that does not accept the token', () => {
     ])
   })
 
+  it('has a refused proof said to the operator, however old the token is', async () => {
+    proxy.tokens.current = { ...tokenOf('token-1'), obtainedAtMs: Date.now() - 600_000 }
+    answer401('DPoP error="invalid_dpop_proof", error_description="iat"')
+    for (const target of ['/api/token', '/api/token'])
+      expect((await send(proxy.port, target)).status).toBe(401)
+    expect(proxy.warnings).toEqual([
+      {
+        route: '/api',
+        status: 401,
+        apiError: 'invalid_dpop_proof',
+        apiErrorDescription: 'iat',
+        remedy: expect.stringMatching(/http:\/\/127\.0\.0\.1:\d+\/.*proofUrl.*clock/),
+        message: 'the API refuses the proof of a token',
+      },
+    ])
+  })
+
   it('says nothing to the operator of an old token, nor of a demand for a stronger login', async () => {
     proxy.tokens.current = { ...tokenOf('token-1'), obtainedAtMs: Date.now() - 31_000 }
     answer401('Bearer error="invalid_token"')

@@ -1,3 +1,4 @@
+import { proofRemedy } from '../../../proxy/exchange/token-refusals.ts'
 import { readBearerChallenge } from '../../../proxy/headers/challenges.ts'
 import type { Check, DoctorContext } from '../../check.ts'
 import { type Finding, fail, pass, warn } from '../../finding.ts'
@@ -15,7 +16,7 @@ export const upstreamTokenCheck: Check = {
   },
 }
 
-function describe({ said, upstream }: ApiTrial, context: DoctorContext): Finding {
+function describe({ prefix, said, upstream }: ApiTrial, context: DoctorContext): Finding {
   if (said.kind === 'untried')
     return { status: 'skip', summary: `${upstream.href} was sent no token: ${plainText(said.reason)}.` }
   const { withToken, withoutToken } = said
@@ -24,7 +25,7 @@ function describe({ said, upstream }: ApiTrial, context: DoctorContext): Finding
       status: 'skip',
       summary: `${upstream.href} cannot be reached: ${describeFailure(withToken.code)}.`,
     }
-  if (withToken.status === 401) return describeRefusal(upstream, withToken, context)
+  if (withToken.status === 401) return describeRefusal({ prefix, upstream }, withToken, context)
   if (withToken.status >= 500)
     return warn(`${upstream.href} answers ${withToken.status} to the token.`, 'Look into the log of the API.')
   const asksFor = withoutToken.kind === 'answered' && withoutToken.status === 401
@@ -38,16 +39,23 @@ function describe({ said, upstream }: ApiTrial, context: DoctorContext): Finding
 
 type Answered = ProbeAnswer & { readonly kind: 'answered' }
 
-function describeRefusal(upstream: URL, { headers }: Answered, { config }: DoctorContext): Finding {
-  const challenge = readBearerChallenge(headers['www-authenticate'] ?? '')
+function describeRefusal(
+  { prefix, upstream }: Pick<ApiTrial, 'prefix' | 'upstream'>,
+  { headers }: Answered,
+  { config }: DoctorContext,
+): Finding {
+  const sent = config.tokenBinding === 'dpop' ? 'dpop' : 'bearer'
+  const challenge = readBearerChallenge(headers['www-authenticate'] ?? '', sent)
   const { error, description } = challenge ?? {}
   if (error === 'insufficient_user_authentication' || error === 'insufficient_claims')
     return pass(`${upstream.href} accepts the token, and asks for a stronger sign-in (step-up).`)
+  const named = config.routes.find((route) => route.prefix === prefix)?.proofUrl ?? upstream
   const words = [error, description].filter((each) => each !== undefined).map(quoted)
   const because = words.length === 0 ? '' : `; it says ${words.join(', ')}`
   return fail(
     `${upstream.href} answers 401 to a token that was issued just now${because}.`,
-    bindingFix(headers['www-authenticate'] ?? '', config) ??
+    proofRemedy(challenge, named) ??
+      bindingFix(headers['www-authenticate'] ?? '', config) ??
       `Compare what the API expects with the token: issuer ${config.issuerUrl}, audience ${config.audience.accepted.join(' or ') || 'any'}, the provider's jwks_uri, and the clock.`,
   )
 }
