@@ -69,7 +69,15 @@ function auth0LogoutUrl(options: ProviderOptions): URL {
  *
  * @param reason decides, by the provider's profile, whether it is asked at all
  */
-export async function revoke(
+export function revoke(
+  context: ProviderContext,
+  refreshToken: string,
+  reason: RevocationReason,
+): Promise<boolean> {
+  return context.revocations.add(askToRevoke(context, refreshToken, reason))
+}
+
+async function askToRevoke(
   { options, client, telemetry }: ProviderContext,
   refreshToken: string,
   reason: RevocationReason,

@@ -1,3 +1,4 @@
+import type { UnderWay } from '../../basics/under-way.ts'
 import type { Breaker } from '../../network/breaker.ts'
 import type { ProviderKeys } from '../verification/keys.ts'
 import type { OidcClient } from './client.ts'
@@ -10,4 +11,6 @@ export interface ProviderContext extends ProviderDependencies {
   readonly keys: ProviderKeys
   /** Stands before pushed logins alone. */
   readonly pushBreaker: Breaker
+  /** Revocations, which those who no longer need a token mostly do not wait for. */
+  readonly revocations: UnderWay
 }

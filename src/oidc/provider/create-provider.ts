@@ -1,3 +1,4 @@
+import { createUnderWay } from '../../basics/under-way.ts'
 import { createBreaker } from '../../network/breaker.ts'
 import { createNonceMemory } from '../../signing/nonces.ts'
 import { adviseOnStray } from '../login/advice.ts'
@@ -29,6 +30,7 @@ export function createProvider(options: ProviderOptions, given: ProviderDependen
     client,
     keys,
     pushBreaker: createBreaker(dependencies.now),
+    revocations: createUnderWay(),
     ...dependencies,
   }
   const isSigned = options.responseMode === 'jwt'
@@ -59,6 +61,7 @@ export function createProvider(options: ProviderOptions, given: ProviderDependen
     verifyLogoutToken: (untrustedToken, namesSession) =>
       verifyLogoutToken(context, untrustedToken, namesSession),
     async close() {
+      await context.revocations.finished()
       client.close()
     },
   }

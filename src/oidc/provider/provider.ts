@@ -242,6 +242,6 @@ export interface Provider {
    * @throws LogoutTokenError when it is invalid; GatewayError `provider_unavailable` when keys cannot be had
    */
   verifyLogoutToken(untrustedToken: string, namesSession: NamesSession): Promise<LogoutToken>
-  /** Stops background discovery and closes connections. */
+  /** Stops background discovery and closes connections, once every revocation that was begun has been answered or given up (2 s). */
   close(): Promise<void>
 }

@@ -10,6 +10,8 @@ const mostRemembered = 10_000
 /** Pseudonyms for logs: stable under one `SESSION_SECRET`, usable for nothing else. */
 export interface References {
   session(h: string): string
+  /** Whether a pseudonym from an operator is that of a session, under any secret: the node that wrote it may have another first one. */
+  isSession(h: string, untrustedRef: string): boolean
   user(issuer: string, subject: string): string
   /**
    * Whether a pseudonym from an operator is that of a session's user, under any secret.
@@ -29,17 +31,16 @@ export function createReferences(sealer: Pick<Sealer, 'hmac' | 'hmacAll'>): Refe
     remembered.set(text, made)
     return made
   }
+  const isReference = (text: string, untrustedRef: string): boolean =>
+    sealer.hmacAll('log-reference', text).some((made) => made.slice(0, referenceLength) === untrustedRef)
   return {
     session: (h) => reference(h, same),
+    isSession: isReference,
     // Made of what is in the name of the user's index, so that it can be told of a session without its cookie.
     user: (issuer, subject) =>
       reference(subjectText(issuer, subject), (text) => userText(sealer.hmac('index', text))),
-    isUser(subjectIndex, untrustedRef) {
-      const text = userText(subjectIndex.slice(subjectIndex.lastIndexOf(':') + 1))
-      return sealer
-        .hmacAll('log-reference', text)
-        .some((made) => made.slice(0, referenceLength) === untrustedRef)
-    },
+    isUser: (subjectIndex, untrustedRef) =>
+      isReference(userText(subjectIndex.slice(subjectIndex.lastIndexOf(':') + 1)), untrustedRef),
   }
 }
 

@@ -152,6 +152,19 @@ describe('coatcheck sessions', () => {
     expect(await revoke(`--ref ${newest[1]?.ref}`)).toEqual({ ended: 1, foreign: 0 })
     const statuses = await Promise.all([kept[1], ended[1]].map(async (one) => (await call(one)).status))
     expect(statuses.toSorted()).toEqual([200, 401])
+    await signedIn(alice.id)
+    // A node on the other side of a rotation called it so.
+    const { out } = await sessions('list --json', {
+      SESSION_SECRET: `${'n'.repeat(40)},${world.secrets.join(',')}`,
+    })
+    const refs = out
+      .trim()
+      .split('\n')
+      .map((line) => String(JSON.parse(line).ref))
+    const elsewhere = { SESSION_SECRET: [...world.secrets, 'n'.repeat(40)].join(',') }
+    const outcomes = await Promise.all(refs.map((ref) => revoke(`--ref ${ref}`, elsewhere)))
+    expect(outcomes).toEqual([1, 1].map((ended) => ({ ended, foreign: 0 })))
+    await signedIn(alice.id)
     expect(await revoke('--ref unknown')).toEqual({ ended: 0, foreign: 0 })
     // One reference or sid in 64 begins so.
     expect(await revoke('--ref -unknown')).toEqual({ ended: 0, foreign: 0 })

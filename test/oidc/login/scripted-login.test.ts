@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Provider } from '../../../src/oidc/provider/provider.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -83,6 +84,23 @@ describe('a login that fails after tokens came', () => {
     scripted.faults.accessToken = () => 'opaque'
     await expect(loggedIn()).rejects.toMatchObject({ code: 'access_token_unusable' })
     await revoked()
+  })
+
+  it('has its refresh token revoked before the provider is closed, although nobody waits for that otherwise', async () => {
+    const arrived = Promise.withResolvers<ServerResponse>()
+    scripted.faults.revocation = () => ({ send: arrived.resolve })
+    scripted.faults.idToken = (claims) => Object.assign(claims, { aud: 'other' })
+    await expect(loggedIn()).rejects.toMatchObject({ code: 'login_refused' })
+    let isClosed = false
+    const closed = provider.close().then(() => {
+      isClosed = true
+    })
+    const answer = await arrived.promise
+    // A turn in which a connection that was let go of would be seen to close.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect([isClosed, answer.destroyed]).toEqual([false, false])
+    answer.end('{}')
+    await closed
   })
 
   it('over its ID token revokes the refresh token', async () => {

@@ -96,6 +96,19 @@ export const internalOrigin: Parser<URL> = (untrusted) => {
   return url
 }
 
+/**
+ * What a part of an address means, decoded as whoever connects will decode it.
+ *
+ * @throws ValueFault when it cannot be
+ */
+export function decodeEscapes(untrusted: string): string {
+  try {
+    return decodeURIComponent(untrusted)
+  } catch {
+    throw new ValueFault('has a % that begins no escape: write a % of a user, password or path as %25')
+  }
+}
+
 /** A proxy on the way out: `http://` or `https://`, perhaps with user and password; without a scheme http is meant, as everywhere. */
 export const proxyUrl: Parser<string> = (untrusted) => {
   const url = parseUrl(/^[a-z][a-z\d+.-]*:\/\//i.test(untrusted) ? untrusted : `http://${untrusted}`, [
@@ -104,6 +117,7 @@ export const proxyUrl: Parser<string> = (untrusted) => {
   ])
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     throw new ValueFault('must be scheme, host and port only')
+  for (const part of [url.username, url.password]) decodeEscapes(part)
   return url.href
 }
 

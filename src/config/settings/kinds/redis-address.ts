@@ -1,5 +1,5 @@
 import { type Parser, ValueFault } from '../setting.ts'
-import { parseUrl } from './address.ts'
+import { decodeEscapes, parseUrl } from './address.ts'
 
 /** `unix://`, optionally user and password, the absolute path of the socket, optionally `?db=` and a database number. */
 const unixSocket = /^unix:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\/[^?#]+)(?:\?db=(\d{1,4}))?$/
@@ -34,8 +34,8 @@ export function readRedisUrl(untrusted: string): RedisPlace {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 6_379),
     database: Number(url.pathname.slice(1) || 0),
-    username: decodeAccess(url.username),
-    password: decodeAccess(url.password),
+    username: decodeEscapes(url.username),
+    password: decodeEscapes(url.password),
     isTls: url.protocol === 'rediss:',
   }
 }
@@ -48,21 +48,13 @@ function readUnixUrl(untrusted: string): RedisPlace {
     )
   }
   return {
-    socketPath: decodeAccess(path),
+    socketPath: decodeEscapes(path),
     host: '',
     port: 0,
     database: Number(database ?? 0),
-    username: decodeAccess(username),
-    password: decodeAccess(password),
+    username: decodeEscapes(username),
+    password: decodeEscapes(password),
     isTls: false,
-  }
-}
-
-function decodeAccess(untrusted: string): string {
-  try {
-    return decodeURIComponent(untrusted)
-  } catch {
-    throw new ValueFault('has a % that begins no escape: write a % of a user, password or path as %25')
   }
 }
 

@@ -105,11 +105,15 @@ async function endUnder(
   }
 }
 
-/** Ends the sessions of a piece of an index, a few at a time; when nothing is told of some, the rest is hopeless and not tried. */
-async function endGently(
-  dependencies: EndIndexedDependencies,
+/**
+ * Ends several sessions, a few at a time; when nothing is told of some, the rest is hopeless and not tried.
+ *
+ * @param walked the index that they were found in, whose members the caller takes out
+ */
+export async function endGently(
+  dependencies: Pick<EndIndexedDependencies, 'records' | 'onEnded'>,
   hs: readonly string[],
-  key: string,
+  walked?: string,
 ): Promise<PieceEnds & { readonly isHopeless: boolean }> {
   const sum: { ended: string[]; absent: string[]; failed: string[]; error: unknown } = {
     ended: [],
@@ -119,7 +123,7 @@ async function endGently(
   }
   for (const few of piecesOf(hs, endPieceSize)) {
     const startedAtMs = performance.now()
-    const ends = await endPiece(dependencies, few, key)
+    const ends = await endPiece(dependencies, few, walked)
     sum.ended.push(...ends.ended)
     sum.absent.push(...ends.absent)
     sum.failed.push(...ends.failed)

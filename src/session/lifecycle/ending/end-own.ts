@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createUnderWay } from '../../../basics/under-way.ts'
 import type { Provider } from '../../../oidc/provider/provider.ts'
 import { newWriteId } from '../../record/keys.ts'
 import type { SessionRecords } from '../../record/records.ts'
@@ -28,14 +29,11 @@ export function createEndOwn({
   records,
   provider,
 }: EndOwnDependencies): Pick<Sessions, 'endOpened' | 'drained'> {
-  const lookedAfter = new Set<Promise<void>>()
+  const lookedAfter = createUnderWay()
   let isDraining = false
   const lookAfter = (session: OpenSession, attempt: string): void => {
     if (lookedAfter.size >= mostLookedAfter) return
-    const looking = revokeWhenTaken({ records, provider }, session, attempt, () => isDraining).finally(() =>
-      lookedAfter.delete(looking),
-    )
-    lookedAfter.add(looking)
+    void lookedAfter.add(revokeWhenTaken({ records, provider }, session, attempt, () => isDraining))
   }
   return {
     async endOpened(session) {
@@ -50,7 +48,7 @@ export function createEndOwn({
     },
     async drained() {
       isDraining = true
-      while (lookedAfter.size > 0) await Promise.all(lookedAfter)
+      await lookedAfter.finished()
     },
   }
 }

@@ -1,3 +1,4 @@
+import { mapInTurns } from '../../../basics/in-turns.ts'
 import type { Sealer } from '../../../sealing/sealer.ts'
 import { isListedSessionId, listedSessionId } from '../../record/keys.ts'
 import type { SessionRecords, StoredFacts } from '../../record/records.ts'
@@ -35,7 +36,7 @@ export function createListing(dependencies: ListingDependencies): Pick<Sessions,
       const isWhole = after === undefined && next === undefined
       const shown = (isWhole ? withCurrent(session, found) : found).toSorted(newestFirst)
       return {
-        sessions: shown.map((one) => toListed(sealer, one, session)),
+        sessions: await mapInTurns(shown, (one) => toListed(sealer, one, session)),
         next: next === undefined ? undefined : cursor.seal(owner, next),
       }
     },

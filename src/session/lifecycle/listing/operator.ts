@@ -8,8 +8,8 @@ import {
   addEnded,
   allEnded,
   type EndIndexedDependencies,
+  endGently,
   endIndexed,
-  endPiece,
   type ManyEnded,
   noneEnded,
 } from '../ending/end-indexed.ts'
@@ -152,7 +152,8 @@ async function revokeScanned(
   for await (const hs of scan(dependencies, selection)) {
     const found = await read(dependencies, hs, selection)
     const own = found.filter(({ facts }) => facts !== undefined).map(({ h }) => h)
-    const { ended, failed, error } = await endPiece(dependencies, own)
+    const { ended, failed, error, isHopeless } = await endGently(dependencies, own)
+    if (isHopeless) throw error
     sum = addEnded(sum, { ended: ended.length, failed: failed.length, error })
     foreign += found.length - own.length
   }
@@ -160,5 +161,5 @@ async function revokeScanned(
 }
 
 function isMeant({ references }: SessionRecords, selection: SessionSelection, h: string): boolean {
-  return selection.kind !== 'reference' || references.session(h) === selection.sessionRef
+  return selection.kind !== 'reference' || references.isSession(h, selection.sessionRef)
 }

@@ -40,8 +40,9 @@ export function redisMarks(
   foreign: ForeignValue,
 ): Marks {
   const readTombstone = async (key: string): Promise<number | undefined> => {
-    const writtenAtMs = await unlessWrongType(client.get(key), null)
-    return writtenAtMs === null ? undefined : Number(writtenAtMs)
+    const writtenAtMs = Number((await unlessWrongType(client.get(key), null)) ?? Number.NaN)
+    // What is no time was not written by us, and must not keep anybody from signing in.
+    return Number.isFinite(writtenAtMs) ? writtenAtMs : undefined
   }
   return {
     redeemState(stateHash, ttlMs) {

@@ -124,14 +124,18 @@ local ms = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('SET', KEYS[1], ms, 'PX', ARGV[1])
 return 1`,
 
-  /** KEYS counter; ARGV window in ms. The count; -1: it begins anew, because something else was there. */
+  /** KEYS counter; ARGV window in ms. The count; -1: it begins anew, because something else was there, or a number that outlives the window. */
   coatcheckCount: `
 local count = redis.pcall('INCR', KEYS[1])
-if type(count) == 'table' then
+if count == 1 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  return 1
+end
+local ttl = redis.call('PTTL', KEYS[1])
+if type(count) == 'table' or ttl < 0 or ttl > tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
   return -1
 end
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count`,
 } as const
 

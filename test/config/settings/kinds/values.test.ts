@@ -31,6 +31,7 @@ const refused: Readonly<Record<string, readonly string[]>> = {
     'http://0.0.0.0:3000',
   ],
   API_URL: ['api:8080', 'http://u:p@api', 'http://api/?x=1', 'http://api/#x', 'file:///etc'],
+  HTTPS_PROXY: ['http://us%er:p@proxy:3128', 'u:p%w@proxy', 'http://proxy/x', 'socks5://proxy'],
   API_AUDIENCE: ['a,,b', 'a,a'],
   SESSION_SECRET: [
     'abcdefghijklmnopqrstuvwxyz01234',

@@ -25,7 +25,7 @@ async function begin(store: SessionStore, count: number): Promise<readonly strin
 }
 
 async function restartAll({ servers, wait }: Levers): Promise<void> {
-  for (const server of servers) await server.restart()
+  await Promise.all(servers.map((server) => server.restart()))
   await wait()
 }
 
@@ -144,11 +144,10 @@ async function expectPart(
   doomed: readonly string[],
 ): Promise<void> {
   const startedAtMs = performance.now()
-  const found = await store.exist(hs)
+  const [found, lives] = await Promise.all([store.exist(hs), store.deviceLivesMs(hs)])
   expect(performance.now() - startedAtMs).toBeLessThan(deadlineMs)
   expect(new Set(found)).toEqual(new Set([true, undefined]))
   const at = (wanted: boolean | undefined): string => hs[found.indexOf(wanted)] ?? ''
-  const lives = await store.deviceLivesMs(hs)
   expect(lives.map((life) => life !== undefined)).toEqual(found.map((exists) => exists !== undefined))
   expect(await store.read(at(true))).toBeDefined()
   expect(await store.touch(at(true), 2_000, lifeMs)).toBe(true)
@@ -156,8 +155,7 @@ async function expectPart(
   const index = store.keys.bySubject(`{${at(true)}}`)
   for (const h of [at(undefined), at(true)]) await store.addToIndex(index, { h, issuedAtSeconds: 1 }, lifeMs)
   expect(await store.readIndex(index, { offset: 0, count: 9 })).toHaveLength(2)
-  await expectUnavailable(store.read(at(undefined)))
-  await expectUnavailable(store.readFacts(hs))
+  await Promise.all([store.read(at(undefined)), store.readFacts(hs)].map(expectUnavailable))
   const ended = await store.deleteEach(doomed)
   expect(new Set(ended.map((row) => row?.existed))).toEqual(new Set([true, undefined]))
   expect(store.changes.isLive()).toBe(false)

@@ -13,7 +13,7 @@ import type { Tested } from './tested.ts'
 /** Of a command, of commands within scripts, and of the feed. */
 const rights = ['hmget', 'hget', 'hset', 'zadd', 'set', 'incr', 'exists', 'get', 'del', 'client|tracking']
 const trackingHint = 'Redis does not allow CLIENT TRACKING to us: sessions are not cached'
-/** Tracking is asked for again every five seconds. */
+/** Tracking is asked for again every second. */
 const trackingBackMs = 15_000
 
 const change = (

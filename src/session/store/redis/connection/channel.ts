@@ -15,8 +15,8 @@ const pingPauseMs = 25
  */
 const proofLifeMs = 225
 
-/** Rights that were withdrawn may be given back, milliseconds. */
-const askAgainMs = 5_000
+/** Rights that were withdrawn may be given back, and until then every call reads Redis; milliseconds. */
+const askAgainMs = 1_000
 
 /** Who listens to a channel. */
 export interface ChannelEvents {
