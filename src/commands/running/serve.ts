@@ -94,8 +94,8 @@ const supervisorSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /**
  * SIGTERM comes from an orchestrator: `/readyz` fails for `DRAIN_DELAY` before anything closes. SIGINT comes from a person, who does
- * not want to wait, and so does SIGHUP where no file is read again at it. After a fault nobody knows what still holds, so it closes at once and exits with 1. A second signal, or a second
- * fault, ends the process there and then.
+ * not want to wait, and so does SIGHUP where no file is read again at it. After a fault nobody knows what still holds, so it closes at once
+ * and exits with 1. A second signal, or a second fault, ends the process there and then.
  */
 function stopGracefully(gateway: RunnableGateway, config: ServeConfig, reloads: boolean): void {
   let workerSignal: StopSignal | undefined

@@ -11,6 +11,7 @@ import { createTelemetry } from '../../telemetry/create-telemetry.ts'
 import { createLogger } from '../../telemetry/logs/logger.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { serve } from './serve.ts'
+import { onHangup } from './starting.ts'
 import { supervise } from './supervise.ts'
 import { answerSupervisor, storeReadyWithin } from './worker.ts'
 import {
@@ -76,10 +77,6 @@ function announced({ frontends }: HouseConfig) {
   return { facts: { frontends: baseUrls }, reloads: true }
 }
 
-function onHangup(work: () => void): void {
-  process.on('SIGHUP', work)
-}
-
 /** The file as it is now; with faults the old one stays in force. */
 function readAgain(env: Environment, log: Logger): Accepted | undefined {
   try {
@@ -132,6 +129,7 @@ async function superviseHouse(env: Environment, first: Accepted): Promise<number
   cluster.on('message', (worker, untyped: unknown) => {
     if (isHello(untyped)) tell(worker, house())
   })
+  issuers.follow(first.config.frontends)
   onHangup(() => {
     const next = readAgain(env, telemetry.log)
     if (next === undefined) return
@@ -140,7 +138,6 @@ async function superviseHouse(env: Environment, first: Accepted): Promise<number
     issuers.follow(next.config.frontends)
     tellAll(house())
   })
-  issuers.follow(first.config.frontends)
   try {
     return await supervise(first.config.process, telemetry.log, true)
   } finally {

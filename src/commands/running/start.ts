@@ -13,6 +13,7 @@ import type { Logger } from '../../telemetry/telemetry.ts'
 import { type CommandContext, expectNoArguments } from '../command.ts'
 import { serve } from './serve.ts'
 import { startHouse } from './start-house.ts'
+import { abandonOnHangup } from './starting.ts'
 import { supervise } from './supervise.ts'
 import { answerSupervisor, readyWithin } from './worker.ts'
 
@@ -34,6 +35,7 @@ export async function run(context: CommandContext): Promise<number> {
   const lookalikes = cluster.isWorker ? [] : findLookalikes(context.env)
   const load = <Loaded>(read: () => Loaded): Loaded => readOrComplain(read, lookalikes, context.complain)
   if (hasFrontendsFile(env)) return startHouse(env, lookalikes, load)
+  abandonOnHangup()
   const config = load(() => loadConfig(env))
   if (cluster.isWorker) {
     await serve(createWorkerGateway, config, announced(config))
