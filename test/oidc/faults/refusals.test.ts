@@ -167,6 +167,23 @@ describe("the provider's own words", () => {
     expect(answer.text()).not.toContain('AADSTS')
   })
 
+  it('never bring a token into the log: one that the provider repeats is masked, whole or cut', async () => {
+    let issued = ''
+    world.provider.faults.token = ({ access_token }) => {
+      issued = String(access_token)
+      const error_description = `invalid assertion ${issued} (key-1)`
+      return { status: 400, body: { error: 'invalid_client', error_description } }
+    }
+    await world.logIn()
+    expect(refusal().providerErrorDescription).toMatch(/^invalid assertion \[a token\]/)
+    world.provider.faults.token = (answer) => ({ body: { ...answer, token_type: answer.access_token } })
+    await world.logIn()
+    expect(refusal()).toMatchObject({ check: 'token.type', received: '[a token]' })
+    const [header = 'none', payload = 'none'] = issued.split('.')
+    expect(world.log()).not.toContain(header)
+    expect(world.log()).not.toContain(payload.slice(0, 40))
+  })
+
   it('name the remedy when our client is refused', async () => {
     world.provider.faults.token = () => ({
       status: 401,

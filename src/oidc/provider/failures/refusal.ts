@@ -52,7 +52,7 @@ export class UnmetDemandError extends CheckError {
 const longestValue = 200
 const longestWords = 300
 
-/** A foreign value as text of one line: bounded, control and format characters escaped. */
+/** A foreign value as text of one line: bounded, control and format characters escaped, tokens masked. */
 export function plainValue(untrusted: unknown): string {
   return escaped(textOf(untrusted), longestValue)
 }
@@ -64,9 +64,13 @@ function textOf(untrusted: unknown): string {
   return typeof untrusted === 'object' ? 'an object' : String(untrusted)
 }
 
+/** The beginning of a JWT, and what follows: some providers repeat in an error what they were sent. */
+const jwt = /eyJ[\w-]{8,}[\w.-]*/g
+
 function escaped(untrusted: string, longest: number): string {
   return untrusted
     .slice(0, longest)
+    .replaceAll(jwt, '[a token]')
     .replace(
       /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
       (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
