@@ -23,10 +23,12 @@ export function createUpstreamCertificates(
   if (certificates === undefined) return undefined
   return {
     certificateFor(session, token) {
-      const isBound = token?.boundTo !== undefined && session?.binding?.kind === 'mtls'
-      if (isBound && token.boundTo !== undefined)
-        return certificates.find(token.boundTo) ?? certificates.current()
-      return isBinding && token !== undefined ? certificates.current() : undefined
+      if (token === undefined) return undefined
+      // Whoever's token it is; one that is bound to a key names no certificate.
+      const own = token.boundTo === undefined ? undefined : certificates.find(token.boundTo)
+      if (own !== undefined) return own
+      const isBound = token.boundTo !== undefined && session?.binding?.kind === 'mtls'
+      return isBound || isBinding ? certificates.current() : undefined
     },
   }
 }

@@ -181,6 +181,41 @@ describe('tokens that are bound to a certificate', () => {
   })
 })
 
+describe("the gateway's own token", () => {
+  it('goes beside the certificate that it is bound to, after that was replaced as well', async () => {
+    const { port } = api.address() as AddressInfo
+    const upstream = `https://localhost:${port}`
+    const file = join(folder, 'routes.json')
+    const tls = { caFile: authority.caFile }
+    const own = { upstream, token: 'client', audience: provider.audience, tls }
+    const routes = [
+      { prefix: '/own', ...own },
+      { prefix: '/open', auth: 'none', ...own },
+    ]
+    writeFileSync(file, JSON.stringify({ routes }))
+    const node = await open({ API_URL: '', UPSTREAM_CA: '', ROUTES_FILE: file })
+    try {
+      const cookie = await signIn()
+      /** Of a user, and of nobody. */
+      const both = async () => [
+        (await send('/own/a', cookie, 'POST', node)).status,
+        (await send('/open/a', '', 'GET', node)).status,
+      ]
+      const statuses = await both()
+      install(second)
+      statuses.push(...(await both()))
+      offsetMs += 595_000
+      statuses.push(...(await both()))
+      expect(statuses).toEqual(Array(6).fill(200))
+      const pairs = [first, first, second].map(({ thumbprint }) => ({ shown: thumbprint, bound: thumbprint }))
+      expect(calls).toEqual(pairs.flatMap((pair) => [pair, pair]))
+    } finally {
+      await node.stop()
+      install(first)
+    }
+  })
+})
+
 describe('a certificate that is replaced while requests are under way', () => {
   it('fails none of them: tokens of before go on beside the old one, new ones beside the new one', async () => {
     const cookies = await Promise.all(Array.from({ length: 8 }, () => signIn()))
