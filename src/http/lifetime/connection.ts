@@ -11,6 +11,12 @@ const keepAliveProbeMs = 60_000
 /** No client sends so many requests ahead. */
 const mostIgnored = 100
 
+/** So many requests in line on a connection are worked on at once; each may hold a file or a call, and keep the beginning of its answer. */
+const mostBegun = 32
+
+/** More in line are no client's: a connection that brings them is closed. */
+const mostInLine = 1_000
+
 const connectionKey = Symbol('connection')
 
 /** A socket of the listener. */
@@ -28,13 +34,15 @@ export class BrowserConnection implements LifeConnection {
   readonly socket: Socket
   readonly openedAtMs = performance.now()
   readonly #lives: RequestLife[] = []
+  /** What begins the work on those in line whose turn has not come, the next one first; they are the last of the lives. */
+  #waiting: (() => void)[] = []
   /** A request has come on it. */
   isUsed = false
   /** The last answer on it is written: whatever still comes is thrown away. */
   isEnding = false
-  /** Bytes that had reached the system when the connection was last looked at, and when they became more. */
-  #flushedBytes = 0
-  #flushedAtMs = 0
+  /** Bytes that had moved when the connection was last looked at, fewer than any before that, and when they became more. */
+  #movedBytes = -1
+  #movedAtMs = 0
   #askedFlushedBytes = 0
   #ignored = 0
 
@@ -79,12 +87,23 @@ export class BrowserConnection implements LifeConnection {
     return life
   }
 
+  /** Whether the newest request on it is worked on at once. */
+  get isInTurn(): boolean {
+    return this.#lives.length <= mostBegun
+  }
+
+  wait(work: () => void): void {
+    if (this.#lives.length > mostInLine) this.destroy()
+    else this.#waiting.push(work)
+  }
+
   forget(life: RequestLife): void {
     if (this.#lives.at(-1) === life) this.#lives.pop()
     else {
       const at = this.#lives.indexOf(life)
       if (at !== -1) this.#lives.splice(at, 1)
     }
+    if (this.#waiting.length > 0 && this.socket.writable) this.#waiting.shift()?.()
   }
 
   /**
@@ -123,25 +142,33 @@ export class BrowserConnection implements LifeConnection {
     return isSlow
   }
 
-  /** Since when nothing of an answer has gone out although there is something, milliseconds of `performance.now`; 0: it moves. */
+  /**
+   * Since when nothing has moved although something waits, milliseconds of `performance.now`; 0: it moves, or nothing waits. What waits is an
+   * answer that does not go out, or the client's bytes on a connection that is not read from: behind them nobody hears that it has left.
+   */
   stuckSinceMs(nowMs: number): number {
     const { socket } = this
+    const isUnsent = socket.writableLength > 0
     const flushed = socket.bytesWritten - socket.writableLength
-    if (socket.writableLength === 0 || flushed !== this.#flushedBytes) {
-      this.#flushedBytes = flushed
-      this.#flushedAtMs = nowMs
+    const moved = isUnsent ? flushed : flushed + socket.bytesRead
+    const isWaiting = isUnsent || socket.isPaused()
+    if (!isWaiting || moved !== this.#movedBytes) {
+      this.#movedBytes = moved
+      this.#movedAtMs = nowMs
       return 0
     }
-    return this.#flushedAtMs
+    return this.#movedAtMs
   }
 
   /** Whatever is owed on it is over. */
   abandon(): void {
+    this.#waiting = []
     for (const life of [...this.#lives]) life.end('browser_gone')
   }
 
   /** Of a client that closes its side nobody knows whether it still reads: only what was handed over whole is left to reach it. */
   #closedByClient(): void {
+    this.#waiting = []
     for (const life of [...this.#lives]) if (!life.response.writableEnded) life.end('browser_gone')
   }
 }

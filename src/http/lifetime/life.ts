@@ -14,6 +14,10 @@ export interface LifeHolder {
 /** The connection that a request came on, as its life needs it. */
 export interface LifeConnection {
   readonly socket: Socket
+  /** Whether the newest request on it is worked on at once; otherwise it waits until those before it are answered. */
+  readonly isInTurn: boolean
+  /** Puts off the work on the newest request. Should its client leave before that, it is not carried out. */
+  wait(work: () => void): void
   /** The life is over. */
   forget(life: RequestLife): void
   /** Closes it so that the last answer is seen, although bytes of the client may be unread. */

@@ -30,7 +30,7 @@ export interface OwnedListener {
   isDraining(): boolean
 }
 
-/** An answer of which nothing has gone out for so long is read by nobody, milliseconds; slow readers show no more than a move in minutes. */
+/** What has not moved for so long does not move any more, milliseconds; slow readers show no more than a move in minutes. */
 const stuckMs = 900_000
 const stuckCheckMs = 30_000
 
@@ -99,7 +99,8 @@ class Listener implements OwnedListener {
   }
 
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
-    if (this.#begin(request, response) !== undefined) this.#route(request, response)
+    const life = this.#begin(request, response)
+    if (life !== undefined) this.#routeInTurn(life)
   }
 
   /**
@@ -111,7 +112,7 @@ class Listener implements OwnedListener {
     const life = this.#begin(request, response)
     if (life === undefined) return
     life.expectInvitation()
-    this.#route(request, response)
+    this.#routeInTurn(life)
   }
 
   /**
@@ -151,6 +152,11 @@ class Listener implements OwnedListener {
       const sinceMs = connection.stuckSinceMs(nowMs)
       if (sinceMs > 0 && nowMs - sinceMs >= stuckMs) connection.destroy()
     }
+  }
+
+  #routeInTurn({ request, response, connection }: RequestLife): void {
+    if (connection.isInTurn) this.#route(request, response)
+    else connection.wait(() => this.#route(request, response))
   }
 
   /** `undefined`: nothing more is answered on this connection. */

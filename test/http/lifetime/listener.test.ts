@@ -17,6 +17,8 @@ let listener: OwnedListener
 /** How each request ended, by its target. */
 let ends: [string | undefined, string][]
 let finishSlow: (text: string) => void
+/** Answers `/held`. */
+let held: () => Promise<string>
 const sockets = new Set<Socket>()
 
 beforeEach(async () => {
@@ -42,6 +44,7 @@ beforeEach(async () => {
     return `read ${bytes}`
   })
   app.get('/now', async () => 'now')
+  app.get('/held', () => held())
   app.get('/slow', () => new Promise<string>((resolve) => (finishSlow = resolve)))
   await app.listen({ port: 0, host: '127.0.0.1' })
 })
@@ -308,5 +311,44 @@ describe('requests in line on a connection', () => {
     waiting.socket.write(get('/now').repeat(101))
     await waiting.closed
     expect(waiting.received()).toBe('')
+  })
+
+  it('are begun a few at a time, and answered in order however many they are', async () => {
+    let begun = 0
+    let most = 0
+    app.server.prependListener('request', (_request, response: ServerResponse) => {
+      response.once('close', () => (begun -= 1))
+    })
+    held = async () => {
+      begun += 1
+      most = Math.max(most, begun)
+      await sleep(1)
+      return `${most}`
+    }
+    const { received } = await open(get('/held').repeat(500) + get('/now'))
+    await eventually(() => expect(received()).toMatch(/now$/))
+    expect(most).toBe(32)
+    expect(received().match(/HTTP\/1.1 200/g)).toHaveLength(501)
+  })
+
+  it('whose turn has not come when their client leaves are not carried out', async () => {
+    let begun = 0
+    held = () => {
+      begun += 1
+      return new Promise(() => undefined)
+    }
+    const { socket } = await open(get('/held').repeat(100))
+    await eventually(() => expect([...listener.connections][0]?.lives).toHaveLength(100))
+    socket.end()
+    await eventually(() => expect(listener.connections.size).toBe(0))
+    expect(begun).toBe(32)
+  })
+
+  it('are not collected without end', async () => {
+    held = () => new Promise(() => undefined)
+    const { received, closed } = await open(get('/held').repeat(2_000))
+    await closed
+    expect(received()).toBe('')
+    await stillServes()
   })
 })

@@ -12,6 +12,9 @@ export interface FickleApi {
   stop(): Promise<void>
 }
 
+/** A body to which no answer comes is left unread for so long, milliseconds. */
+const readsAfterMs = 500
+
 const large = Buffer.alloc(2_000_000, 'x')
 
 type Manner = (response: ServerResponse, request: IncomingMessage) => void
@@ -23,7 +26,8 @@ const manners: Readonly<Record<string, Manner>> = {
     request.resume()
     setTimeout(() => response.end('slow'), 100)
   },
-  never: () => undefined,
+  // Whoever reads nothing never hears that the other side has left.
+  never: (_response, request) => void setTimeout(() => request.resume(), readsAfterMs),
   empty: (response) => void response.writeHead(204).end(),
   unchanged: (response) => void response.writeHead(304, { 'content-length': '5' }).end(),
   large: (response) => void response.end(large),
@@ -73,6 +77,7 @@ export async function startFickleApi(): Promise<FickleApi> {
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     const [number = '', manner = ''] = nameOf(request)
     asked.add(`${number}/${manner}`)
+    count(`handshake ${number}/${manner}`, socket)
     if (manner === 'refuses') {
       socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
       return
@@ -82,7 +87,6 @@ export async function startFickleApi(): Promise<FickleApi> {
       return
     }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      count(`WebSocket ${number}/${manner}`, webSocket)
       if (manner === 'halves') socket.end()
       webSocket.on('error', () => undefined).on('message', (data) => webSocket.send(data))
     })
