@@ -53,8 +53,7 @@ export interface AccessRuleOptions {
 }
 
 /**
- * Methods that are let through unless the route lists its own. TRACE and CONNECT never are: the one echoes our token, the
- * other opens tunnels.
+ * Methods that are let through unless the route lists its own. TRACE and CONNECT never are, and no route can list them.
  */
 export const usualMethods: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 

@@ -61,6 +61,17 @@ const tls = z
 
 const identifier = z.string().min(1)
 
+/** The one echoes our token to the browser (RFC 9110 section 9.3.8), the other opens tunnels. */
+const forbiddenMethods: readonly string[] = ['TRACE', 'CONNECT']
+
+const method = z
+  .string()
+  .regex(/^[A-Z]{1,20}$/, 'must be a method in capitals')
+  .refine(
+    (name) => !forbiddenMethods.includes(name),
+    'cannot be TRACE or CONNECT: the one would show the browser our token, the other is for tunnels',
+  )
+
 const route = z
   .strictObject({
     prefix: checked(z.string().meta({ pattern: '^(/|(/[A-Za-z0-9._~-]+)+)$' }), (untrusted) =>
@@ -97,7 +108,7 @@ const route = z
       .optional(),
     ...accessKeys,
     methods: z
-      .array(z.string().regex(/^[A-Z]{1,20}$/, 'must be a method in capitals'))
+      .array(method)
       .min(1)
       .describe('Methods that are let through. Default: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS.')
       .optional(),

@@ -193,6 +193,16 @@ describe('the routes file', () => {
       'routes: [{prefix: /a, upstream: http://a, methods: [get]}]',
       'routes.yaml:1 routes[0].methods[0]',
     ],
+    [
+      'TRACE, with which an API would echo our token to the browser',
+      'routes: [{prefix: /a, upstream: http://a, methods: [GET, TRACE]}]',
+      'routes.yaml:1 routes[0].methods[1]',
+    ],
+    [
+      'CONNECT',
+      'routes: [{prefix: /a, upstream: http://a, methods: [CONNECT]}]',
+      'routes.yaml:1 routes[0].methods[0]',
+    ],
   ])('refuses %s', (_what, text, start) => {
     const found = faults(text)
     expect(found).toHaveLength(1)
