@@ -1,3 +1,4 @@
+import type { RouteConfig } from './routes/route.ts'
 import { isLoopback } from './settings/kinds/address.ts'
 import type { SettingValues } from './settings/settings.ts'
 
@@ -18,7 +19,8 @@ type WarnedSettings = Pick<
   | 'sessionMaxLifetime'
   | 'deviceBinding'
   | 'deviceBindingLifetime'
->
+  | 'forwardAuthPort'
+> & { readonly routes: readonly Pick<RouteConfig, 'prefix' | 'upstream'>[] }
 
 /**
  * What is allowed but hardly meant, as one line each. Pure; never shows a secret.
@@ -35,6 +37,8 @@ export function configWarnings({
   sessionMaxLifetime,
   deviceBinding,
   deviceBindingLifetime,
+  forwardAuthPort,
+  routes,
 }: WarnedSettings): readonly string[] {
   const isWeak = sessionSecret.some((secret) => new Set(secret).size < leastDifferentCharacters)
   const isPlain = providerAddress?.protocol === 'http:' && !isLoopback(providerAddress)
@@ -42,7 +46,14 @@ export function configWarnings({
   const isOnline = words.includes('online_access')
   const asksTwice = isOnline && words.includes('offline_access')
   const provesTooOften = deviceBinding !== 'off' && deviceBindingLifetime < leastProofSeconds
+  const unasked =
+    forwardAuthPort === undefined ? routes.filter(({ upstream }) => upstream === 'external') : []
   return [
+    ...(unasked.length > 0
+      ? [
+          `FORWARD_AUTH_PORT is not set, so nobody can ask about routes with upstream: external (${unasked.map(({ prefix }) => prefix || '/').join(', ')}); requests for them are 404 here`,
+        ]
+      : []),
     ...(isWeak
       ? ['SESSION_SECRET repeats too few characters to be random; make one with: coatcheck secret']
       : []),

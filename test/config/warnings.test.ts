@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { configWarnings } from '../../src/config/warnings.ts'
-import { minimalEnv } from './fixtures.ts'
+import { load, minimalEnv } from './fixtures.ts'
 
 const warningsOf = (sessionSecret: string) =>
   configWarnings(loadConfig({ ...minimalEnv, SESSION_SECRET: sessionSecret }))
@@ -27,6 +27,29 @@ it('online_access is warned about, alone and beside offline_access', () => {
   expect(configWarnings(loadConfig({ ...minimalEnv, SCOPE: 'openid online_access' }))).toEqual([
     expect.stringContaining('a sign-out'),
   ])
+})
+
+it.each([
+  [undefined, ['/x, /']],
+  ['9465', []],
+])('routes that another proxy carries, with FORWARD_AUTH_PORT=%s, are warned about: %j', (port, named) => {
+  const files = {
+    '/r.yaml':
+      'routes: [{prefix: /a, upstream: "http://a"}, {prefix: /x, upstream: external}, {prefix: /, upstream: external}]',
+  }
+  const warnings = configWarnings(
+    load(
+      { API_URL: '', ROUTES_FILE: '/r.yaml', ...(port === undefined ? {} : { FORWARD_AUTH_PORT: port }) },
+      files,
+    ),
+  )
+  expect(warnings).toEqual(
+    named.map((prefixes) =>
+      expect.stringContaining(
+        `FORWARD_AUTH_PORT is not set, so nobody can ask about routes with upstream: external (${prefixes})`,
+      ),
+    ),
+  )
 })
 
 it.each([
