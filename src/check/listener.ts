@@ -1,7 +1,8 @@
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { isLoopbackHost } from '../config/settings/kinds/address.ts'
 import { GatewayError } from '../errors/gateway-error.ts'
 import type { Refuse } from '../http/answers/refusals.ts'
+import { hasBody } from '../http/lifetime/body.ts'
 import { type OwnedListener, ownLives } from '../http/lifetime/listener.ts'
 import type { ReportUnrouted } from '../http/lifetime/unrouted.ts'
 import { createTrustedNetworks, isOfNetworks } from '../http/limits/client-address.ts'
@@ -32,8 +33,8 @@ const methods = new Set(['GET', 'HEAD', 'POST'])
 
 /**
  * Makes a server answer questions of proxies and nothing else. What they say of a request is believed, so off loopback only those of
- * `TRUST_PROXY` are heard. Everything is answered from the heads of requests: a body that comes is read and thrown away, one that does not is
- * not waited for, and whoever asks for an upgrade is answered as if not.
+ * `TRUST_PROXY` are heard. Everything is answered from the heads of requests: a body that comes with one is read and thrown away, one
+ * that does not is not waited for, and whoever asks for an upgrade is answered as if not.
  */
 export function answerQuestions(
   server: Server,
@@ -50,20 +51,40 @@ export function answerQuestions(
       throw error
     }
   }
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    try {
+      const { remoteAddress } = request.socket
+      if (!isOpen && !isOfNetworks(remoteAddress, trusted)) throw stranger(remoteAddress)
+      const kind = kindOf(request)
+      pass({ request, response, kind, original: read(request) })
+    } catch (error) {
+      refuse(request, response, error)
+    }
+  }
   return ownLives(
     server,
     (request, response) => {
-      try {
-        const { remoteAddress } = request.socket
-        if (!isOpen && !isOfNetworks(remoteAddress, trusted)) throw stranger(remoteAddress)
-        const kind = kindOf(request)
-        pass({ request, response, kind, original: read(request) })
-      } catch (error) {
-        refuse(request, response, error)
-      }
+      if (hasBody(request)) afterBody(request, response, answer)
+      else answer(request, response)
     },
     { upgrades: 'plain', report },
   )
+}
+
+/**
+ * Throws away the body that came with a question. What has not come by now may never come: a proxy that hands on the browser's `Content-Length`
+ * without its body would have its next question, about somebody else's request, taken for that body. So this is the last on its connection.
+ */
+function afterBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): void {
+  request.resume()
+  setImmediate(() => {
+    if (!request.complete) response.shouldKeepAlive = false
+    answer(request, response)
+  })
 }
 
 const notSaid = 'forward-auth: the proxy did not say what it asks about; its configuration lacks a line'
