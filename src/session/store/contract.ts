@@ -106,11 +106,12 @@ export interface SessionStore {
   ): Promise<ReplaceResult>
   /** Sets last activity to the later of the stored and the given one, and the TTL; does nothing when absent. */
   touch(h: string, lastSeenAtMs: number, ttlMs: number): Promise<boolean>
-  /** Deletes; resolves to whether it existed. */
+  /** Deletes; resolves to whether it existed, with the reservation of {@link SessionStore.deleteEach}. */
   delete(h: string): Promise<boolean>
   /**
    * Deletes several, in bounded pieces, and resolves to what each was. `undefined`: the part of the store that holds it does not answer; when
-   * no part does, it rejects.
+   * no part does, it rejects. The client of a Cluster asks again by itself when a connection is lost, and what the first attempt has deleted did
+   * not exist for the second: sessions that did not exist are certainly gone, and may have been ended just now. Who must know asks before.
    */
   deleteEach(hs: readonly string[]): Promise<readonly (DeletedRow | undefined)[]>
   /**

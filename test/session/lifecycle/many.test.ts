@@ -163,6 +163,18 @@ describe('many sessions of one user', () => {
 })
 
 describe('an id from the list', () => {
+  it('is that of a session that was ended although the store, asked twice, says that there was none', async () => {
+    const [mine, other] = [await enter(), await enter()]
+    const { sessions } = (await node.sessions.list(mine, firstPage)) ?? {}
+    const id = sessions?.find(({ current }) => !current)?.id ?? ''
+    store.before('deleteEach', async () => {
+      await store.delete(other.view.h)
+    })
+    expect(await node.sessions.endListed(mine, id)).toBe('ended')
+    store.before('deleteEach', undefined)
+    expect(await node.sessions.endListed(mine, id)).toBe('unknown')
+  })
+
   it('is known to a node on the other side of a rotation', async () => {
     const nodeWith = (...secrets: string[]): Node =>
       createNode({

@@ -25,7 +25,7 @@ export interface ListingDependencies extends EndIndexedDependencies {
 
 /** A user's view of their own sessions. */
 export function createListing(dependencies: ListingDependencies): Pick<Sessions, 'list' | 'endListed'> {
-  const { sealer, end } = dependencies
+  const { sealer, store, end } = dependencies
   const cursor = createListingCursor(sealer)
   return {
     async list(session, { limit, untrustedAfter }) {
@@ -44,7 +44,9 @@ export function createListing(dependencies: ListingDependencies): Pick<Sessions,
       const h = await findListed(dependencies, session, untrustedId)
       if (h === undefined) return 'unknown'
       if (h === session.view.h) return 'own'
-      return (await end(h)) ? 'ended' : 'unknown'
+      // Asked before: a deletion that is repeated after a lost answer says that there was nothing.
+      const [existed] = await store.exist([h])
+      return (await end(h)) || existed === true ? 'ended' : 'unknown'
     },
   }
 }

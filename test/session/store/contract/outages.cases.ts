@@ -16,6 +16,8 @@ import type { Tested } from './tested.ts'
 const lifeMs = 600_000
 /** A busy machine forms a group again within this. */
 const recoveryMs = 30_000
+/** A slot of the second master. */
+const slotOfSecond = 5_461
 const outage = ['session store unavailable', 'session store available again']
 
 async function begin(store: SessionStore, count: number): Promise<readonly string[]> {
@@ -70,6 +72,9 @@ export function outageCases(tested: Tested): void {
       expect(logged.store.status()).toMatchObject({ ready: false })
       await restartAll(levers)
       await untilReady(logged, recoveryMs)
+      // Each part of it: a node of a Cluster that is back answers, and serves nothing for another two seconds.
+      const everywhere = [h, ...Array.from({ length: 40 }, newHash)]
+      expect(await logged.store.exist(everywhere)).toEqual(everywhere.map(() => false))
       expect(await logged.store.read(h)).toBeUndefined()
       expect(await logged.store.create(h, newRow(), lifeMs)).toBe(true)
       expect(logged.store.changes.epoch()).toBeGreaterThan(epoch)
@@ -133,6 +138,28 @@ export function outageCases(tested: Tested): void {
       // Half of it working is neither: it may say so more than once, but never the same twice.
       expect(logged.messages).toEqual(logged.messages.map((_line, at) => outage[at % 2]))
       expect(logged.messages.at(-1)).toBe(outage[1])
+    },
+  )
+
+  tested.claim(
+    'half of the shards gone',
+    'is not back while a part of it answers and serves nothing, with no traffic that would tell',
+    async ({ masters, gates }) => {
+      const logged = await tested.open()
+      const node = masters[1]?.client()
+      // To whom a slot is nobody's, the whole Cluster is down.
+      await node?.cluster('DELSLOTS', slotOfSecond)
+      try {
+        for (const gate of gates) gate.cut()
+        await eventually(() => expect(logged.store.status().ready).toBe(false))
+        // Longer than it takes to find out, if there were something to find out.
+        await new Promise((resolve) => setTimeout(resolve, 1_500))
+        expect(logged.store.status()).toMatchObject({ reason: 'Redis has a part of its cluster down.' })
+      } finally {
+        await node?.cluster('ADDSLOTS', slotOfSecond)
+      }
+      await untilReady(logged, recoveryMs)
+      expect(logged.messages).toEqual(outage)
     },
   )
 }

@@ -4,6 +4,7 @@ import type { Deadlines } from '../deadlines.ts'
 import type { StoreOperation } from '../operations.ts'
 import { createFailing, type TryAgain } from './failing.ts'
 import { type RedisFault, toRedisFault } from './fault.ts'
+import { askWhetherServing } from './serving.ts'
 
 /** How soon a recovery is noticed without any traffic. */
 const probeIntervalMs = 500
@@ -83,8 +84,8 @@ export function watchRedis(
   }
   const attempt = (): Promise<unknown> =>
     trouble?.refusedKey === undefined
-      ? client.ping()
-      : client.set(probeKey(trouble.refusedKey), '1', 'PX', probeTtlMs)
+      ? askWhetherServing(client, deadlines)
+      : deadlines.within(client.set(probeKey(trouble.refusedKey), '1', 'PX', probeTtlMs))
   /** A success amid failures proves little: recovery is a whole interval without one, and with nothing left that fails. */
   const consider = (): void => {
     const isQuiet = performance.now() - failedAtMs >= probeIntervalMs
@@ -96,7 +97,7 @@ export function watchRedis(
     const failed = (error: unknown): void => {
       if (trouble !== starting) note(toRedisFault(error), trouble?.refusedKey)
     }
-    const probed = deadlines.within(attempt()).then(failing.tryAll)
+    const probed = attempt().then(failing.tryAll)
     void probed.then(consider, failed).finally(() => {
       isProbing = false
     })
