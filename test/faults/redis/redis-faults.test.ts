@@ -81,8 +81,13 @@ describe('when Redis refuses writes, the store', () => {
     const { store } = logged
     const h = newHash()
     await store.create(h, newRow(), 60_000)
+    const index = store.keys.bySubject('ada')
+    await store.addToIndex(index, { h, issuedAtSeconds: 1 }, 60_000)
     const admin = server.client()
     await admin.config('SET', 'maxmemory', '1')
+    // A login that fails takes nobody's place in the index: by it a logout finds the other sessions.
+    await expectUnavailable(store.addToIndex(index, { h: newHash(), issuedAtSeconds: 2 }, 60_000))
+    expect(await admin.zrange(index, '0', '-1')).toEqual([h])
     await expectUnavailable(store.create(newHash(), newRow(), 60_000))
     // Several probes later still: what a PING would say does not count.
     await new Promise((resolve) => setTimeout(resolve, 1_300))

@@ -139,6 +139,48 @@ describe('ways to Redis', () => {
   })
 })
 
+describe('a right that is withdrawn', () => {
+  it('makes no value of ours a foreign one: nothing is replaced, counted anew, redeemed or taken over', async () => {
+    const server = await startServer()
+    const { store } = open({ redisUrl: server.url })
+    await eventually(() => store.ping())
+    const admin = server.client()
+    const h = newHash()
+    const index = store.keys.bySubject('x')
+    const member = { h, issuedAtSeconds: 1 }
+    await store.addToIndex(index, member, 5_000)
+    await store.acquireLease(h, 'another', 5_000)
+    await store.redeemState('s', 5_000)
+    await store.markDevice(h, 'challenge', 5_000)
+    await store.count('login ada', 5_000)
+    await store.create(h, newRow(), 5_000)
+    const change = (sign: '+' | '-'): Promise<unknown> =>
+      admin.call(
+        'ACL',
+        'SETUSER',
+        'default',
+        ...['zadd', 'get', 'incr', 'hmget'].map((right) => `${sign}${right}`),
+      )
+    await change('-')
+    const refused = [
+      store.addToIndex(index, { ...member, h: newHash() }, 5_000),
+      store.acquireLease(h, 'me', 5_000),
+      store.redeemState('s', 5_000),
+      store.markDevice(h, 'challenge', 5_000),
+      store.count('login ada', 5_000),
+      store.take(h, 'attempt', 5_000),
+    ]
+    await Promise.all(refused.map((one) => expectUnavailable(one)))
+    await change('+')
+    expect(await store.readIndex(index, { offset: 0, count: 9 })).toEqual([member])
+    expect(await store.acquireLease(h, 'me', 5_000)).toBe(false)
+    expect((await store.redeemState('s', 5_000)).redeemed).toBe(false)
+    expect(await store.markDevice(h, 'challenge', 5_000)).toBe(false)
+    expect(await store.count('login ada', 5_000)).toBe(2)
+    expect(await store.take(h, 'attempt', 5_000)).toBeDefined()
+  })
+})
+
 describe('foreign values under our keys', () => {
   it('are replaced and told of: a limit counts anew, an index takes its member, a lease is taken', async () => {
     const server = await startServer()

@@ -1,6 +1,19 @@
 import type { RedisClient } from './connection/connection.ts'
 
 /**
+ * For scripts that replace a foreign value: what a command has answered, or false where the key held something else than ours. Any other error (no
+ * memory, no right) says nothing of the key, and must not make anybody replace it.
+ */
+const ours = `
+local function ours(reply)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  for _, words in ipairs({'WRONGTYPE', 'not an integer', 'overflow'}) do
+    if string.find(reply.err, words, 1, true) then return false end
+  end
+  error(reply.err, 0)
+end`
+
+/**
  * Everything that must happen at once, in Lua; each touches the keys of one slot of a Cluster, but for those that take any number of keys (see `slots.ts`). Each may run twice (a Cluster
  * client repeats what a lost connection left unanswered) and then answers like the first time.
  */
@@ -49,9 +62,9 @@ return found`,
    * KEYS session, taken; ARGV attempt, life of what was taken. {d, v} of what is gone, now or by the same attempt before; {}: nothing. A Redis
    * without memory keeps nothing of what was taken, but lets sessions end.
    */
-  coatcheckTake: `
-local row = redis.pcall('HMGET', KEYS[1], 'd', 'v')
-if row.err or not row[1] or not row[2] then
+  coatcheckTake: `${ours}
+local row = ours(redis.pcall('HMGET', KEYS[1], 'd', 'v'))
+if not row or not row[1] or not row[2] then
   if redis.call('DEL', KEYS[1]) == 1 then return {} end
   local taken = redis.call('HMGET', KEYS[2], 'a', 'd', 'v')
   return taken[1] == ARGV[1] and {taken[2], taken[3]} or {}
@@ -62,9 +75,9 @@ redis.call('DEL', KEYS[1])
 return row`,
 
   /** KEYS lease; ARGV owner, ttl. 1: ours. 0: somebody else's. What is no lease at all is replaced. */
-  coatcheckAcquire: `
-local owner = redis.pcall('GET', KEYS[1])
-if type(owner) == 'string' and owner ~= ARGV[1] then return 0 end
+  coatcheckAcquire: `${ours}
+local owner = ours(redis.pcall('GET', KEYS[1]))
+if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`,
 
@@ -79,9 +92,8 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`,
 
   /** KEYS index; ARGV h, score, ttl, longest session in seconds, most candidates. Members that may be pruned, and first: foreign or not. */
-  coatcheckAddToIndex: `
-local added = redis.pcall('ZADD', KEYS[1], ARGV[2], ARGV[1])
-local foreign = type(added) == 'table' and added.err
+  coatcheckAddToIndex: `${ours}
+local foreign = not ours(redis.pcall('ZADD', KEYS[1], ARGV[2], ARGV[1]))
 if foreign then
   redis.call('DEL', KEYS[1])
   redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
@@ -98,11 +110,11 @@ for at, key in ipairs(KEYS) do redis.pcall('ZREM', key, ARGV[at]) end
 return 1`,
 
   /** KEYS state; ARGV nonce of this attempt, ttl. {1 or 0, store's clock in ms when it was redeemed}. */
-  coatcheckRedeem: `
+  coatcheckRedeem: `${ours}
 local time = redis.call('TIME')
 local ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local mark = redis.pcall('GET', KEYS[1])
-if type(mark) ~= 'string' then
+local mark = ours(redis.pcall('GET', KEYS[1]))
+if not mark then
   redis.call('SET', KEYS[1], string.format('%s %.0f', ARGV[1], ms), 'PX', ARGV[2])
   return {1, ms}
 end
@@ -110,9 +122,8 @@ local nonce, first = string.match(mark, '^(%S+) (%d+)$')
 return {nonce == ARGV[1] and 1 or 0, tonumber(first) or ms}`,
 
   /** KEYS device; ARGV challenge, ttl. 1: noted. 0: it was among those noted last. */
-  coatcheckMarkDevice: `
-local noted = redis.pcall('GET', KEYS[1])
-if type(noted) ~= 'string' then noted = '' end
+  coatcheckMarkDevice: `${ours}
+local noted = ours(redis.pcall('GET', KEYS[1])) or ''
 if string.find(noted, ARGV[1], 1, true) then return 0 end
 redis.call('SET', KEYS[1], string.sub(ARGV[1] .. ' ' .. noted, 1, 1024), 'PX', ARGV[2])
 return 1`,
@@ -125,14 +136,14 @@ redis.call('SET', KEYS[1], ms, 'PX', ARGV[1])
 return 1`,
 
   /** KEYS counter; ARGV window in ms. The count; -1: it begins anew, because something else was there, or a number that outlives the window. */
-  coatcheckCount: `
-local count = redis.pcall('INCR', KEYS[1])
+  coatcheckCount: `${ours}
+local count = ours(redis.pcall('INCR', KEYS[1]))
 if count == 1 then
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
   return 1
 end
 local ttl = redis.call('PTTL', KEYS[1])
-if type(count) == 'table' or ttl < 0 or ttl > tonumber(ARGV[1]) then
+if not count or ttl < 0 or ttl > tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
   return -1
 end
