@@ -60,6 +60,11 @@ export function ownLives(
   server.on('checkExpectation', owned.request)
   server.on('connect', owned.connect)
   server.on('clientError', owned.clientError)
+  const closeIdle = server.closeIdleConnections.bind(server)
+  // What Node calls when it closes, as does everybody else.
+  server.closeIdleConnections = () => {
+    if (!owned.isSending()) closeIdle()
+  }
   const sweeper = setInterval(owned.cutStuck, stuckCheckMs).unref()
   server.once('close', () => clearInterval(sweeper))
   return owned
@@ -144,6 +149,15 @@ class Listener implements OwnedListener {
 
   readonly clientError = (error: Error, socket: Duplex): void => {
     answerClientError(error, socket as Socket, this.#report)
+  }
+
+  /**
+   * Whether an answer that is all written is on its way to a slow client: Node would take its connection for idle, and cut it off. Until it has
+   * gone out none is closed.
+   */
+  isSending(): boolean {
+    for (const { lives } of this.connections) if (lives[0]?.response.writableEnded === true) return true
+    return false
   }
 
   readonly cutStuck = (): void => {

@@ -12,6 +12,9 @@ import { createListenerServer, createServerOptions } from '../../../src/http/ser
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { eventually } from '../../support/eventually.ts'
 
+/** More than the system takes from a server whose client does not read. */
+const largeBytes = 16_000_000
+
 let app: FastifyInstance
 let listener: OwnedListener
 /** How each request ended, by its target. */
@@ -44,6 +47,7 @@ beforeEach(async () => {
     return `read ${bytes}`
   })
   app.get('/now', async () => 'now')
+  app.get('/large', async () => 'x'.repeat(largeBytes))
   app.get('/held', () => held())
   app.get('/slow', () => new Promise<string>((resolve) => (finishSlow = resolve)))
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -250,6 +254,19 @@ describe('while the listener closes', () => {
     await Promise.all([closed, isClosed])
     expect(received()).toContain('read 4')
     expect(received()).toMatch(/connection: close/i)
+  })
+
+  it('an answer that is all written reaches a client that reads it slowly, and so do those in line behind it', async () => {
+    const { socket, received, closed } = await open(get('/large') + get('/now'))
+    await once(socket, 'data')
+    socket.pause()
+    await eventually(() => expect([...listener.connections][0]?.lives).toHaveLength(2))
+    const isClosed = app.close()
+    await sleep(300)
+    socket.resume()
+    await Promise.all([closed, isClosed])
+    expect(received().length).toBeGreaterThan(largeBytes)
+    expect(received().slice(-3)).toBe('now')
   })
 })
 
