@@ -97,6 +97,11 @@ export class BrowserConnection implements LifeConnection {
     else this.#waiting.push(work)
   }
 
+  /** Begins the work on all that wait: what is routed later, while the framework closes, becomes the last answer. */
+  beginAll(): void {
+    for (const work of this.#waiting.splice(0)) work()
+  }
+
   forget(life: RequestLife): void {
     if (this.#lives.at(-1) === life) this.#lives.pop()
     else {

@@ -85,10 +85,11 @@ class Listener implements OwnedListener {
 
   beginDraining(): void {
     this.#isDraining = true
-    for (const { lives } of this.connections) {
+    for (const connection of this.connections) {
       // Those before it on the connection would otherwise keep it from being answered.
-      const last = lives.at(-1)
+      const last = connection.lives.at(-1)
       if (last?.response.headersSent === false) makeLast(last.response)
+      connection.beginAll()
     }
   }
 

@@ -315,6 +315,22 @@ describe('requests in line on a connection', () => {
     },
   )
 
+  it('whose turn has not come when draining begins are answered all the same', async () => {
+    let answer: () => void = () => undefined
+    const asked = new Promise<void>((resolve) => (answer = resolve))
+    held = async () => {
+      await asked
+      return 'held'
+    }
+    const { received, closed } = await open(get('/held').repeat(100))
+    await eventually(() => expect([...listener.connections][0]?.lives).toHaveLength(100))
+    listener.beginDraining()
+    const isClosed = app.close()
+    answer()
+    await Promise.all([closed, isClosed])
+    expect(received().match(/HTTP\/1.1 200/g)).toHaveLength(100)
+  })
+
   it('behind the last one are not collected without end', async () => {
     const { socket, closed } = await open(get('/slow', 'connection: close\r\n'))
     await eventually(() => expect([...listener.connections][0]?.isBusy).toBe(true))
