@@ -1,6 +1,6 @@
 /**
- * Fifty frontends in rotation against one: `node bench/trials/frontends.ts [rounds]`. The same requests, sessions and number of connections to the
- * API, which are counted; each gateway in turn on a processor of its own.
+ * Fifty frontends in rotation against one: `node bench/trials/frontends.ts [rounds] [counts]`. The same requests, sessions and number of connections
+ * to the API, which are counted; each gateway in turn on a processor of its own. Counts such as `1,2,5,10,25,50` show how the cost grows.
  */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,7 +15,8 @@ import { median } from '../report/statistics.ts'
 import { table } from '../report/table.ts'
 
 const rounds = Number(process.argv[2] ?? 9)
-const most = 50
+const connections = 50
+const counts = (process.argv[3] ?? `1,${connections}`).split(',').map(Number)
 const sessionsInAll = 1_000
 const seconds = 2
 const page = { Accept: 'application/json', 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }
@@ -56,7 +57,7 @@ async function enter(world: World, count: number, issuer: string): Promise<Entra
 
 async function measure({ name, house, ...files }: Entrant, upstreamPort: number): Promise<Sample> {
   const origin = `http://127.0.0.1:${house.port}`
-  const load = { origin, method: 'GET', path: '/api/1k', ...files, bodyBytes: 0, connections: most }
+  const load = { origin, method: 'GET', path: '/api/1k', ...files, bodyBytes: 0, connections }
   // What is remembered for ten seconds ran out, and connections were closed, while the other was measured.
   await runLanes({ ...load, seconds: 1 })
   const beforeMs = cpuMs(house.pid)
@@ -93,7 +94,7 @@ const entrants: Entrant[] = []
 try {
   pin(cores.rest, process.pid)
   const { world } = arena
-  for (const count of [1, most]) entrants.push(await enter(world, count, provider.issuer))
+  for (const count of counts) entrants.push(await enter(world, count, provider.issuer))
   const seen = new Map(entrants.map((entrant): [Entrant, Sample[]] => [entrant, []]))
   for (let round = 0; round <= rounds; round += 1) {
     for (const [entrant, samples] of round % 2 === 0 ? seen : [...seen].toReversed()) {
