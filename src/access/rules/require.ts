@@ -1,4 +1,4 @@
-import type { ClaimDemand, RouteDemand, RouteRequirement } from '../../config/routes/access.ts'
+import type { ClaimDemand, RouteDemand, RouteRequirement } from '../../config/routes/rules/access.ts'
 import type { StepUpDemand } from '../../http/login/step-up.ts'
 import type { Claims } from '../../oidc/verification/claims.ts'
 

@@ -1,12 +1,12 @@
 import { METHODS } from 'node:http'
 import { resourceMetadataPrefix } from '../../config/endpoints.ts'
+import type { RouteAuth, RouteConfig } from '../../config/routes/route.ts'
 import type {
   CallerKind,
   RouteExchange,
   RouteRequirement,
   RouteTokenKind,
-} from '../../config/routes/access.ts'
-import type { RouteAuth, RouteConfig } from '../../config/routes/route.ts'
+} from '../../config/routes/rules/access.ts'
 import type { ApiAudience } from '../../oidc/tokens/token-set.ts'
 import { createTargetRule, type TargetRule } from '../target.ts'
 import { createProofPlace, type ProofPlace } from '../tokens/upstream-proofs.ts'

@@ -1,8 +1,8 @@
 import type { RouteAudience } from '../audience.ts'
 import { describeAudience } from '../audience.ts'
-import { toAccess } from './build-access.ts'
 import { defaultRoute, placesOf, type RouteDefaults, toMs } from './default-route.ts'
 import type { RouteConfig, RouteTls } from './route.ts'
+import { toAccess } from './rules/build-access.ts'
 import { toBytes, type WrittenRoute } from './schema.ts'
 
 /**

@@ -3,10 +3,10 @@ import type { ConfigFault } from '../config-error.ts'
 import { prefixProblem } from '../endpoints.ts'
 import { type ConfigFiles, settingFault } from '../environment.ts'
 import { type SettingValues, settings } from '../settings/settings.ts'
-import { toAccess } from './build-access.ts'
 import { defaultRoute } from './default-route.ts'
 import { readRoutesFile } from './file.ts'
 import type { RouteConfig } from './route.ts'
+import { toAccess } from './rules/build-access.ts'
 
 /** The routes of a frontend, those of `ROUTES_FILE` or the one of `API_URL`, and what is wrong with them. */
 export function loadRoutes(

@@ -1,7 +1,7 @@
 import type { RouteAudience } from '../audience.ts'
 import type { SettingValues } from '../settings/settings.ts'
-import { plainAccess } from './access.ts'
 import type { RouteConfig, RouteTls } from './route.ts'
+import { plainAccess } from './rules/access.ts'
 
 /** The settings that are defaults of every route. */
 export type RouteDefaults = Pick<

@@ -1,5 +1,5 @@
 import type { RouteAudience } from '../audience.ts'
-import type { RouteAccess, RouteTokenKind } from './access.ts'
+import type { RouteAccess, RouteTokenKind } from './rules/access.ts'
 
 /** How a route treats sessions: demand one, use one when there is one, or never look (DESIGN section 2.3). */
 export type RouteAuth = 'required' | 'optional' | 'none'

@@ -3,8 +3,8 @@ import { gatewayCookieNames } from '../cookie-names.ts'
 import { hostAndPort, pathPrefix, upstreamUrl } from '../settings/kinds/address.ts'
 import { bytes, scope } from '../settings/kinds/values.ts'
 import { type Parser, ValueFault } from '../settings/setting.ts'
-import { accessKeys, accessProblems } from './access-keys.ts'
-import { carrierProblems } from './carriers.ts'
+import { accessKeys, accessProblems } from './rules/access-keys.ts'
+import { carrierProblems } from './rules/carriers.ts'
 
 /** Text that one of the settings' parsers reads; its complaint becomes the issue. */
 function checked<Value>(schema: z.ZodString, parse: Parser<Value>) {

@@ -1,4 +1,4 @@
-import { clockToleranceSeconds } from '../../oidc/verification/key-set.ts'
+import { clockToleranceSeconds } from '../../oidc/verification/keys/key-set.ts'
 import type { Check } from '../check.ts'
 import { describeClock } from '../clock.ts'
 import { loginReport } from '../login/login-report.ts'

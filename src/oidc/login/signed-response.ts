@@ -5,7 +5,7 @@ import type { ProviderContext } from '../provider/context.ts'
 import { loginFailure } from '../provider/failures/provider-error.ts'
 import { CheckError } from '../provider/failures/refusal.ts'
 import { openEncrypted } from '../verification/decryption.ts'
-import { tokenKind } from '../verification/key-set.ts'
+import { tokenKind } from '../verification/keys/key-set.ts'
 import { isEncrypted } from '../verification/untrusted-jwt.ts'
 import { plainState } from './authorization-response.ts'
 

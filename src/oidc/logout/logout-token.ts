@@ -5,7 +5,7 @@ import type { ProviderContext } from '../provider/context.ts'
 import { CheckError, type RefusalFacts } from '../provider/failures/refusal.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import type { LogoutToken, NamesSession } from '../provider/provider.ts'
-import { tokenKind } from '../verification/key-set.ts'
+import { tokenKind } from '../verification/keys/key-set.ts'
 
 /** A logout token is invalid. Its message may be shown to whoever sent it. */
 export class LogoutTokenError extends Error {

@@ -1,6 +1,6 @@
 import type { UnderWay } from '../../basics/under-way.ts'
 import type { Breaker } from '../../network/breaker.ts'
-import type { ProviderKeys } from '../verification/keys.ts'
+import type { ProviderKeys } from '../verification/keys/keys.ts'
 import type { OidcClient } from './client.ts'
 import type { ProviderDependencies, ProviderOptions } from './options.ts'
 

@@ -3,7 +3,7 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { isBearerToken } from './access-token-check.ts'
 import type { BearerFacts, BearerRule } from './bearer-facts.ts'
-import { tokenKind } from './key-set.ts'
+import { tokenKind } from './keys/key-set.ts'
 
 /** A caller's access token has failed a check. The message names the check, never a value. */
 export class BearerTokenError extends Error {

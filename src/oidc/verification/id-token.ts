@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { JWSHeaderParameters, JWTPayload } from 'jose'
 import type { ProviderContext } from '../provider/context.ts'
 import { CheckError } from '../provider/failures/refusal.ts'
-import { tokenKind } from './key-set.ts'
-import type { KeyUse } from './key-use.ts'
+import { tokenKind } from './keys/key-set.ts'
+import type { KeyUse } from './keys/key-use.ts'
 
 /** A check of an ID token has failed. Its message names the check, never a value. */
 export class IdTokenError extends CheckError {

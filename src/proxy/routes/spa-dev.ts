@@ -1,5 +1,5 @@
-import { plainAccess } from '../../config/routes/access.ts'
 import type { ProxiedRoute } from '../../config/routes/route.ts'
+import { plainAccess } from '../../config/routes/rules/access.ts'
 import { defaultSpaCsp, type HeaderFields, htmlReferrerPolicy } from '../../http/answers/security-headers.ts'
 import type { CookieRules } from '../../http/cookies/cookie-policy.ts'
 import { createProxyRoute, type ProxyOptions, type ProxyRoute, type RouteServices } from './proxy-route.ts'

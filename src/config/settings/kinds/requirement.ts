@@ -1,4 +1,4 @@
-import { requirementSchema, type WrittenRequirement } from '../../routes/access-keys.ts'
+import { requirementSchema, type WrittenRequirement } from '../../routes/rules/access-keys.ts'
 import { type Parser, ValueFault } from '../setting.ts'
 
 /** `require` of the single API: the JSON form of the routes file's key. */

@@ -1,5 +1,5 @@
-import type { ConfigFault } from '../config-error.ts'
-import type { RouteConfig } from './route.ts'
+import type { ConfigFault } from '../../config-error.ts'
+import type { RouteConfig } from '../route.ts'
 
 /** The setting that routes have to fit. */
 interface BindingSettings {

@@ -1,6 +1,6 @@
-import type { RouteAudience } from '../audience.ts'
+import type { RouteAudience } from '../../audience.ts'
+import type { RouteConfig } from '../route.ts'
 import type { RouteRequirement } from './access.ts'
-import type { RouteConfig } from './route.ts'
 
 type Read = Pick<RouteConfig, 'access' | 'audience'>
 

@@ -1,4 +1,4 @@
-import type { OidcClient } from '../provider/client.ts'
+import type { OidcClient } from '../../provider/client.ts'
 import { createFetchBudget, type FetchBudget } from './fetch-budget.ts'
 import { type KeySet, loadKeys, unavailable } from './key-set.ts'
 import { isAnybodys, type KeyUse } from './key-use.ts'

@@ -1,4 +1,4 @@
-import { canonicalHeaderName } from '../../basics/header-name.ts'
+import { canonicalHeaderName } from '../../../basics/header-name.ts'
 
 /** Names that say how a message is framed, routed or authorised; an identity has no place in them. */
 const reservedNames = new Set([

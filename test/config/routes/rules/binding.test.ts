@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { faultsOf, load } from '../fixtures.ts'
+import { faultsOf, load } from '../../fixtures.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-binding-'))
 const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]

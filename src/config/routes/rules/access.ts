@@ -1,4 +1,4 @@
-import type { RouteAudience } from '../audience.ts'
+import type { RouteAudience } from '../../audience.ts'
 /** With what token a route's requests go upstream (DESIGN-2 section 6.1). */
 export type RouteTokenKind = 'user' | 'exchange' | 'client' | 'gateway' | 'none'
 

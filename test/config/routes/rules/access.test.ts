@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { faultsOf, load } from '../fixtures.ts'
+import { faultsOf, load } from '../../fixtures.ts'
 
 const path = '/etc/coatcheck/routes.yaml'
 const gatewayKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })

@@ -1,4 +1,5 @@
-import type { RouteAudience } from '../audience.ts'
+import type { RouteAudience } from '../../audience.ts'
+import type { WrittenRoute } from '../schema.ts'
 import {
   type CallerKind,
   type ClaimDemand,
@@ -8,8 +9,6 @@ import {
   type RouteRequirement,
 } from './access.ts'
 import type { WrittenDemand, WrittenRequirement } from './access-keys.ts'
-
-import type { WrittenRoute } from './schema.ts'
 
 type WrittenAccess = Pick<WrittenRoute, 'token' | 'exchange' | 'require' | 'identityHeaders' | 'claims'> & {
   readonly callers?: readonly CallerKind[] | undefined

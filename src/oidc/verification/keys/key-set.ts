@@ -8,12 +8,12 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose'
-import { isPlainObject } from '../../basics/plain-object.ts'
-import { GatewayError } from '../../errors/gateway-error.ts'
-import type { OidcClient } from '../provider/client.ts'
-import { plainValue, type RefusalFacts } from '../provider/failures/refusal.ts'
-import type { ProviderOptions } from '../provider/options.ts'
-import { headerOf, isCompactJws } from './untrusted-jwt.ts'
+import { isPlainObject } from '../../../basics/plain-object.ts'
+import { GatewayError } from '../../../errors/gateway-error.ts'
+import type { OidcClient } from '../../provider/client.ts'
+import { plainValue, type RefusalFacts } from '../../provider/failures/refusal.ts'
+import type { ProviderOptions } from '../../provider/options.ts'
+import { headerOf, isCompactJws } from '../untrusted-jwt.ts'
 
 /** Clocks of provider and gateway may differ by this much, seconds. */
 export const clockToleranceSeconds = 30

@@ -1,6 +1,6 @@
-import { isBeneath } from '../../basics/path-prefix.ts'
-import type { ConfigFault } from '../config-error.ts'
-import { isProxied, type RouteConfig } from './route.ts'
+import { isBeneath } from '../../../basics/path-prefix.ts'
+import type { ConfigFault } from '../../config-error.ts'
+import { isProxied, type RouteConfig } from '../route.ts'
 
 /** The settings that routes depend on. */
 interface AccessSettings {
