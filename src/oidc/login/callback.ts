@@ -18,12 +18,10 @@ import { withVerifiedClaims } from '../verification/access-token-claims.ts'
 import type { Claims } from '../verification/claims.ts'
 import { type IdTokenRules, idTokenIn, verifyIdToken } from '../verification/id-token.ts'
 import { identityOf, sessionExpiryOf } from '../verification/identity.ts'
+import { clockToleranceSeconds } from '../verification/keys/key-set.ts'
 import { adviseOnSuccess, adviseOperator, isNewCause } from './advice.ts'
 import { demandOf, type UnmetClaim, unmetClaim } from './demand.ts'
 import { audienceParameters, redirectUri } from './login.ts'
-
-/** `auth_time` is in whole seconds of another clock. */
-const authTimeToleranceSeconds = 30
 
 /**
  * Redeems the code (RFC 6749 section 4.1.3) and verifies what comes back: OpenID Connect Core section 3.1.3.7, the access token against the
@@ -155,8 +153,8 @@ function userinfoOf(
 function expectAuthentication(identity: Identity, transaction: LoginTransaction, nowMs: number): void {
   const { maxAgeSeconds, acrValues } = transaction
   if (maxAgeSeconds !== undefined) {
-    const oldest = nowMs / 1_000 - maxAgeSeconds - authTimeToleranceSeconds
-    const latest = nowMs / 1_000 + authTimeToleranceSeconds
+    const oldest = nowMs / 1_000 - maxAgeSeconds - clockToleranceSeconds
+    const latest = nowMs / 1_000 + clockToleranceSeconds
     const received = identity.authTimeSeconds
     // One of the future would never grow old.
     if (received === undefined || received < oldest || received > latest)
