@@ -1,5 +1,4 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { startDemoProvider } from '../../src/dev/provider/provider.ts'
 import { createSealer } from '../../src/sealing/sealer.ts'
 import { createBoundValues } from '../../src/session/device/bound-values.ts'
@@ -9,21 +8,21 @@ import { freePort } from '../../test/support/ports.ts'
 import { writeReadySessions } from '../../test/support/worlds/ready-sessions.ts'
 import { cores, start } from '../arena/processes.ts'
 import { lifetimeSeconds, makeSessions, sessionCount } from '../arena/world.ts'
+import { cliPath } from './cli.ts'
 import type { Gateway, StartGateway, World } from './gateway.ts'
 
 const audience = 'https://bench.example'
 const clientId = 'bench'
 /** Makes a caller's token as long as those of the sessions, 1.2 KB. */
 const callerFillerLength = 500
-const cliPath = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const randomSecret = (): string => randomBytes(32).toString('base64url')
 
 /** Settings beyond those of every run. */
 type Settings = Readonly<Record<string, string>>
 
 /** Coatcheck as its users start it, with some settings of its own, and sessions as logins would have left them. */
-export function coatcheckWith(name: string, settings: Settings): StartGateway {
-  return (world, port) => startCoatcheck(world, port, name, settings)
+export function coatcheckWith(name: string, settings: Settings, cli = cliPath): StartGateway {
+  return (world, port) => startCoatcheck({ ...world, cli }, port, name, settings)
 }
 
 /** The same for callers that bring tokens of their own. */
@@ -131,9 +130,9 @@ async function startWith(
   env: Settings & { readonly BASE_URL: string; readonly PORT: string },
   name: string,
   provider: { stop(): Promise<void> },
-  { sessions, nodeOptions }: World,
+  { sessions, nodeOptions, cli = cliPath }: World,
 ): Promise<Gateway> {
-  const args = [...nodeOptions, cliPath, 'start']
+  const args = [...nodeOptions, cli, 'start']
   const port = Number(env.PORT)
   const running = await start({ name, file: process.execPath, args, env, core: cores.gateway, port })
   const stop = async (): Promise<void> => {

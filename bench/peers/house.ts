@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { freePort } from '../../test/support/ports.ts'
 import { writeReadySessions } from '../../test/support/worlds/ready-sessions.ts'
 import { type BenchProcess, cores, start } from '../arena/processes.ts'
 import { lifetimeSeconds, makeToken } from '../arena/world.ts'
+import { cliPath } from './cli.ts'
 import type { World } from './gateway.ts'
 
 /** What the file says of a frontend. */
@@ -32,7 +32,6 @@ export interface BenchHouse extends BenchProcess {
   signIn(name: string, count: number, accessTokenMs?: number): Promise<readonly string[]>
 }
 
-const cliPath = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const clientId = 'bench'
 const audience = 'https://bench.example'
 const tokenLengths = { access: 1_200, id: 900 } as const
@@ -43,7 +42,7 @@ export const hostOf = (name: string): string => `${name}.bench.example`
 
 /** Starts a process of these frontends, each of an origin of its own before the same API. */
 export async function startHouse(
-  world: Pick<World, 'folder' | 'redisUrl' | 'upstreamUrl' | 'nodeOptions'>,
+  world: Pick<World, 'folder' | 'redisUrl' | 'upstreamUrl' | 'nodeOptions' | 'cli'>,
   options: HouseOptions,
 ): Promise<BenchHouse> {
   const file = join(await mkdtemp(join(world.folder, 'house-')), 'frontends.json')
@@ -54,7 +53,7 @@ export async function startHouse(
   const running = await start({
     name: `${names.length} frontends`,
     file: process.execPath,
-    args: [...world.nodeOptions, cliPath, 'start'],
+    args: [...world.nodeOptions, world.cli ?? cliPath, 'start'],
     core: cores.gateway,
     port,
     env: {

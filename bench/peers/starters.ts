@@ -1,3 +1,4 @@
+import { otherCliPath } from './cli.ts'
 import { coatcheckAsked, coatcheckForBearers, coatcheckWith } from './coatcheck.ts'
 import type { StartGateway } from './gateway.ts'
 import { hasNginx, startBare, startExpress, startNaive, startNginx } from './others.ts'
@@ -14,6 +15,7 @@ export const peers: Starters = {
   on: coatcheckWith('Coatcheck, cache on', {}),
   logs: coatcheckWith('Coatcheck, request log on', { LOG_LEVEL: 'info' }),
   off: coatcheckWith('Coatcheck, cache off', { SESSION_CACHE: 'off' }),
+  ...(otherCliPath !== undefined && { other: coatcheckWith('Coatcheck, the other tree', {}, otherCliPath) }),
 }
 
 /** Node's option that loads what signs. */

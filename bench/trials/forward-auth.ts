@@ -8,7 +8,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { exchange } from '../../test/support/exchange.ts'
 import { freePort } from '../../test/support/ports.ts'
 import {
@@ -19,11 +18,11 @@ import { startRedis } from '../../test/support/redis/redis.ts'
 import { cpuMs } from '../arena/proc-stat.ts'
 import { type BenchProcess, type Command, cores, start } from '../arena/processes.ts'
 import { runLoad } from '../load/load.ts'
+import { cliPath } from '../peers/cli.ts'
 import { hasNginx } from '../peers/others.ts'
 import { median } from '../report/statistics.ts'
 
 const rounds = Number(process.argv[2] ?? 5)
-const cliPath = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
 interface Checker {
   readonly name: string

@@ -9,6 +9,7 @@ import { openArena } from '../arena/arena.ts'
 import { connectionsTo, cpuMs } from '../arena/proc-stat.ts'
 import { cores, pin } from '../arena/processes.ts'
 import { headerLines, runLanes } from '../load/load.ts'
+import { otherCliPath } from '../peers/cli.ts'
 import type { World } from '../peers/gateway.ts'
 import { type BenchHouse, hostOf, startHouse } from '../peers/house.ts'
 import { median } from '../report/statistics.ts'
@@ -19,6 +20,8 @@ const connections = 50
 const counts = (process.argv[3] ?? `1,${connections}`).split(',').map(Number)
 const sessionsInAll = 1_000
 const seconds = 2
+/** Until the engine has compiled what is hot: of fifty frontends each has functions of its own, made by the router. */
+const warmUpSeconds = 15
 const page = { Accept: 'application/json', 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }
 
 interface Entrant {
@@ -44,22 +47,30 @@ async function enter(world: World, count: number, issuer: string): Promise<Entra
   const lines = Array.from({ length: each }, (_, at) =>
     names.map((name, of) => `Host: ${hostOf(name)}\tCookie: ${held[of]?.[at] ?? ''}\n`),
   )
-  const [headersFile, cookiesFile] = [join(world.folder, 'headers'), join(world.folder, `cookies-${count}`)]
+  const [headersFile, cookiesFile] = [
+    join(world.folder, 'headers'),
+    join(world.folder, `cookies-${house.port}`),
+  ]
   await writeFile(headersFile, headerLines(Object.entries(page)))
   await writeFile(cookiesFile, lines.flat().join(''))
+  const name = count === 1 ? 'one frontend' : `${count} frontends in turn`
   return {
-    name: count === 1 ? 'one frontend' : `${count} frontends in turn`,
+    name: world.cli === undefined ? name : `${name}, the other tree`,
     house,
     headersFile,
     cookiesFile,
   }
 }
 
-async function measure({ name, house, ...files }: Entrant, upstreamPort: number): Promise<Sample> {
+async function measure(
+  { name, house, ...files }: Entrant,
+  upstreamPort: number,
+  round: number,
+): Promise<Sample> {
   const origin = `http://127.0.0.1:${house.port}`
   const load = { origin, method: 'GET', path: '/api/1k', ...files, bodyBytes: 0, connections }
   // What is remembered for ten seconds ran out, and connections were closed, while the other was measured.
-  await runLanes({ ...load, seconds: 1 })
+  await runLanes({ ...load, seconds: round === 0 ? warmUpSeconds : 1 })
   const beforeMs = cpuMs(house.pid)
   const result = await runLanes({ ...load, seconds })
   const usedMs = cpuMs(house.pid) - beforeMs
@@ -94,11 +105,15 @@ const entrants: Entrant[] = []
 try {
   pin(cores.rest, process.pid)
   const { world } = arena
-  for (const count of counts) entrants.push(await enter(world, count, provider.issuer))
+  for (const count of counts) {
+    entrants.push(await enter(world, count, provider.issuer))
+    if (otherCliPath !== undefined)
+      entrants.push(await enter({ ...world, cli: otherCliPath }, count, provider.issuer))
+  }
   const seen = new Map(entrants.map((entrant): [Entrant, Sample[]] => [entrant, []]))
   for (let round = 0; round <= rounds; round += 1) {
     for (const [entrant, samples] of round % 2 === 0 ? seen : [...seen].toReversed()) {
-      const sample = await measure(entrant, Number(new URL(world.upstreamUrl).port))
+      const sample = await measure(entrant, Number(new URL(world.upstreamUrl).port), round)
       // The first round is the warm-up.
       if (round > 0) samples.push(sample)
     }
