@@ -27,7 +27,7 @@ import { installLoopbackRedirect } from './http/server/loopback-redirect.ts'
 import { registerMethodGuards } from './http/server/method-guards.ts'
 import { installRequestCheck } from './http/server/request-form.ts'
 import { createOutcomeWatch, installRequestLog, routeLabels } from './http/server/request-log.ts'
-import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
+import { createListenerServer, createServerOptions, lendLog } from './http/server/server-options.ts'
 import { installSecurityHeaders } from './http/server/transport-headers.ts'
 import { createUnroutedReport } from './http/server/unrouted-log.ts'
 import { installSpa } from './http/spa/install-spa.ts'
@@ -135,10 +135,11 @@ function createRoot(
 ): FastifyInstance {
   const outcomes = createOutcomeWatch(telemetry, labelsOf(config, context))
   const app: FastifyInstance = Fastify({
-    ...createServerOptions(config, telemetry.log),
+    ...createServerOptions(config),
     ...(serverFactory === undefined ? {} : { serverFactory }),
     frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes }),
   })
+  lendLog(app, telemetry.log)
   installRequestLog(app, outcomes, telemetry.tracing)
   installSecurityHeaders(app, context.transportHeaders)
   return app

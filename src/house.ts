@@ -14,7 +14,7 @@ import { closeWithin } from './http/lifetime/closing.ts'
 import { type OwnedListener, ownLives, type Route } from './http/lifetime/listener.ts'
 import { watchEventLoop } from './http/limits/overload.ts'
 import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
-import { createListenerServer, createServerOptions } from './http/server/server-options.ts'
+import { createListenerServer, createServerOptions, lendLog } from './http/server/server-options.ts'
 import { createUnroutedReport } from './http/server/unrouted-log.ts'
 import { createProcessNames } from './proxy/headers/reserved-names.ts'
 import { createCacheRoom } from './session/lifecycle/cache.ts'
@@ -57,9 +57,10 @@ export async function createHouse(config: HouseConfig, parts: HouseParts): Promi
   const { process } = config
   const server = createListenerServer(process)
   const app: FastifyInstance = Fastify({
-    ...createServerOptions(process, parts.telemetry.log),
+    ...createServerOptions(process),
     serverFactory: () => server,
   })
+  lendLog(app, parts.telemetry.log)
   const shared = createShared(process, parts, app)
   const rooms = new Rooms(process, shared, parts)
   const listener = open(server, rooms, parts.telemetry)

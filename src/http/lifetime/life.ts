@@ -61,7 +61,7 @@ export class RequestLife {
     this.connection = connection
     this.upgrade = upgrade
     request[lifeKey] = this
-    response.on('close', endOfResponse)
+    response.on('error', ignore).on('close', endOfResponse)
   }
 
   /** Nobody waits for the answer any more: it was given, or the browser has left. */
@@ -134,6 +134,9 @@ const presumedStatus = 200
 export function reportedStatus({ headersSent, statusCode }: ServerResponse): number {
   return headersSent || statusCode !== presumedStatus ? statusCode : unansweredStatus
 }
+
+/** The connection's end says all; an error that nobody hears would end the process. */
+function ignore(): void {}
 
 function endOfResponse(this: ServerResponse): void {
   lifeOf(this.req)?.end(this.writableFinished ? 'answered' : 'browser_gone')

@@ -1,5 +1,11 @@
 import { createServer, type Server } from 'node:http'
-import { type FastifyBaseLogger, type FastifyServerOptions, LogController } from 'fastify'
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify'
 import { randomText } from '../../basics/random-text.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 
@@ -44,12 +50,9 @@ export function createListenerServer({ keepAliveTimeout }: ListenerSettings): Se
 }
 
 /** Options of a Fastify root: everything about request ids and what happens before routing. */
-export function createServerOptions(settings: ServerSettings, log: Logger) {
+export function createServerOptions(settings: ServerSettings) {
   return {
-    loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
-    // A logger of its own for each request costs more than the whole guard; what logs about a request names it itself.
-    childLoggerFactory: (parent: FastifyBaseLogger) => parent,
     genReqId: newRequestId,
     requestIdHeader: false,
     trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
@@ -59,6 +62,22 @@ export function createServerOptions(settings: ServerSettings, log: Logger) {
     exposeHeadRoutes: false,
   } satisfies FastifyServerOptions
 }
+
+/**
+ * Gives a root our log. One that it was made with would cost each request more than the whole guard: a logger of its own, which is checked to be
+ * one, and listeners on the answer for a line that we write ourselves.
+ */
+export function lendLog(app: FastifyInstance, log: Logger): void {
+  Object.assign(app, { log })
+  app.addHook('onRequest', (request: Logging<FastifyRequest>, reply: Logging<FastifyReply>, done) => {
+    request.log = log
+    reply.log = log
+    done()
+  })
+}
+
+/** The framework's own, whose log is still to be set. */
+type Logging<Framed> = Framed & { log: Logger }
 
 /** A fresh id for each request; never the client's, which could be forged or reused. */
 export function newRequestId(): string {

@@ -1,5 +1,6 @@
-import type { FastifyReply } from 'fastify'
+import type { ServerResponse } from 'node:http'
 import type { ResponseHead } from '../headers/response-headers.ts'
+import type { ProxiedRequest } from './proxied-request.ts'
 
 const noContent = 204
 const notModified = 304
@@ -15,10 +16,11 @@ interface PendingHead {
 
 /**
  * The browser's side of an exchange: writes an answer as it comes, with the fewest writes on the connection. Until the head is written the
- * browser can be told something else, so the reply is taken from Fastify only then.
+ * browser can be told something else, so the answer is taken from the framework only then.
  */
 export class AnswerWriter {
-  readonly #reply: FastifyReply
+  readonly #request: ProxiedRequest
+  readonly #response: ServerResponse
   #pendingHead: PendingHead | undefined
   #hasWritten = false
   /** The answer ended with its head, whatever length that announced (RFC 9112 section 6.3); undici takes such a length for a fault. */
@@ -26,8 +28,9 @@ export class AnswerWriter {
   /** Announced bytes of the body that are still to come; negative when none were announced. */
   #remainingBytes = -1
 
-  constructor(reply: FastifyReply) {
-    this.#reply = reply
+  constructor(request: ProxiedRequest) {
+    this.#request = request
+    this.#response = request.response
   }
 
   /**
@@ -45,7 +48,7 @@ export class AnswerWriter {
 
   /** Returns false when the browser is slower, and calls `whenDrained` once it has caught up. */
   write(chunk: Buffer, whenDrained: () => void): boolean {
-    const { raw } = this.#reply
+    const raw = this.#response
     const isFirst = this.#pendingHead !== undefined
     this.#writeHead()
     this.#hasWritten = true
@@ -62,13 +65,13 @@ export class AnswerWriter {
 
   end(): void {
     this.#writeHead()
-    if (!this.#reply.raw.writableEnded) this.#reply.raw.end()
+    if (!this.#response.writableEnded) this.#response.end()
   }
 
   /** A cut connection tells the browser that the answer is not whole. */
   cut(): void {
     this.#pendingHead = undefined
-    this.#reply.raw.destroy()
+    this.#response.destroy()
   }
 
   /** Ends in order; a browser that does not close its side within `patienceMs` is cut off. */
@@ -84,15 +87,15 @@ export class AnswerWriter {
 
   /** The browser can be told something else: it is there, and has seen nothing yet. */
   get isUntouched(): boolean {
-    return !this.#reply.raw.destroyed && !this.#reply.raw.headersSent
+    return !this.#response.destroyed && !this.#response.headersSent
   }
 
   get isFinished(): boolean {
-    return this.#reply.raw.writableFinished
+    return this.#response.writableFinished
   }
 
   flushIfSilent(): void {
-    const { raw } = this.#reply
+    const raw = this.#response
     this.#writeHead()
     if (!this.#hasWritten && raw.headersSent && !raw.writableEnded) raw.flushHeaders()
   }
@@ -102,8 +105,8 @@ export class AnswerWriter {
     if (head === undefined) return
     this.#pendingHead = undefined
     if (!this.isUntouched) return
-    this.#reply.raw.writeHead(head.status, head.reason, head.headers)
-    this.#reply.hijack()
+    this.#response.writeHead(head.status, head.reason, head.headers)
+    this.#request.takeAnswer()
   }
 }
 

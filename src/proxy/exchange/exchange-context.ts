@@ -1,13 +1,13 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Admission } from '../../access/admission.ts'
 import type { Access } from '../../access/decide.ts'
 import type { UpstreamCertificates } from '../../access/tokens/upstream-certificates.ts'
 import type { UpstreamProofs } from '../../access/tokens/upstream-proofs.ts'
-import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { StepUps } from '../../http/login/step-up.ts'
 import type { Metrics } from '../../telemetry/measures/metrics.ts'
+import type { Logger } from '../../telemetry/telemetry.ts'
 import type { OpenCalls } from '../calls/open-calls.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
+import type { ProxiedRequest } from './proxied-request.ts'
 import type { TokenRefusals } from './token-refusals.ts'
 
 /** What every exchange of a route shares. */
@@ -21,18 +21,17 @@ export interface ExchangeContext {
   readonly certificates: UpstreamCertificates | undefined
   readonly openCalls: OpenCalls
   readonly metrics: Pick<Metrics, 'upstream'>
+  readonly log: Pick<Logger, 'warn'>
   /** `UPLOAD_MIN_RATE`, bytes a second; 0: any. */
   readonly uploadMinRate: number
 }
 
 /** One request for the upstream, and who asks. */
 export interface ExchangeRequest {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
+  readonly request: ProxiedRequest
   readonly admission: Admission
   /** Whose share of the route's places it takes; `undefined`: nobody's. */
   readonly owner: string | undefined
-  readonly life: RequestLife
 }
 
 /** The head of an upstream's answer, and how to go on after it was paused. */

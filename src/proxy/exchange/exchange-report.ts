@@ -1,15 +1,15 @@
-import type { FastifyRequest } from 'fastify'
 import type { ExchangeContext } from './exchange-context.ts'
+import type { ProxiedRequest } from './proxied-request.ts'
 
 /** Measures one proxied request, and says when its answer broke off. */
 export class ExchangeReport {
   readonly #context: ExchangeContext
-  readonly #request: FastifyRequest
+  readonly #request: ProxiedRequest
   readonly #startedAtMs = performance.now()
   /** When the head of the answer was there; 0 until then. */
   #answeredAtMs = 0
 
-  constructor(context: ExchangeContext, request: FastifyRequest) {
+  constructor(context: ExchangeContext, request: ProxiedRequest) {
     this.#context = context
     this.#request = request
   }
@@ -27,8 +27,8 @@ export class ExchangeReport {
 
   /** The answer broke off after it had begun. */
   cut(reason: string): void {
-    const { route } = this.#context
+    const { route, log } = this.#context
     const facts = { requestId: this.#request.id, reason, route: route.config.prefix }
-    this.#request.log.warn(facts, 'proxied answer cut short')
+    log.warn(facts, 'proxied answer cut short')
   }
 }

@@ -46,11 +46,11 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   readonly #silence: Silence
 
   constructor(context: ExchangeContext, asked: ExchangeRequest) {
-    const { request, reply, admission } = asked
+    const { request, admission } = asked
     this.#context = context
     this.#asked = asked
     this.#report = new ExchangeReport(context, request)
-    this.#answer = new AnswerWriter(reply)
+    this.#answer = new AnswerWriter(request)
     this.#upload = hasBody(request.raw) ? new Upload(request.raw, this) : undefined
     this.#body = this.#upload
     this.#attempt = new Attempt(context.route.pool, this)
@@ -69,7 +69,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     const { route } = this.#context
     const refused = route.pool.enter(this)
     if (refused !== undefined) throw noPlace(refused, route.config.prefix)
-    this.#asked.life.hold(this)
+    this.#asked.request.life.hold(this)
     // The API may change its nonce at any time, and small bodies cost next to nothing to keep.
     if (this.#isProved()) this.#upload?.keep()
     this.#send()
@@ -244,7 +244,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#answer.takeBack()
     const problem = toUpstreamError(error, this.#context.route)
     this.#settle(problem.code)
-    if (this.#answer.isUntouched) this.#asked.reply.send(problem)
+    if (this.#answer.isUntouched) this.#asked.request.refuse(problem)
   }
 
   /** What began cannot be taken back. */
@@ -252,6 +252,6 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#settle('cut')
     this.#report.cut(reason)
     this.#answer.takeBack()
-    this.#asked.life.cut()
+    this.#asked.request.life.cut()
   }
 }

@@ -2,13 +2,19 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import type { Admission } from '../../access/admission.ts'
 import type { Access } from '../../access/decide.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { ownerOf } from '../../http/lifetime/life.ts'
+import { ProxiedRequest } from './proxied-request.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set by the guard of a proxied route; `null` everywhere else. */
-    admission: Admission | null
+    admitted: AdmittedRequest | null
   }
+}
+
+/** A request that may go on. */
+export interface AdmittedRequest {
+  readonly request: ProxiedRequest
+  readonly admission: Admission
 }
 
 type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
@@ -16,21 +22,24 @@ type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDon
 /**
  * The one hook of a proxied route: asks for the decision before a byte goes upstream. It runs in the route's own scope, so that it
  * and the router can never disagree.
+ *
+ * @param trustsProxies somebody is in `TRUST_PROXY`
  */
-export function createGuard(access: Access): Guard {
-  return (request, _reply, done) => {
+export function createGuard(access: Access, trustsProxies: boolean): Guard {
+  return (framed, reply, done) => {
     const refuse = (error: unknown): void => {
       done(error instanceof Error ? error : new GatewayError('internal_error'))
     }
-    keepFromParsing(request)
     try {
-      const life = ownerOf(request.raw)
+      const request = new ProxiedRequest(framed, reply, trustsProxies)
+      const { life } = request
+      keepFromParsing(request)
       const admission = access.admit(request, life.upgrade !== undefined)
       if (admission instanceof Promise) {
         life.hasWaited = true
         admission.then(
           (waitedFor) => {
-            request.admission = waitedFor
+            framed.admitted = { request, admission: waitedFor }
             // Whoever left meanwhile has no request any more: nothing of it goes on.
             if (!life.isOver) done()
           },
@@ -40,7 +49,7 @@ export function createGuard(access: Access): Guard {
         )
         return
       }
-      request.admission = admission
+      framed.admitted = { request, admission }
       done()
     } catch (error) {
       refuse(error)
@@ -55,6 +64,6 @@ const anyType = 'application/octet-stream'
  * Media types are nobody's business here: Fastify would answer 415 to those that it cannot read, which browsers do send, and 400 to a QUERY
  * without one. What goes upstream comes from the raw headers.
  */
-function keepFromParsing({ headers, method }: FastifyRequest): void {
+function keepFromParsing({ headers, method }: ProxiedRequest): void {
   if (headers['content-type'] !== undefined || method === 'QUERY') headers['content-type'] = anyType
 }

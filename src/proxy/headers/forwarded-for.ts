@@ -1,18 +1,21 @@
-import type { FastifyRequest } from 'fastify'
+import type { LimitedRequest } from '../../http/limits/limited-request.ts'
+
+/** Where a request came from. A peer that came by no network has no address. */
+interface Forwarded extends Pick<LimitedRequest, 'raw'> {
+  readonly ips?: readonly (string | undefined)[] | undefined
+}
 
 /**
  * The addresses that a request came from, the client's first: those that trusted proxies vouch for (`TRUST_PROXY`), and the
  * peer's own. What an untrusted client wrote into `x-forwarded-for` is not among them.
  */
-export function forwardedFor(request: FastifyRequest): string {
-  // A peer that came by no network has no address, whatever their type says.
-  const ips: readonly (string | undefined)[] | undefined = request.ips
+export function forwardedFor({ ips, raw }: Forwarded): string {
   if (ips !== undefined)
     return ips
       .map((address) => plainAddress(address))
       .reverse()
       .join(', ')
-  return plainAddress(request.raw.socket.remoteAddress)
+  return plainAddress(raw.socket.remoteAddress)
 }
 
 /** IPv4 addresses of dual-stack sockets in their usual form; for none the word of RFC 7239 section 6.2. */

@@ -1,18 +1,17 @@
 import httpProxy from '@fastify/http-proxy'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { AccessServices } from '../../access/context.ts'
 import { createAccess } from '../../access/decide.ts'
 import { answeredMethods } from '../../access/rules/rules.ts'
 import { createUpstreamCertificates } from '../../access/tokens/upstream-certificates.ts'
 import { isProxied, type RouteConfig } from '../../config/routes/route.ts'
-import { ownerOf } from '../../http/lifetime/life.ts'
 import { type AddressKey, createAddressKey } from '../../http/limits/limited-request.ts'
 import { sessionLimits } from '../../session/record/session.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { createOpenCalls, type OpenCalls, type OpenCallsDependencies } from '../calls/open-calls.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
-import { createGuard } from '../exchange/guard.ts'
+import { type AdmittedRequest, createGuard } from '../exchange/guard.ts'
 import { createTokenRefusals } from '../exchange/token-refusals.ts'
 import { type ReservedNames, reservedNamesOf } from '../headers/reserved-names.ts'
 import { bridgeWebSocket } from '../websocket/websocket.ts'
@@ -98,21 +97,22 @@ function registerRoute(
     limits: sessionLimits(options),
     now: services.now,
     metrics: services.telemetry.metrics,
+    log: services.telemetry.log,
     maxWebsocketsPerSession: options.maxWebsocketsPerSession,
     uploadMinRate: options.uploadMinRate,
     addressKey: createAddressKey(options.trustProxy),
   }
   app.register((scope, _options, done) => {
-    scope.decorateRequest('admission', null)
+    scope.decorateRequest('admitted', null)
     scope.removeAllContentTypeParsers()
-    scope.addHook('onRequest', createGuard(access))
+    scope.addHook('onRequest', createGuard(access, options.trustProxy.length > 0))
     scope.addHook('onClose', () => route.pool.close(closeGraceMs))
     scope.register(httpProxy, {
       prefix: route.config.prefix === '' ? '/' : route.config.prefix,
       httpMethods: [...answeredMethods],
       // It answers by itself and calls nothing after it: the plugin's own handler would parse each address three times for a transport
       // that is never used.
-      preHandler: (request, reply) => forward(context, request, reply),
+      preHandler: ({ admitted }) => forward(context, admitted),
       upstream: neverUsed,
       globalAgent: true,
     })
@@ -122,22 +122,21 @@ function registerRoute(
 
 function forward(
   context: WebSocketContext & ExchangeContext & { readonly addressKey: AddressKey },
-  request: FastifyRequest,
-  reply: FastifyReply,
+  admitted: AdmittedRequest | null,
 ): void {
-  const { admission } = request
-  if (admission === null) throw new TypeError('a proxied request came past its guard')
-  const life = ownerOf(request.raw)
+  if (admitted === null) throw new TypeError('a proxied request came past its guard')
+  const { request, admission } = admitted
+  const { life } = request
   const { session, bearer } = admission
   const owner = session?.h ?? bearer?.holder ?? context.addressKey(request)
   // What was found before a wait may be over by now.
   if (life.hasWaited && session !== undefined) context.openCalls.suspect(session.h)
   if (life.upgrade !== undefined) {
-    bridgeWebSocket(context, { request, reply, admission, owner, life, upgrade: life.upgrade })
+    bridgeWebSocket(context, { request, admission, owner, upgrade: life.upgrade })
     return
   }
   life.inviteBody()
-  new Exchange(context, { request, reply, admission, owner, life }).start()
+  new Exchange(context, { request, admission, owner }).start()
 }
 
 /** The plugin wants an upstream. Where a request really goes is the route's affair, by the target that the guard has judged. */

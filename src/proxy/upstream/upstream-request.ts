@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
-import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { type Admission, authorizationOf } from '../../access/admission.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
+import type { ProxiedRequest } from '../exchange/proxied-request.ts'
 import type { Upload } from '../exchange/upload.ts'
 import { forwardedFor } from '../headers/forwarded-for.ts'
 import type { FreshHeaders, RequestHeaderPolicy } from '../headers/request-headers.ts'
@@ -13,7 +13,7 @@ import type { FreshHeaders, RequestHeaderPolicy } from '../headers/request-heade
  * @param proof goes with a token that is bound to a key
  */
 export function freshHeaders(
-  request: FastifyRequest,
+  request: ProxiedRequest,
   token: AccessToken | undefined,
   identity: readonly string[] | undefined,
   proof: string | undefined,
@@ -43,7 +43,7 @@ export interface Carried {
  * @param carried the token is the admission's own, or one that has taken its place
  */
 export function upstreamRequest(
-  request: FastifyRequest,
+  request: ProxiedRequest,
   { target, identityHeaders }: Admission,
   policy: RequestHeaderPolicy,
   { token, proof, body }: Carried,
@@ -51,10 +51,10 @@ export function upstreamRequest(
   const { raw } = request
   return {
     path: target,
-    method: (raw.method ?? 'GET') as Dispatcher.HttpMethod,
+    method: request.method as Dispatcher.HttpMethod,
     headers: policy(
       raw.rawHeaders,
-      raw.headers.connection,
+      request.headers.connection,
       freshHeaders(request, token, identityHeaders, proof),
     ),
     // An Upload has the part of a stream that undici uses.
@@ -66,6 +66,6 @@ export function upstreamRequest(
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** Whether sending the request again does no more than sending it once. */
-export function isRepeatable(request: FastifyRequest, upload: Upload | undefined): boolean {
+export function isRepeatable(request: ProxiedRequest, upload: Upload | undefined): boolean {
   return upload === undefined && idempotentMethods.has(request.method)
 }

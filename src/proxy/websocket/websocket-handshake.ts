@@ -1,15 +1,14 @@
 import type { IncomingMessage } from 'node:http'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Admission } from '../../access/admission.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import type { RequestLife } from '../../http/lifetime/life.ts'
 import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
 import { readStart } from '../../network/answer-start.ts'
 import { lookupTogether } from '../../network/lookups.ts'
 import { TunnelAgent } from '../../network/tunnel.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { isProved, type PossessionContext, proofOf } from '../exchange/possession.ts'
+import type { ProxiedRequest } from '../exchange/proxied-request.ts'
 import type { ResponseHead } from '../headers/response-headers.ts'
 import { judgeRefusal, type RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
@@ -18,12 +17,10 @@ import { freshHeaders } from '../upstream/upstream-request.ts'
 
 /** A handshake that was let in. */
 export interface Handshake {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
+  readonly request: ProxiedRequest
   readonly admission: Admission
   /** Whose share of the route's places it takes; `undefined`: nobody's. */
   readonly owner: string | undefined
-  readonly life: RequestLife
   readonly upgrade: UpgradeSocket
 }
 

@@ -88,7 +88,7 @@ class WebSocketBridge implements Call, LifeHolder {
       throw error
     }
     openCalls.streamOpened(this)
-    this.#handshake.life.hold(this)
+    this.#handshake.request.life.hold(this)
   }
 
   #connect(): void {
@@ -164,13 +164,13 @@ class WebSocketBridge implements Call, LifeHolder {
 
   /** The upstream has agreed: the browser is upgraded, with the subprotocol that the upstream chose. */
   #open(upstream: WebSocket): void {
-    const { request, reply, upgrade } = this.#handshake
+    const { request, upgrade } = this.#handshake
     if (this.#isAnswered) return
     this.#isAnswered = true
     clearTimeout(this.#handshakeTimer)
-    reply.hijack()
-    reply.raw.statusCode = switchingProtocols
-    reply.raw.detachSocket(upgrade.socket)
+    request.takeAnswer()
+    request.response.statusCode = switchingProtocols
+    request.response.detachSocket(upgrade.socket)
     if (upstream.protocol === '') delete request.raw.headers['sec-websocket-protocol']
     else request.raw.headers['sec-websocket-protocol'] = upstream.protocol
     const server = createBrowserEnds(this.#context.route)
@@ -183,7 +183,7 @@ class WebSocketBridge implements Call, LifeHolder {
     this.#joined = new JoinedSockets({
       browser,
       upstream,
-      connection: this.#handshake.life.connection,
+      connection: this.#handshake.request.life.connection,
       idleTimeoutMs: this.#context.route.config.streamIdleTimeoutMs ?? 0,
       onMessage: () => this.#noteActivity(),
       onOver: () => this.#done(),
@@ -214,18 +214,18 @@ class WebSocketBridge implements Call, LifeHolder {
     this.#isAnswered = true
     this.#done()
     this.#upstream?.terminate()
-    this.#handshake.reply.send(toUpstreamError(error, this.#context.route))
+    this.#handshake.request.refuse(toUpstreamError(error, this.#context.route))
   }
 
   #passRefusal(refusal: Refusal): void {
     if (this.#isAnswered) return
-    const { reply } = this.#handshake
+    const { request } = this.#handshake
     // Throws when the upstream's headers hold what HTTP forbids; nothing is written then.
-    reply.raw.writeHead(refusal.status, [...refusal.headers])
+    request.response.writeHead(refusal.status, [...refusal.headers])
     this.#isAnswered = true
     this.#done()
-    reply.hijack()
-    reply.raw.end(refusal.body)
+    request.takeAnswer()
+    request.response.end(refusal.body)
     this.#upstream?.terminate()
   }
 

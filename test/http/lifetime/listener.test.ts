@@ -9,7 +9,6 @@ import { closeWithin } from '../../../src/http/lifetime/closing.ts'
 import { ownerOf } from '../../../src/http/lifetime/life.ts'
 import { type OwnedListener, ownLives } from '../../../src/http/lifetime/listener.ts'
 import { createListenerServer, createServerOptions } from '../../../src/http/server/server-options.ts'
-import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { eventually } from '../../support/eventually.ts'
 
 /** More than the system takes from a server whose client does not read. */
@@ -28,7 +27,7 @@ beforeEach(async () => {
   ends = []
   const server = createListenerServer({ keepAliveTimeout: 72 })
   app = Fastify({
-    ...createServerOptions({ trustProxy: [] }, silentLogger()),
+    ...createServerOptions({ trustProxy: [] }),
     serverFactory: () => server,
   }) as unknown as FastifyInstance
   listener = ownLives(server, app.routing)
@@ -49,6 +48,11 @@ beforeEach(async () => {
   app.get('/now', async () => 'now')
   app.get('/large', async () => 'x'.repeat(largeBytes))
   app.get('/held', () => held())
+  app.get('/overlong', (_request, reply) => {
+    reply.hijack()
+    reply.raw.end('whole')
+    reply.raw.write('more')
+  })
   app.get('/slow', () => new Promise<string>((resolve) => (finishSlow = resolve)))
   await app.listen({ port: 0, host: '127.0.0.1' })
 })
@@ -148,6 +152,11 @@ describe('a connection that owes an answer', () => {
     await eventually(() => expect(ends).toEqual([['/slow', 'browser_gone']]))
     finishSlow('late')
     await closed
+  })
+
+  it('reports of an answer that is written to after its end to nobody, and goes on', async () => {
+    const { received } = await open(get('/overlong') + get('/now'))
+    await eventually(() => expect(received()).toMatch(/whole.*now$/s))
   })
 
   it('answers a client of HTTP/1.0 and closes', async () => {

@@ -12,7 +12,7 @@ import { createHttpContext, type HttpContext } from '../../../src/http/server/ht
 import { installLoopbackRedirect } from '../../../src/http/server/loopback-redirect.ts'
 import { registerMethodGuards } from '../../../src/http/server/method-guards.ts'
 import { installRequestCheck } from '../../../src/http/server/request-form.ts'
-import { createServerOptions } from '../../../src/http/server/server-options.ts'
+import { createServerOptions, lendLog } from '../../../src/http/server/server-options.ts'
 import type { HttpOptions } from '../../../src/http/server/services.ts'
 import { installSecurityHeaders } from '../../../src/http/server/transport-headers.ts'
 import { createSpa } from '../../../src/http/spa/spa-files.ts'
@@ -145,9 +145,10 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
     },
   )
   const app = Fastify({
-    ...createServerOptions({ trustProxy: [] }, log),
+    ...createServerOptions({ trustProxy: [] }),
     frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes: undefined }),
   })
+  lendLog(app, log)
   const { spaDir = '', spaCsp, spaImmutable, spaBackForwardCache = false } = options
   const spa = createSpa({ ...context.returnToRules, spaDir, spaCsp, spaImmutable, spaBackForwardCache })
   installSecurityHeaders(app, context.transportHeaders)

@@ -1,9 +1,8 @@
-import type { FastifyRequest } from 'fastify'
 import { expect, it } from 'vitest'
 import { forwardedFor } from '../../../src/proxy/headers/forwarded-for.ts'
 
 const named = (ips: readonly (string | undefined)[] | undefined, remoteAddress?: string): string =>
-  forwardedFor({ ips, raw: { socket: { remoteAddress } } } as unknown as FastifyRequest)
+  forwardedFor({ ips, raw: { socket: { remoteAddress } } })
 
 it.each<[string, string]>([
   [named(undefined, '::ffff:192.0.2.1'), '192.0.2.1'],

@@ -163,10 +163,9 @@ export interface ProxyTestOptions {
 
 /** Starts a proxy on a free port. */
 export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> {
-  const bare = Fastify({ logger: false }).log
   const server = createListenerServer({ keepAliveTimeout: 72 })
   const app = Fastify({
-    ...createServerOptions({ trustProxy: options.trustProxy ?? [] }, bare),
+    ...createServerOptions({ trustProxy: options.trustProxy ?? [] }),
     serverFactory: () => server,
   }) as unknown as FastifyInstance
   closeWithin(app, ownLives(server, app.routing), 10_000)
