@@ -1,11 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Frontend } from '../app.ts'
+import { Bag, type Bagged } from '../basics/bag.ts'
 import type { FrontendConfig } from '../config/frontends/load-house.ts'
-import { ownerOf, type RequestLife } from '../http/lifetime/life.ts'
+import { type LifeHolder, ownerOf, type RequestLife } from '../http/lifetime/life.ts'
 
 /** Puts a frontend together. */
 export type Build = (config: FrontendConfig) => Promise<Frontend>
+
+/** A request that is in the room. */
+interface Guest extends Bagged, LifeHolder {
+  readonly life: RequestLife
+}
 
 /**
  * A frontend's place in the house: empty until somebody comes, and again when nobody has come for long. Whatever happens, the room knows
@@ -16,7 +22,7 @@ export class Room {
   readonly baseUrl: URL
   readonly config: FrontendConfig
   readonly #build: Build
-  readonly #lives = new Set<RequestLife>()
+  readonly #guests = new Bag<Guest>()
   #frontend: Frontend | undefined
   #opening: Promise<Frontend> | undefined
   #leftAtMs = 0
@@ -40,8 +46,9 @@ export class Room {
     const frontend = this.#frontend
     if (frontend === undefined) return false
     const life = ownerOf(request)
-    this.#lives.add(life)
-    life.hold({ lifeEnded: () => this.#left(life) })
+    const guest: Guest = { place: -1, life, lifeEnded: () => this.#left(guest) }
+    this.#guests.add(guest)
+    life.hold(guest)
     ask(frontend)
     return true
   }
@@ -67,17 +74,17 @@ export class Room {
     return this.#opening
   }
 
-  #left(life: RequestLife): void {
-    this.#lives.delete(life)
+  #left(guest: Guest): void {
+    this.#guests.delete(guest)
     this.#leftAtMs = performance.now()
-    if (this.#lives.size > 0) return
+    if (this.#guests.size > 0) return
     for (const resolve of this.#whenEmpty) resolve()
     this.#whenEmpty.clear()
   }
 
   /** Takes the frontend down when nobody was in it for so long. */
   async closeIfIdle(idleMs: number): Promise<void> {
-    if (this.#frontend === undefined || this.#lives.size > 0 || performance.now() - this.#leftAtMs < idleMs)
+    if (this.#frontend === undefined || this.#guests.size > 0 || performance.now() - this.#leftAtMs < idleMs)
       return
     await this.#takeDown()
   }
@@ -87,13 +94,13 @@ export class Room {
     await this.#opening?.catch(() => undefined)
     const streams = this.#frontend?.drainStreams()
     await Promise.race([this.#empty(), sleep(graceMs, undefined, { ref: false })])
-    for (const life of this.#lives) life.cut()
+    this.#guests.visit(({ life }) => life.cut())
     await streams
     await this.#takeDown()
   }
 
   #empty(): Promise<void> {
-    if (this.#lives.size === 0) return Promise.resolve()
+    if (this.#guests.size === 0) return Promise.resolve()
     return new Promise((resolve) => void this.#whenEmpty.add(resolve))
   }
 

@@ -1,3 +1,4 @@
+import { Bag, type Bagged } from '../../basics/bag.ts'
 import type { SessionView } from '../../session/record/session.ts'
 
 /** What a call is to the browser; a stream stays open without end. */
@@ -16,9 +17,7 @@ export interface CallLease {
 }
 
 /** A call to an upstream, of whatever kind: it holds one place of its route from its beginning until the upstream's side has ended. */
-export interface Call {
-  /** Where it stands among those under way; negative while it does not. Kept by {@link InFlightCalls}. */
-  place: number
+export interface Call extends Bagged {
   readonly kind: CallKind
   /** Whose share of the places it takes; `undefined`: nobody's. */
   readonly owner: string | undefined
@@ -50,14 +49,10 @@ export interface PlaceLimits {
   readonly maxInFlightPerSession: number
 }
 
-/**
- * The calls under way of a route. A list and not a `Set`: when a set grows over its deleted entries, V8 lets the old table
- * refer to the new one, and once an old table has reached the old generation every request of the chain behind it survives until
- * the next major collection.
- */
+/** The calls under way of a route. */
 export class InFlightCalls {
   readonly #limits: PlaceLimits
-  readonly #calls: Call[] = []
+  readonly #calls = new Bag<Call>()
   /** Places of each owner that holds any. */
   readonly #held = new Map<string, number>()
 
@@ -74,36 +69,28 @@ export class InFlightCalls {
       if (this.#isFull()) return 'full'
       this.#held.set(owner, held + 1)
     } else if (this.#isFull()) return 'full'
-    call.place = this.#calls.push(call) - 1
+    this.#calls.add(call)
     return undefined
   }
 
-  /** Gives the place back; the last one moves into it. Does nothing for a call that has none. */
+  /** Gives the place back. Does nothing for a call that has none. */
   leave(call: Call): void {
     const { place, owner } = call
     if (place < 0) return
-    call.place = -1
     if (owner !== undefined) this.#giveBack(owner)
-    const last = this.#calls.pop()
-    if (last === undefined || last === call) return
-    this.#calls[place] = last
-    last.place = place
+    this.#calls.delete(call)
   }
 
-  /** From the end, because a call that is given up leaves its place to one that was asked already. */
   visit(each: (call: Call) => void): void {
-    for (let place = this.#calls.length - 1; place >= 0; place -= 1) {
-      const call = this.#calls[place]
-      if (call !== undefined) each(call)
-    }
+    this.#calls.visit(each)
   }
 
   get size(): number {
-    return this.#calls.length
+    return this.#calls.size
   }
 
   #isFull(): boolean {
-    return this.#calls.length >= this.#limits.maxInFlight
+    return this.#calls.size >= this.#limits.maxInFlight
   }
 
   #giveBack(owner: string): void {

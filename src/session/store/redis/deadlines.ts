@@ -1,3 +1,5 @@
+import { Bag, type Bagged } from '../../../basics/bag.ts'
+
 /** How finely time is counted, milliseconds. */
 const tickMs = 50
 
@@ -10,7 +12,7 @@ export interface Deadlines {
 /** For operations whose questions each have a limit of their own. */
 export const unlimited: Deadlines = { within: (work) => work }
 
-interface Pending {
+interface Pending extends Bagged {
   ticksLeft: number
   readonly giveUp: () => void
 }
@@ -22,13 +24,13 @@ interface Pending {
 export function createDeadlines(limitMs: number): Deadlines {
   // One more, because the first tick may come at once.
   const ticks = Math.ceil(limitMs / tickMs) + 1
-  const pending = new Set<Pending>()
+  const pending = new Bag<Pending>()
   let timer: NodeJS.Timeout | undefined
   const tick = (): void => {
-    for (const one of pending) {
+    pending.visit((one) => {
       one.ticksLeft -= 1
       if (one.ticksLeft <= 0) one.giveUp()
-    }
+    })
     if (pending.size > 0) return
     clearInterval(timer)
     timer = undefined
@@ -40,7 +42,7 @@ export function createDeadlines(limitMs: number): Deadlines {
           pending.delete(one)
           reject(new Error('timed out'))
         }
-        const one: Pending = { ticksLeft: ticks, giveUp }
+        const one: Pending = { place: -1, ticksLeft: ticks, giveUp }
         pending.add(one)
         timer ??= setInterval(tick, tickMs)
         work.then(resolve, reject).finally(() => pending.delete(one))
