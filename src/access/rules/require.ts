@@ -1,6 +1,7 @@
 import type { ClaimDemand, RouteDemand, RouteRequirement } from '../../config/routes/rules/access.ts'
 import type { StepUpDemand } from '../../http/login/step-up.ts'
 import type { Claims } from '../../oidc/verification/claims.ts'
+import { clockToleranceSeconds } from '../../oidc/verification/keys/key-set.ts'
 
 /** What is known of a caller; all of it verified. */
 export interface CallerFacts {
@@ -17,9 +18,6 @@ export type Verdict =
   | { readonly kind: 'met'; readonly untilMs: number }
   | { readonly kind: 'step_up'; readonly demand: StepUpDemand }
   | { readonly kind: 'forbidden' }
-
-/** Clocks of provider and gateway may differ by this much. */
-const clockToleranceMs = 60_000
 
 const forbidden: Verdict = { kind: 'forbidden' }
 
@@ -54,7 +52,7 @@ function freshUntilMs(
 ): number {
   if (maxAgeSeconds === undefined) return Number.POSITIVE_INFINITY
   // A sign-in of the future would never grow old: it says nothing.
-  if (authTimeSeconds === undefined || authTimeSeconds * 1_000 > nowMs + clockToleranceMs) return 0
+  if (authTimeSeconds === undefined || authTimeSeconds > nowMs / 1_000 + clockToleranceSeconds) return 0
   return (authTimeSeconds + maxAgeSeconds) * 1_000
 }
 

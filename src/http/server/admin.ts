@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { Readiness } from '../health/readiness.ts'
+import { ownLives, type Route } from '../lifetime/listener.ts'
 
 /** Where the admin listener is. */
 export interface AdminAddress {
@@ -43,18 +44,17 @@ interface Answer {
  * that no route, hook or limit of the one shows on the other.
  */
 export function createAdmin(source: AdminSource, log: Logger): Admin {
-  const server = createServer(
-    { requestTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs },
-    (request, response) => {
-      answer(request, source).then(
-        (found) => write(request, response, found),
-        (err: unknown) => {
-          log.error({ err }, 'the admin listener could not answer')
-          write(request, response, text(500, 'internal error\n'))
-        },
-      )
-    },
-  )
+  const server = createServer({ requestTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs })
+  const route: Route = (request, response) => {
+    answer(request, source).then(
+      (found) => write(request, response, found),
+      (err: unknown) => {
+        log.error({ err }, 'the admin listener could not answer')
+        write(request, response, text(500, 'internal error\n'))
+      },
+    )
+  }
+  ownLives(server, route, { upgrades: 'plain' })
   return {
     listen: (address) => listen(server, address),
     close: () =>
