@@ -15,6 +15,7 @@ export interface RequestOutcome {
   readonly traceId: string | undefined
 }
 
+/** What pino keeps under its public symbols; its type for loggers does not say so. */
 interface Internals {
   readonly [pino.symbols.streamSym]: { write(line: string): void }
   readonly [pino.symbols.chindingsSym]: string

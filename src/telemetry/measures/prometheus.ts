@@ -51,6 +51,7 @@ export function createPrometheusMetrics(hasFrontends = false): {
     metrics: hasFrontends ? metrics : begin(metrics),
     exposition: {
       text: () => registry.metrics(),
+      // The library's type has a number for the kind of a series, where its registry writes text.
       snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as readonly SeriesSnapshot[],
       ofFrontend,
     },
