@@ -1,5 +1,4 @@
-import type { Server } from 'node:http'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { accessDocuments } from './access/documents.ts'
 import { createGatewayKeys } from './access/gateway-keys.ts'
 import { createAccessServices } from './access/parts.ts'
@@ -27,7 +26,7 @@ import { installLoopbackRedirect } from './http/server/loopback-redirect.ts'
 import { registerMethodGuards } from './http/server/method-guards.ts'
 import { installRequestCheck } from './http/server/request-form.ts'
 import { createOutcomeWatch, installRequestLog, routeLabels } from './http/server/request-log.ts'
-import { createListenerServer, createServerOptions, lendLog } from './http/server/server-options.ts'
+import { createListenerServer, createRoot, type RootOptions } from './http/server/server-options.ts'
 import { installSecurityHeaders } from './http/server/transport-headers.ts'
 import { createUnroutedReport } from './http/server/unrouted-log.ts'
 import { installSpa } from './http/spa/install-spa.ts'
@@ -78,7 +77,7 @@ export async function createGateway(config: Config, given: Partial<Dependencies>
   const { context, telemetry } = services
   const { shedder, stop } = watchEventLoop(telemetry.log, given.shedder)
   const server = createListenerServer(config)
-  const app = createRoot(config, services, () => server)
+  const app = openRoot(config, services, { serverFactory: () => server })
   const listener = ownLives(server, app.routing, { report: createUnroutedReport(telemetry) })
   closeWithin(app, listener, config.shutdownGrace * 1_000)
   const checkReadiness = createReadiness({ ...context, isDraining: () => listener.isDraining() })
@@ -112,7 +111,7 @@ export async function createFrontend(config: Config, shared: SharedParts): Promi
   const telemetry = telemetryOfFrontend(shared.telemetry, frontend)
   const store = shared.store.forFrontend(frontend, config)
   const services = createServices(config, { ...shared, store }, telemetry)
-  const app = createRoot(config, services)
+  const app = openRoot(config, services)
   installOverloadProtection(app, { ...services.context, shedder: shared.shedder })
   const { proxy, check } = await furnish(app, config, services, shared.shedder)
   closeWith(app, services)
@@ -128,18 +127,14 @@ export async function createFrontend(config: Config, shared: SharedParts): Promi
 }
 
 /** The framework's root, with what is looked at before a request is routed. */
-function createRoot(
+function openRoot(
   config: Config,
   { context, telemetry }: Services,
-  serverFactory?: () => Server,
+  more: Pick<RootOptions, 'serverFactory'> = {},
 ): FastifyInstance {
   const outcomes = createOutcomeWatch(telemetry, labelsOf(config, context))
-  const app: FastifyInstance = Fastify({
-    ...createServerOptions(config),
-    ...(serverFactory === undefined ? {} : { serverFactory }),
-    frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes }),
-  })
-  lendLog(app, telemetry.log)
+  const frameworkErrors = createFrameworkErrorHandler({ ...context, outcomes })
+  const app = createRoot(config, telemetry.log, { ...more, frameworkErrors })
   installRequestLog(app, outcomes, telemetry.tracing)
   installSecurityHeaders(app, context.transportHeaders)
   return app

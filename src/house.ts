@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { SharedParts } from './app.ts'
 import { attachChecks } from './check/attached-checks.ts'
 import { gatewayCookieNames } from './config/cookie-names.ts'
@@ -14,7 +14,7 @@ import { closeWithin } from './http/lifetime/closing.ts'
 import { type OwnedListener, ownLives, type Route } from './http/lifetime/listener.ts'
 import { watchEventLoop } from './http/limits/overload.ts'
 import { attachAdmin, listenForAdmin } from './http/server/attached-admin.ts'
-import { createListenerServer, createServerOptions, lendLog } from './http/server/server-options.ts'
+import { createListenerServer, createRoot } from './http/server/server-options.ts'
 import { createUnroutedReport } from './http/server/unrouted-log.ts'
 import { createProcessNames } from './proxy/headers/reserved-names.ts'
 import { createCacheRoom } from './session/lifecycle/cache.ts'
@@ -56,11 +56,7 @@ export type House = FastifyInstance & {
 export async function createHouse(config: HouseConfig, parts: HouseParts): Promise<House> {
   const { process } = config
   const server = createListenerServer(process)
-  const app: FastifyInstance = Fastify({
-    ...createServerOptions(process),
-    serverFactory: () => server,
-  })
-  lendLog(app, parts.telemetry.log)
+  const app = createRoot(process, parts.telemetry.log, { serverFactory: () => server })
   const shared = createShared(process, parts, app)
   const rooms = new Rooms(process, shared, parts)
   const listener = open(server, rooms, parts.telemetry)

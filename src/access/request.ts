@@ -11,7 +11,7 @@ import type { LimitedRequest } from '../http/limits/limited-request.ts'
 import type { AccessRules } from './rules/rules.ts'
 import { upstreamTarget } from './target.ts'
 
-/** A request as the decision sees it; one of Fastify's is such a one. Everything in it is the client's word. */
+/** A request as the decision sees it, whether it is carried or only asked about. Everything in it is the client's word. */
 export interface AccessRequest extends LimitedRequest {
   readonly method: string
   readonly headers: IncomingHttpHeaders & { readonly 'x-csrf'?: string | string[] | undefined }

@@ -1,13 +1,15 @@
-/** Something that can be in one {@link Bag}. */
+/** The place of what is in no bag. */
+export const nowhere = -1
+
+/** Something that can be in one {@link Bag} at a time. */
 export interface Bagged {
-  /** Where it stands in its bag; negative while it is in none. Kept by the bag. */
+  /** Where it stands in its bag, or {@link nowhere}. Kept by the bag. */
   place: number
 }
 
 /**
- * Things that come and go fast, in no order. A list and not a `Set`: when a set grows over its deleted entries, V8 lets the old table refer to the
- * new one, and once an old table has reached the old generation everything that was ever in the chain behind it survives until the next
- * major collection.
+ * Things that come and go fast, in no order. A list and not a `Set`, the old tables of which keep what was in the newer ones alive
+ * (docs/performance.md).
  */
 export class Bag<Item extends Bagged> {
   readonly #items: Item[] = []
@@ -16,23 +18,29 @@ export class Bag<Item extends Bagged> {
     return this.#items.length
   }
 
-  /** @param item is in no bag */
+  /** @throws TypeError for what is in a bag already */
   add(item: Item): void {
+    if (item.place !== nowhere) throw new TypeError('it is in a bag already')
     item.place = this.#items.push(item) - 1
   }
 
-  /** The last one moves into its place. Does nothing for what is not there. */
-  delete(item: Item): void {
+  /** Takes it out; the last one moves into its place. Returns false, and does nothing, for what is not in this bag. */
+  delete(item: Item): boolean {
     const { place } = item
-    if (place < 0) return
-    item.place = -1
+    if (this.#items[place] !== item) return false
+    item.place = nowhere
     const last = this.#items.pop()
-    if (last === undefined || last === item) return
+    if (last === undefined || last === item) return true
     this.#items[place] = last
     last.place = place
+    return true
   }
 
-  /** From the end, because one that is taken out meanwhile leaves its place to one that was visited already. */
+  /**
+   * From the end, so that each may be taken out while it is visited: what moves into its place was visited already.
+   *
+   * @param each takes out no other than the one it is given; what is put in meanwhile is not visited
+   */
   visit(each: (item: Item) => void): void {
     for (let place = this.#items.length - 1; place >= 0; place -= 1) {
       const item = this.#items[place]

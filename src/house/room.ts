@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Frontend } from '../app.ts'
-import { Bag, type Bagged } from '../basics/bag.ts'
+import { Bag, type Bagged, nowhere } from '../basics/bag.ts'
 import type { FrontendConfig } from '../config/frontends/load-house.ts'
 import { type LifeHolder, ownerOf, type RequestLife } from '../http/lifetime/life.ts'
 
@@ -46,7 +46,7 @@ export class Room {
     const frontend = this.#frontend
     if (frontend === undefined) return false
     const life = ownerOf(request)
-    const guest: Guest = { place: -1, life, lifeEnded: () => this.#left(guest) }
+    const guest: Guest = { place: nowhere, life, lifeEnded: () => this.#left(guest) }
     this.#guests.add(guest)
     life.hold(guest)
     ask(frontend)

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { Bag, type Bagged } from '../../src/basics/bag.ts'
+import { Bag, type Bagged, nowhere } from '../../src/basics/bag.ts'
 
 interface Named extends Bagged {
   readonly name: string
 }
 
-const named = (name: string): Named => ({ name, place: -1 })
+const named = (name: string): Named => ({ name, place: nowhere })
 
 function namesIn(bag: Bag<Named>): string[] {
   const names: string[] = []
@@ -26,27 +26,42 @@ describe('a bag', () => {
     expect(bag.size).toBe(2)
   })
 
-  it('takes no notice of what is taken out twice, or was never there', () => {
-    const bag = new Bag<Named>()
-    const [a, b] = [named('a'), named('b')]
-    bag.add(a)
-    bag.add(b)
-    bag.delete(a)
-    bag.delete(a)
-    bag.delete(named('c'))
+  it('takes no notice of what is taken out twice, was never there, or is in another bag', () => {
+    const [bag, other] = [new Bag<Named>(), new Bag<Named>()]
+    const [a, b, c, d] = [named('a'), named('b'), named('c'), named('d')]
+    for (const one of [a, b]) bag.add(one)
+    for (const one of [c, d]) other.add(one)
+    expect([bag.delete(a), bag.delete(a), bag.delete(named('e')), bag.delete(c), bag.delete(d)]).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ])
     expect(namesIn(bag)).toEqual(['b'])
+    expect(namesIn(other)).toEqual(['c', 'd'])
   })
 
-  it('visits each once, although some are taken out meanwhile', () => {
+  it('takes nothing that is in a bag', () => {
+    const [bag, other] = [new Bag<Named>(), new Bag<Named>()]
+    const a = named('a')
+    bag.add(a)
+    expect(() => bag.add(a)).toThrow(TypeError)
+    expect(() => other.add(a)).toThrow(TypeError)
+    bag.delete(a)
+    other.add(a)
+    expect(namesIn(other)).toEqual(['a'])
+  })
+
+  it('visits each once, although each is taken out while it is visited', () => {
     const bag = new Bag<Named>()
-    const all = ['a', 'b', 'c', 'd'].map(named)
-    for (const one of all) bag.add(one)
+    for (const one of ['a', 'b', 'c', 'd'].map(named)) bag.add(one)
     const visited: string[] = []
     bag.visit((one) => {
       visited.push(one.name)
-      bag.delete(one)
+      if (one.name !== 'b') bag.delete(one)
     })
     expect(visited.toSorted()).toEqual(['a', 'b', 'c', 'd'])
-    expect(bag.size).toBe(0)
+    expect(namesIn(bag)).toEqual(['b'])
   })
 })

@@ -135,7 +135,7 @@ export function reportedStatus({ headersSent, statusCode }: ServerResponse): num
   return headersSent || statusCode !== presumedStatus ? statusCode : unansweredStatus
 }
 
-/** The connection's end says all; an error that nobody hears would end the process. */
+/** A write after the end: the answer was whole, and the connection goes on. An error that nobody hears would end the process. */
 function ignore(): void {}
 
 function endOfResponse(this: ServerResponse): void {

@@ -4,8 +4,8 @@ import { createTrustedNetworks, findClient, type RequestOrigin } from './client-
 /** What limits read of a request: the addresses that it came from. One of Fastify's is such a one. */
 export interface LimitedRequest {
   readonly headers: IncomingHttpHeaders
-  /** The peer's own address first, then those that trusted proxies vouch for; `undefined` without `TRUST_PROXY`. */
-  readonly ips?: string[] | undefined
+  /** The peer's own address first, `undefined` where it came by no network, then those that trusted proxies vouch for; `undefined` without `TRUST_PROXY`. */
+  readonly ips?: readonly (string | undefined)[] | undefined
   readonly raw: { readonly socket: { readonly remoteAddress?: string | undefined } }
 }
 
@@ -13,7 +13,7 @@ export interface LimitedRequest {
 export function originOf({ ips, raw, headers }: LimitedRequest): RequestOrigin {
   const forwardedFor = headers['x-forwarded-for']
   return {
-    addresses: ips ?? [raw.socket.remoteAddress ?? ''],
+    addresses: (ips ?? [raw.socket.remoteAddress]).map((address = '') => address),
     untrustedForwardedFor: Array.isArray(forwardedFor) ? forwardedFor.join() : forwardedFor,
   }
 }

@@ -1,11 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type FastifyServerOptions,
-  LogController,
-} from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import { randomText } from '../../basics/random-text.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 
@@ -49,9 +43,16 @@ export function createListenerServer({ keepAliveTimeout }: ListenerSettings): Se
   })
 }
 
-/** Options of a Fastify root: everything about request ids and what happens before routing. */
-export function createServerOptions(settings: ServerSettings) {
-  return {
+/** What a root of the framework is made with besides the settings. */
+export type RootOptions = Pick<FastifyServerOptions, 'serverFactory' | 'frameworkErrors'>
+
+/**
+ * Makes a root of the framework: everything about request ids and what happens before routing, and our log. With a logger from the beginning it would make
+ * one for each request, or check the one that it is given instead, and listen to each answer for a line that we write ourselves; so it gets the log
+ * afterwards, and each request with the first hook. Errors before that (`frameworkErrors`) are reported by whoever answers them.
+ */
+export function createRoot(settings: ServerSettings, log: Logger, more: RootOptions = {}): FastifyInstance {
+  const app: FastifyInstance = Fastify({
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestId,
     requestIdHeader: false,
@@ -60,24 +61,22 @@ export function createServerOptions(settings: ServerSettings) {
     return503OnClosing: false,
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false },
     exposeHeadRoutes: false,
-  } satisfies FastifyServerOptions
-}
-
-/**
- * Gives a root our log. One that it was made with would cost each request more than the whole guard: a logger of its own, which is checked to be
- * one, and listeners on the answer for a line that we write ourselves.
- */
-export function lendLog(app: FastifyInstance, log: Logger): void {
+    ...more,
+  })
+  // A plain property, which every scope inherits.
   Object.assign(app, { log })
-  app.addHook('onRequest', (request: Logging<FastifyRequest>, reply: Logging<FastifyReply>, done) => {
+  app.addHook('onRequest', function lendLog(request: Logging, reply: Logging, done) {
     request.log = log
     reply.log = log
     done()
   })
+  return app
 }
 
-/** The framework's own, whose log is still to be set. */
-type Logging<Framed> = Framed & { log: Logger }
+/** A request or a reply; the framework's types say that nobody else sets its log. */
+interface Logging {
+  log: Logger
+}
 
 /** A fresh id for each request; never the client's, which could be forged or reused. */
 export function newRequestId(): string {

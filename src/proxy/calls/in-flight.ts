@@ -75,12 +75,10 @@ export class InFlightCalls {
 
   /** Gives the place back. Does nothing for a call that has none. */
   leave(call: Call): void {
-    const { place, owner } = call
-    if (place < 0) return
-    if (owner !== undefined) this.#giveBack(owner)
-    this.#calls.delete(call)
+    if (this.#calls.delete(call) && call.owner !== undefined) this.#giveBack(call.owner)
   }
 
+  /** See {@link Bag.visit}: a call may be given up while it is visited. */
   visit(each: (call: Call) => void): void {
     this.#calls.visit(each)
   }

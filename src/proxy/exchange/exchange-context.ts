@@ -1,4 +1,3 @@
-import type { Admission } from '../../access/admission.ts'
 import type { Access } from '../../access/decide.ts'
 import type { UpstreamCertificates } from '../../access/tokens/upstream-certificates.ts'
 import type { UpstreamProofs } from '../../access/tokens/upstream-proofs.ts'
@@ -7,7 +6,7 @@ import type { Metrics } from '../../telemetry/measures/metrics.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import type { OpenCalls } from '../calls/open-calls.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
-import type { ProxiedRequest } from './proxied-request.ts'
+import type { AdmittedRequest } from './proxied-request.ts'
 import type { TokenRefusals } from './token-refusals.ts'
 
 /** What every exchange of a route shares. */
@@ -27,9 +26,7 @@ export interface ExchangeContext {
 }
 
 /** One request for the upstream, and who asks. */
-export interface ExchangeRequest {
-  readonly request: ProxiedRequest
-  readonly admission: Admission
+export interface ExchangeRequest extends AdmittedRequest {
   /** Whose share of the route's places it takes; `undefined`: nobody's. */
   readonly owner: string | undefined
 }

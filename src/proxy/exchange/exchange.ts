@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { nowhere } from '../../basics/bag.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hasBody } from '../../http/lifetime/body.ts'
 import type { LifeEnd, LifeHolder } from '../../http/lifetime/life.ts'
@@ -24,7 +25,7 @@ import { Upload, type UploadObserver } from './upload.ts'
  */
 export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserver, LifeHolder {
   kind: CallKind = 'request'
-  place = -1
+  place = nowhere
   readonly owner: string | undefined
   readonly lease?: CallLease
   readonly sessionId: string | undefined

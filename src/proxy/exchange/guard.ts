@@ -1,20 +1,13 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import type { Admission } from '../../access/admission.ts'
 import type { Access } from '../../access/decide.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { ProxiedRequest } from './proxied-request.ts'
+import { type AdmittedRequest, ProxiedRequest } from './proxied-request.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the guard of a proxied route; `null` everywhere else. */
+    /** Set by the guard of a proxied route, on which it is `null` before. */
     admitted: AdmittedRequest | null
   }
-}
-
-/** A request that may go on. */
-export interface AdmittedRequest {
-  readonly request: ProxiedRequest
-  readonly admission: Admission
 }
 
 type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
@@ -22,16 +15,14 @@ type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDon
 /**
  * The one hook of a proxied route: asks for the decision before a byte goes upstream. It runs in the route's own scope, so that it
  * and the router can never disagree.
- *
- * @param trustsProxies somebody is in `TRUST_PROXY`
  */
-export function createGuard(access: Access, trustsProxies: boolean): Guard {
-  return (framed, reply, done) => {
+export function createGuard(access: Access): Guard {
+  return (asked, reply, done) => {
     const refuse = (error: unknown): void => {
       done(error instanceof Error ? error : new GatewayError('internal_error'))
     }
     try {
-      const request = new ProxiedRequest(framed, reply, trustsProxies)
+      const request = new ProxiedRequest(asked, reply)
       const { life } = request
       keepFromParsing(request)
       const admission = access.admit(request, life.upgrade !== undefined)
@@ -39,7 +30,7 @@ export function createGuard(access: Access, trustsProxies: boolean): Guard {
         life.hasWaited = true
         admission.then(
           (waitedFor) => {
-            framed.admitted = { request, admission: waitedFor }
+            asked.admitted = { request, admission: waitedFor }
             // Whoever left meanwhile has no request any more: nothing of it goes on.
             if (!life.isOver) done()
           },
@@ -49,7 +40,7 @@ export function createGuard(access: Access, trustsProxies: boolean): Guard {
         )
         return
       }
-      framed.admitted = { request, admission }
+      asked.admitted = { request, admission }
       done()
     } catch (error) {
       refuse(error)

@@ -1,13 +1,21 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Admission } from '../../access/admission.ts'
 import type { AccessRequest } from '../../access/request.ts'
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import { ownerOf, type RequestLife } from '../../http/lifetime/life.ts'
+import type { LimitedRequest } from '../../http/limits/limited-request.ts'
 import type { RequestSpan } from '../../telemetry/traces/tracing.ts'
 
+/** A request that may go on. */
+export interface AdmittedRequest {
+  readonly request: ProxiedRequest
+  readonly admission: Admission
+}
+
 /**
- * A request of a proxied route as the decision and the exchange see it: read once from the framework's. That makes its objects with a class of its own for
- * each scope, so that in a process of many frontends every look at one costs more, the more of them there are.
+ * A request of a proxied route as the decision and the exchange see it, read once from the framework's. Fastify makes its requests with a
+ * class of their own for each scope, so that in a process of many frontends every look at one costs more, the more of them there are.
  */
 export class ProxiedRequest implements AccessRequest {
   readonly raw: IncomingMessage
@@ -16,16 +24,12 @@ export class ProxiedRequest implements AccessRequest {
   readonly id: string
   readonly method: string
   readonly headers: IncomingHttpHeaders
-  /** The peer's own address first, then those that trusted proxies vouch for; `undefined` where none is trusted. */
-  readonly ips: string[] | undefined
   /** `null` while nothing is traced. */
   readonly span: RequestSpan | null
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
-  #caller: AccessRequest['caller'] = null
 
-  /** @param trustsProxies somebody is in `TRUST_PROXY` */
-  constructor(request: FastifyRequest, reply: FastifyReply, trustsProxies: boolean) {
+  constructor(request: FastifyRequest, reply: FastifyReply) {
     const { raw } = request
     this.#request = request
     this.#reply = reply
@@ -35,26 +39,29 @@ export class ProxiedRequest implements AccessRequest {
     this.id = request.id
     this.method = raw.method ?? 'GET'
     this.headers = raw.headers
-    this.ips = trustsProxies ? request.ips : undefined
     this.span = request.span
   }
 
-  get caller(): AccessRequest['caller'] {
-    return this.#caller
+  /** Whoever counts by address asks, and who tells the API. */
+  get ips(): LimitedRequest['ips'] {
+    return this.#request.ips
   }
 
   /** The request's line in the log names it. */
+  get caller(): AccessRequest['caller'] {
+    return this.#request.caller
+  }
+
   set caller(caller: AccessRequest['caller']) {
-    this.#caller = caller
     this.#request.caller = caller
   }
 
-  /** From now on what is written to {@link response} is the answer. */
+  /** The framework answers no more. To be called once the head could be written: until then a refusal is possible. */
   takeAnswer(): void {
     this.#reply.hijack()
   }
 
-  /** Nothing of an answer was written: this is it. */
+  /** Answers with a problem, in the way of the framework's error handler, as long as nothing of an answer was written. */
   refuse(problem: GatewayError): void {
     this.#reply.send(problem)
   }

@@ -1,15 +1,10 @@
 import type { LimitedRequest } from '../../http/limits/limited-request.ts'
 
-/** Where a request came from. A peer that came by no network has no address. */
-interface Forwarded extends Pick<LimitedRequest, 'raw'> {
-  readonly ips?: readonly (string | undefined)[] | undefined
-}
-
 /**
  * The addresses that a request came from, the client's first: those that trusted proxies vouch for (`TRUST_PROXY`), and the
  * peer's own. What an untrusted client wrote into `x-forwarded-for` is not among them.
  */
-export function forwardedFor({ ips, raw }: Forwarded): string {
+export function forwardedFor({ ips, raw }: Pick<LimitedRequest, 'ips' | 'raw'>): string {
   if (ips !== undefined)
     return ips
       .map((address) => plainAddress(address))

@@ -11,7 +11,8 @@ import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { createOpenCalls, type OpenCalls, type OpenCallsDependencies } from '../calls/open-calls.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
-import { type AdmittedRequest, createGuard } from '../exchange/guard.ts'
+import { createGuard } from '../exchange/guard.ts'
+import type { AdmittedRequest } from '../exchange/proxied-request.ts'
 import { createTokenRefusals } from '../exchange/token-refusals.ts'
 import { type ReservedNames, reservedNamesOf } from '../headers/reserved-names.ts'
 import { bridgeWebSocket } from '../websocket/websocket.ts'
@@ -105,7 +106,7 @@ function registerRoute(
   app.register((scope, _options, done) => {
     scope.decorateRequest('admitted', null)
     scope.removeAllContentTypeParsers()
-    scope.addHook('onRequest', createGuard(access, options.trustProxy.length > 0))
+    scope.addHook('onRequest', createGuard(access))
     scope.addHook('onClose', () => route.pool.close(closeGraceMs))
     scope.register(httpProxy, {
       prefix: route.config.prefix === '' ? '/' : route.config.prefix,

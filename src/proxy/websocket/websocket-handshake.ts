@@ -6,9 +6,8 @@ import type { UpgradeSocket } from '../../http/lifetime/upgrade.ts'
 import { readStart } from '../../network/answer-start.ts'
 import { lookupTogether } from '../../network/lookups.ts'
 import { TunnelAgent } from '../../network/tunnel.ts'
-import type { ExchangeContext } from '../exchange/exchange-context.ts'
+import type { ExchangeContext, ExchangeRequest } from '../exchange/exchange-context.ts'
 import { isProved, type PossessionContext, proofOf } from '../exchange/possession.ts'
-import type { ProxiedRequest } from '../exchange/proxied-request.ts'
 import type { ResponseHead } from '../headers/response-headers.ts'
 import { judgeRefusal, type RefusalContext } from '../headers/step-up.ts'
 import type { ProxyRoute } from '../routes/proxy-route.ts'
@@ -16,11 +15,7 @@ import { tlsOptions, tlsWith } from '../upstream/connector.ts'
 import { freshHeaders } from '../upstream/upstream-request.ts'
 
 /** A handshake that was let in. */
-export interface Handshake {
-  readonly request: ProxiedRequest
-  readonly admission: Admission
-  /** Whose share of the route's places it takes; `undefined`: nobody's. */
-  readonly owner: string | undefined
+export interface Handshake extends ExchangeRequest {
   readonly upgrade: UpgradeSocket
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
 import { handshakeProblem, versionProblem } from '../../access/handshake.ts'
+import { nowhere } from '../../basics/bag.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { hasBody } from '../../http/lifetime/body.ts'
 import type { LifeHolder } from '../../http/lifetime/life.ts'
@@ -46,7 +47,7 @@ export function bridgeWebSocket(context: WebSocketContext, handshake: Handshake)
 /** The handshake of one, with both sides; from then on {@link JoinedSockets} has it. */
 class WebSocketBridge implements Call, LifeHolder {
   readonly kind = 'websocket'
-  place = -1
+  place = nowhere
   readonly owner: string | undefined
   readonly lease?: CallLease
   readonly sessionId: string | undefined

@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { closeWithin } from '../../../src/http/lifetime/closing.ts'
 import { ownerOf } from '../../../src/http/lifetime/life.ts'
 import { type OwnedListener, ownLives } from '../../../src/http/lifetime/listener.ts'
-import { createListenerServer, createServerOptions } from '../../../src/http/server/server-options.ts'
+import { createListenerServer, createRoot } from '../../../src/http/server/server-options.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { eventually } from '../../support/eventually.ts'
 
 /** More than the system takes from a server whose client does not read. */
@@ -21,15 +22,14 @@ let ends: [string | undefined, string][]
 let finishSlow: (text: string) => void
 /** Answers `/held`. */
 let held: () => Promise<string>
+/** How many hear of the errors of `/overlong`. */
+let hearers: number
 const sockets = new Set<Socket>()
 
 beforeEach(async () => {
   ends = []
   const server = createListenerServer({ keepAliveTimeout: 72 })
-  app = Fastify({
-    ...createServerOptions({ trustProxy: [] }),
-    serverFactory: () => server,
-  }) as unknown as FastifyInstance
+  app = createRoot({ trustProxy: [] }, silentLogger(), { serverFactory: () => server })
   listener = ownLives(server, app.routing)
   closeWithin(app, listener, 60_000)
   app.addHook('onRequest', (request, _reply, done) => {
@@ -50,6 +50,7 @@ beforeEach(async () => {
   app.get('/held', () => held())
   app.get('/overlong', (_request, reply) => {
     reply.hijack()
+    hearers = reply.raw.listenerCount('error')
     reply.raw.end('whole')
     reply.raw.write('more')
   })
@@ -154,9 +155,10 @@ describe('a connection that owes an answer', () => {
     await closed
   })
 
-  it('reports of an answer that is written to after its end to nobody, and goes on', async () => {
+  it('goes on after an answer that is written to after its end: somebody hears of the error', async () => {
     const { received } = await open(get('/overlong') + get('/now'))
     await eventually(() => expect(received()).toMatch(/whole.*now$/s))
+    expect(hearers).toBe(1)
   })
 
   it('answers a client of HTTP/1.0 and closes', async () => {

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { registerFetchScope } from '../../../src/http/account/fetch-scope.ts'
 import { createFrameworkErrorHandler, installErrorHandling } from '../../../src/http/answers/error-handler.ts'
 import { registerHealthRoutes } from '../../../src/http/health/health-routes.ts'
@@ -12,7 +12,7 @@ import { createHttpContext, type HttpContext } from '../../../src/http/server/ht
 import { installLoopbackRedirect } from '../../../src/http/server/loopback-redirect.ts'
 import { registerMethodGuards } from '../../../src/http/server/method-guards.ts'
 import { installRequestCheck } from '../../../src/http/server/request-form.ts'
-import { createServerOptions, lendLog } from '../../../src/http/server/server-options.ts'
+import { createRoot } from '../../../src/http/server/server-options.ts'
 import type { HttpOptions } from '../../../src/http/server/services.ts'
 import { installSecurityHeaders } from '../../../src/http/server/transport-headers.ts'
 import { createSpa } from '../../../src/http/spa/spa-files.ts'
@@ -144,11 +144,8 @@ export async function buildGateway(options: TestGatewayOptions = {}): Promise<Te
       now,
     },
   )
-  const app = Fastify({
-    ...createServerOptions({ trustProxy: [] }),
-    frameworkErrors: createFrameworkErrorHandler({ ...context, outcomes: undefined }),
-  })
-  lendLog(app, log)
+  const frameworkErrors = createFrameworkErrorHandler({ ...context, outcomes: undefined })
+  const app = createRoot({ trustProxy: [] }, log, { frameworkErrors })
   const { spaDir = '', spaCsp, spaImmutable, spaBackForwardCache = false } = options
   const spa = createSpa({ ...context.returnToRules, spaDir, spaCsp, spaImmutable, spaBackForwardCache })
   installSecurityHeaders(app, context.transportHeaders)

@@ -52,6 +52,13 @@ describe('an upstream that fails', () => {
     })
     await expect(send(proxy.port, '/api/short')).rejects.toThrow(/aborted/)
     expect(proxy.outcomes).toEqual(['cut'])
+    expect(proxy.warnings).toEqual([
+      expect.objectContaining({
+        message: 'proxied answer cut short',
+        route: '/api',
+        reason: expect.any(String),
+      }),
+    ])
   })
 
   it('cuts the browser off when the body falls silent', async () => {

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as sendRequest } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { createAccessParts } from '../../../src/access/parts.ts'
 import type { RouteConfig } from '../../../src/config/routes/route.ts'
 import { plainAccess } from '../../../src/config/routes/rules/access.ts'
@@ -13,7 +13,7 @@ import { ownLives } from '../../../src/http/lifetime/listener.ts'
 import { noLimits } from '../../../src/http/limits/limits.ts'
 import { createStepUps } from '../../../src/http/login/step-up.ts'
 import { installRequestCheck } from '../../../src/http/server/request-form.ts'
-import { createListenerServer, createServerOptions } from '../../../src/http/server/server-options.ts'
+import { createListenerServer, createRoot } from '../../../src/http/server/server-options.ts'
 import type { UpstreamWay } from '../../../src/network/outbound-proxy.ts'
 import type { AccessToken } from '../../../src/oidc/tokens/token-set.ts'
 import { createProcessNames } from '../../../src/proxy/headers/reserved-names.ts'
@@ -25,6 +25,7 @@ import {
 import { createSealer } from '../../../src/sealing/sealer.ts'
 import type { SessionView } from '../../../src/session/record/session.ts'
 import { createNonceMemory } from '../../../src/signing/nonces.ts'
+import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { noMetrics } from '../../../src/telemetry/measures/metrics.ts'
 import { createFakeProvider } from '../../http/support/fake-provider.ts'
 
@@ -164,10 +165,9 @@ export interface ProxyTestOptions {
 /** Starts a proxy on a free port. */
 export async function startProxy(options: ProxyTestOptions): Promise<TestProxy> {
   const server = createListenerServer({ keepAliveTimeout: 72 })
-  const app = Fastify({
-    ...createServerOptions({ trustProxy: options.trustProxy ?? [] }),
+  const app = createRoot({ trustProxy: options.trustProxy ?? [] }, silentLogger(), {
     serverFactory: () => server,
-  }) as unknown as FastifyInstance
+  })
   closeWithin(app, ownLives(server, app.routing), 10_000)
   const sessions = new FakeSessions()
   const tokens = new FakeTokens()

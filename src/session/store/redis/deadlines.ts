@@ -1,4 +1,4 @@
-import { Bag, type Bagged } from '../../../basics/bag.ts'
+import { Bag, type Bagged, nowhere } from '../../../basics/bag.ts'
 
 /** How finely time is counted, milliseconds. */
 const tickMs = 50
@@ -42,7 +42,7 @@ export function createDeadlines(limitMs: number): Deadlines {
           pending.delete(one)
           reject(new Error('timed out'))
         }
-        const one: Pending = { place: -1, ticksLeft: ticks, giveUp }
+        const one: Pending = { place: nowhere, ticksLeft: ticks, giveUp }
         pending.add(one)
         timer ??= setInterval(tick, tickMs)
         work.then(resolve, reject).finally(() => pending.delete(one))
