@@ -30,8 +30,13 @@ const { values: options } = parseArgs({
     parts: { type: 'string', default: 'requests,streams,steady,tail,costs,check,memory,scale' },
     /** Only the scenarios whose names contain this. */
     only: { type: 'string', default: '' },
-    /** Only these gateways, by the keys of `peers`, separated by commas. */
-    gateways: { type: 'string', default: Object.keys(peers).join() },
+    /** Only these gateways, by the keys of `peers`, separated by commas; the other tree's is compared only where it is named. */
+    gateways: {
+      type: 'string',
+      default: Object.keys(peers)
+        .filter((key) => key !== 'other')
+        .join(),
+    },
     /** Only these things that can be turned on, by the keys of `variants`; the first is the base. */
     variants: { type: 'string', default: '' },
     /** A folder for CPU profiles of the gateways; numbers of such a run mean nothing. */

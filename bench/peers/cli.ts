@@ -1,10 +1,13 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The command line of this tree. */
 export const cliPath = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
-const otherTree = process.env.BENCH_OTHER_TREE
+const { BENCH_OTHER_TREE: otherTree = '' } = process.env
 
-/** The one of another tree, such as the revision before, to be compared in one run; `undefined` unless `BENCH_OTHER_TREE` names its folder. */
-export const otherCliPath = otherTree === undefined ? undefined : join(otherTree, 'src/cli.ts')
+/**
+ * The command line of another tree, such as the revision before a change, to be compared with this one in the same run: `BENCH_OTHER_TREE` is its
+ * folder. `undefined` without it.
+ */
+export const otherCliPath = otherTree === '' ? undefined : join(resolve(otherTree), 'src/cli.ts')

@@ -20,9 +20,16 @@ const randomSecret = (): string => randomBytes(32).toString('base64url')
 /** Settings beyond those of every run. */
 type Settings = Readonly<Record<string, string>>
 
-/** Coatcheck as its users start it, with some settings of its own, and sessions as logins would have left them. */
+/** What is started: as the results name it, with some settings of its own, of this tree or another. */
+interface Variant {
+  readonly name: string
+  readonly settings: Settings
+  readonly cli: string
+}
+
+/** Coatcheck as its users start it, and sessions as logins would have left them. */
 export function coatcheckWith(name: string, settings: Settings, cli = cliPath): StartGateway {
-  return (world, port) => startCoatcheck({ ...world, cli }, port, name, settings)
+  return (world, port) => startCoatcheck(world, port, { name, settings, cli })
 }
 
 /** The same for callers that bring tokens of their own. */
@@ -40,7 +47,7 @@ export function coatcheckForBearers(name: string): StartGateway {
     const places = { PORT: `${port}`, BASE_URL: origin, ISSUER_URL: provider.issuer }
     const world = { ...shared, sessions: [] }
     const settings = { ...usualSettings(shared), ...secrets, ...places, API_CALLERS: 'session,bearer' }
-    const gateway = await startWith(settings, name, provider, world)
+    const gateway = await startWith({ name, settings, cli: cliPath }, provider, world)
     const cookies = Array.from(
       { length: sessionCount },
       () => `Bearer ${provider.accessToken({ sub }, { filler })}`,
@@ -53,10 +60,8 @@ export function coatcheckForBearers(name: string): StartGateway {
 export function coatcheckAsked(name: string, settings: Settings): StartGateway {
   return async (world, port) => {
     const checkPort = await freePort()
-    const gateway = await startCoatcheck(world, port, name, {
-      ...settings,
-      FORWARD_AUTH_PORT: `${checkPort}`,
-    })
+    const asked = { ...settings, FORWARD_AUTH_PORT: `${checkPort}` }
+    const gateway = await startCoatcheck(world, port, { name, settings: asked, cli: cliPath })
     return { ...gateway, checks: `http://127.0.0.1:${checkPort}` }
   }
 }
@@ -64,8 +69,7 @@ export function coatcheckAsked(name: string, settings: Settings): StartGateway {
 async function startCoatcheck(
   shared: World,
   port: number,
-  name: string,
-  settings: Settings,
+  { name, settings, cli }: Variant,
 ): Promise<Gateway> {
   // All variants use one Redis, each under a secret of its own.
   const world = { ...shared, sessions: makeSessions() }
@@ -86,12 +90,8 @@ async function startCoatcheck(
     await writeReadySessions(world.sessions, deployment)
     const secrets = { CLIENT_SECRET: clientSecret, SESSION_SECRET: secret }
     const places = { PORT: `${port}`, BASE_URL: origin, ISSUER_URL: issuer }
-    const gateway = await startWith(
-      { ...usualSettings(world), ...settings, ...secrets, ...places },
-      name,
-      provider,
-      world,
-    )
+    const whole = { ...usualSettings(world), ...settings, ...secrets, ...places }
+    const gateway = await startWith({ name, settings: whole, cli }, provider, world)
     return tls === undefined ? gateway : tls.carry(gateway, world, secret)
   } catch (error) {
     await provider.stop()
@@ -127,10 +127,15 @@ function newDeviceJwk() {
 }
 
 async function startWith(
-  env: Settings & { readonly BASE_URL: string; readonly PORT: string },
-  name: string,
+  {
+    name,
+    settings: env,
+    cli,
+  }: Variant & {
+    readonly settings: { readonly BASE_URL: string; readonly PORT: string }
+  },
   provider: { stop(): Promise<void> },
-  { sessions, nodeOptions, cli = cliPath }: World,
+  { sessions, nodeOptions }: World,
 ): Promise<Gateway> {
   const args = [...nodeOptions, cli, 'start']
   const port = Number(env.PORT)

@@ -13,8 +13,6 @@ export interface World {
   readonly folder: string
   /** Options of Node itself for every gateway that runs on it: none, unless it is profiled. */
   readonly nodeOptions: readonly string[]
-  /** The command line of Coatcheck to start, when it is not this tree's. */
-  readonly cli?: string
 }
 
 /** A gateway that runs. */

@@ -17,6 +17,8 @@ export interface HouseOptions {
   readonly issuerOf: (name: string) => string
   /** What the file says of each beyond the usual; with `routes` in the place of the one API. */
   readonly settingsOf?: (name: string) => Written
+  /** The command line of another tree. */
+  readonly cli?: string | undefined
   /** Settings of the process beyond the usual ones. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -42,7 +44,7 @@ export const hostOf = (name: string): string => `${name}.bench.example`
 
 /** Starts a process of these frontends, each of an origin of its own before the same API. */
 export async function startHouse(
-  world: Pick<World, 'folder' | 'redisUrl' | 'upstreamUrl' | 'nodeOptions' | 'cli'>,
+  world: Pick<World, 'folder' | 'redisUrl' | 'upstreamUrl' | 'nodeOptions'>,
   options: HouseOptions,
 ): Promise<BenchHouse> {
   const file = join(await mkdtemp(join(world.folder, 'house-')), 'frontends.json')
@@ -53,7 +55,7 @@ export async function startHouse(
   const running = await start({
     name: `${names.length} frontends`,
     file: process.execPath,
-    args: [...world.nodeOptions, world.cli ?? cliPath, 'start'],
+    args: [...world.nodeOptions, options.cli ?? cliPath, 'start'],
     core: cores.gateway,
     port,
     env: {

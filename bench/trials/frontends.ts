@@ -1,6 +1,7 @@
 /**
  * Fifty frontends in rotation against one: `node bench/trials/frontends.ts [rounds] [counts]`. The same requests, sessions and number of connections
- * to the API, which are counted; each gateway in turn on a processor of its own. Counts such as `1,2,5,10,25,50` show how the cost grows.
+ * to the API, which are counted; each gateway in turn on a processor of its own. Counts such as `1,2,5,10,25,50` show how the cost grows. With
+ * `BENCH_OTHER_TREE` the gateway of that folder does the same in the same rounds; ratios are to one frontend of the same tree.
  */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,12 +21,15 @@ const connections = 50
 const counts = (process.argv[3] ?? `1,${connections}`).split(',').map(Number)
 const sessionsInAll = 1_000
 const seconds = 2
-/** Until the engine has compiled what is hot: of fifty frontends each has functions of its own, made by the router. */
+/** Before each measurement: what is remembered for ten seconds ran out, and connections were closed, while the others were measured. */
+const leadInSeconds = 1
+/** Before the first: until the engine has compiled what is hot, of which each frontend has functions of its own, made by the router. */
 const warmUpSeconds = 15
 const page = { Accept: 'application/json', 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }
 
 interface Entrant {
   readonly name: string
+  readonly cli: string | undefined
   readonly house: BenchHouse
   readonly headersFile: string
   readonly cookiesFile: string
@@ -37,9 +41,9 @@ interface Sample {
   readonly connections: number
 }
 
-async function enter(world: World, count: number, issuer: string): Promise<Entrant> {
+async function enter(world: World, count: number, issuer: string, cli?: string): Promise<Entrant> {
   const names = Array.from({ length: count }, (_, at) => `shop${at}`)
-  const house = await startHouse(world, { names, issuerOf: () => issuer, env: { RATE_LIMIT: 'off' } })
+  const house = await startHouse(world, { names, issuerOf: () => issuer, cli, env: { RATE_LIMIT: 'off' } })
   const each = sessionsInAll / count
   const held: (readonly string[])[] = []
   for (const name of names) held.push(await house.signIn(name, each))
@@ -55,7 +59,8 @@ async function enter(world: World, count: number, issuer: string): Promise<Entra
   await writeFile(cookiesFile, lines.flat().join(''))
   const name = count === 1 ? 'one frontend' : `${count} frontends in turn`
   return {
-    name: world.cli === undefined ? name : `${name}, the other tree`,
+    name: cli === undefined ? name : `${name}, the other tree`,
+    cli,
     house,
     headersFile,
     cookiesFile,
@@ -65,12 +70,11 @@ async function enter(world: World, count: number, issuer: string): Promise<Entra
 async function measure(
   { name, house, ...files }: Entrant,
   upstreamPort: number,
-  round: number,
+  leadIn: number,
 ): Promise<Sample> {
   const origin = `http://127.0.0.1:${house.port}`
   const load = { origin, method: 'GET', path: '/api/1k', ...files, bodyBytes: 0, connections }
-  // What is remembered for ten seconds ran out, and connections were closed, while the other was measured.
-  await runLanes({ ...load, seconds: round === 0 ? warmUpSeconds : 1 })
+  await runLanes({ ...load, seconds: leadIn })
   const beforeMs = cpuMs(house.pid)
   const result = await runLanes({ ...load, seconds })
   const usedMs = cpuMs(house.pid) - beforeMs
@@ -85,9 +89,10 @@ async function measure(
 }
 
 function report(seen: ReadonlyMap<Entrant, readonly Sample[]>): string {
-  const [base = []] = seen.values()
-  const baseUs = base.map(({ cpuUs }) => cpuUs)
-  const rows = [...seen].map(([{ name }, samples]) => {
+  const entrants = [...seen]
+  const rows = entrants.map(([{ name, cli }, samples]) => {
+    const [, base = []] = entrants.find(([entrant]) => entrant.cli === cli) ?? []
+    const baseUs = base.map(({ cpuUs }) => cpuUs)
     const cpuUs = samples.map((sample) => sample.cpuUs)
     const ratio = median(cpuUs.map((used, round) => used / (baseUs[round] ?? Number.NaN)))
     const best = Math.min(...cpuUs) / Math.min(...baseUs)
@@ -107,13 +112,13 @@ try {
   const { world } = arena
   for (const count of counts) {
     entrants.push(await enter(world, count, provider.issuer))
-    if (otherCliPath !== undefined)
-      entrants.push(await enter({ ...world, cli: otherCliPath }, count, provider.issuer))
+    if (otherCliPath !== undefined) entrants.push(await enter(world, count, provider.issuer, otherCliPath))
   }
   const seen = new Map(entrants.map((entrant): [Entrant, Sample[]] => [entrant, []]))
   for (let round = 0; round <= rounds; round += 1) {
+    const leadIn = round === 0 ? warmUpSeconds : leadInSeconds
     for (const [entrant, samples] of round % 2 === 0 ? seen : [...seen].toReversed()) {
-      const sample = await measure(entrant, Number(new URL(world.upstreamUrl).port), round)
+      const sample = await measure(entrant, Number(new URL(world.upstreamUrl).port), leadIn)
       // The first round is the warm-up.
       if (round > 0) samples.push(sample)
     }
