@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { AccessRequest } from '../access/request.ts'
 import { addressesOf, type TrustedNetworks } from '../http/limits/client-address.ts'
 import type { Caller, WatchedRequest } from '../http/server/request-log.ts'
-import { newRequestId } from '../http/server/server-options.ts'
+import { newRequestId } from '../http/server/server.ts'
 import type { RequestSpan } from '../telemetry/traces/tracing.ts'
 import type { Question } from './question.ts'
 

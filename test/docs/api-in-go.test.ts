@@ -46,7 +46,7 @@ func main() {
 }
 `
 
-// Left out where there is no Go of 1.20 or later, of which `crypto/ecdh` is: what Debian has is older.
+// Left out where there is no Go, or one older than 1.20, as Debian has it: that lacks `crypto/ecdh`.
 const { stdout } = spawnSync('go', ['version'], { encoding: 'utf8' })
 const isMissing = Number(/\bgo1\.(\d+)/.exec(stdout ?? '')?.[1] ?? 0) < 20
 const buildLimitMs = 300_000

@@ -3,7 +3,7 @@ import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules, toProblemDocument } from '../../errors/problem.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { makeLast, whenOver } from '../lifetime/life.ts'
-import { newRequestId } from '../server/server-options.ts'
+import { newRequestId } from '../server/server.ts'
 import { createUnroutedReport } from '../server/unrouted-log.ts'
 import { writePlain } from './plain.ts'
 

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { ErrorCode } from '../../errors/codes.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { problemRules, toProblemDocument } from '../../errors/problem.ts'
-import { newRequestId } from '../server/server-options.ts'
+import { newRequestId } from '../server/server.ts'
 import { type BrowserConnection, connectionOf, type OwnedSocket } from './connection.ts'
 import type { ReportUnrouted } from './unrouted.ts'
 

@@ -4,7 +4,10 @@ import { createTrustedNetworks, findClient, type RequestOrigin } from './client-
 /** What limits read of a request: the addresses that it came from. One of Fastify's is such a one. */
 export interface LimitedRequest {
   readonly headers: IncomingHttpHeaders
-  /** The peer's own address first, `undefined` where it came by no network, then those that trusted proxies vouch for; `undefined` without `TRUST_PROXY`. */
+  /**
+   * The peer's own address first, then those that trusted proxies vouch for; `undefined` without `TRUST_PROXY`. A peer that came by no network has no
+   * address.
+   */
   readonly ips?: readonly (string | undefined)[] | undefined
   readonly raw: { readonly socket: { readonly remoteAddress?: string | undefined } }
 }

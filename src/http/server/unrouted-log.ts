@@ -6,7 +6,7 @@ import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { reportedStatus, whenOver } from '../lifetime/life.ts'
 import type { ReportUnrouted } from '../lifetime/unrouted.ts'
 import { isLineWritten, otherRoute, pathOf } from './request-log.ts'
-import { newRequestId } from './server-options.ts'
+import { newRequestId } from './server.ts'
 
 type Reporting = Pick<Telemetry, 'log' | 'metrics'>
 

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { closeWithin } from '../../../src/http/lifetime/closing.ts'
 import { ownerOf } from '../../../src/http/lifetime/life.ts'
 import { type OwnedListener, ownLives } from '../../../src/http/lifetime/listener.ts'
-import { createListenerServer, createRoot } from '../../../src/http/server/server-options.ts'
+import { createListenerServer, createRoot } from '../../../src/http/server/server.ts'
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { eventually } from '../../support/eventually.ts'
 

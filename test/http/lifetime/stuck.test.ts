@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connectionOf } from '../../../src/http/lifetime/connection.ts'
 import { lifeOf } from '../../../src/http/lifetime/life.ts'
 import { type OwnedListener, ownLives } from '../../../src/http/lifetime/listener.ts'
-import { createListenerServer } from '../../../src/http/server/server-options.ts'
+import { createListenerServer } from '../../../src/http/server/server.ts'
 import { eventually } from '../../support/eventually.ts'
 
 const minuteMs = 60_000

@@ -12,7 +12,7 @@ import { createHttpContext, type HttpContext } from '../../../src/http/server/ht
 import { installLoopbackRedirect } from '../../../src/http/server/loopback-redirect.ts'
 import { registerMethodGuards } from '../../../src/http/server/method-guards.ts'
 import { installRequestCheck } from '../../../src/http/server/request-form.ts'
-import { createRoot } from '../../../src/http/server/server-options.ts'
+import { createRoot } from '../../../src/http/server/server.ts'
 import type { HttpOptions } from '../../../src/http/server/services.ts'
 import { installSecurityHeaders } from '../../../src/http/server/transport-headers.ts'
 import { createSpa } from '../../../src/http/spa/spa-files.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createRoot } from '../../../src/http/server/server-options.ts'
+import { createRoot } from '../../../src/http/server/server.ts'
 import { createLogger } from '../../../src/telemetry/logs/logger.ts'
 
 it('what the framework has to say of a scope, and of a request that is routed, reaches our log', async () => {

@@ -47,9 +47,9 @@ export function createListenerServer({ keepAliveTimeout }: ListenerSettings): Se
 export type RootOptions = Pick<FastifyServerOptions, 'serverFactory' | 'frameworkErrors'>
 
 /**
- * Makes a root of the framework: everything about request ids and what happens before routing, and our log. With a logger from the beginning it would make
- * one for each request, or check the one that it is given instead, and listen to each answer for a line that we write ourselves; so it gets the log
- * afterwards, and each request with the first hook. Errors before that (`frameworkErrors`) are reported by whoever answers them.
+ * Makes a root of the framework: everything about request ids and what happens before routing, and our log. With a logger from the beginning
+ * it would make one for each request, or check the one that it is given instead, and listen to each answer for a line that we write
+ * ourselves; so it gets the log afterwards, and each request with the first hook. Errors before that (`frameworkErrors`) are reported by whoever answers them.
  */
 export function createRoot(settings: ServerSettings, log: Logger, more: RootOptions = {}): FastifyInstance {
   const app: FastifyInstance = Fastify({
