@@ -8,6 +8,17 @@ describe('mapping in turns', () => {
     expect(await mapInTurns([], () => 1)).toEqual([])
   })
 
+  it('lets others have their turn between a few items and the next', async () => {
+    let turns = 0
+    const turnOf = await mapInTurns(Array.from({ length: 12 }), () => {
+      setImmediate(() => {
+        turns += 1
+      })
+      return turns
+    })
+    expect(new Set(turnOf).size).toBeGreaterThan(2)
+  })
+
   it('stops at what the work throws', async () => {
     const seen: number[] = []
     const work = (item: number): number => {
