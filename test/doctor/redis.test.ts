@@ -9,10 +9,12 @@ import { sessionStoreCheck } from '../../src/doctor/checks/store/session-store.t
 import { createDoctorContext } from '../../src/doctor/context.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { diagnoseRedis } from '../../src/session/store/redis/diagnosis/diagnosis.ts'
+import { leastFit } from '../../src/session/store/redis/diagnosis/version.ts'
 import { minimalEnv } from '../config/fixtures.ts'
 import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { freePort } from '../support/ports.ts'
 import { type RedisServer, startRedis } from '../support/redis/redis.ts'
+import { type RedisCluster, startCluster } from '../support/redis/redis-groups.ts'
 
 let redis: RedisServer
 let certificates: Certificates
@@ -48,7 +50,10 @@ afterAll(async () => {
   await certificates.remove()
 })
 
-async function examine(check: Check, env: Readonly<Record<string, string>>): Promise<Finding | undefined> {
+async function examine(
+  check: Check,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Finding | undefined> {
   const { context, close } = createDoctorContext(
     loadConfig({ ...minimalEnv, REDIS_URL: redis.url, ...env }),
     {
@@ -99,6 +104,56 @@ describe('the rights of our Redis user', () => {
     await diagnoseRedis({ redisUrl: redis.url }, Date.now)
     expect(await redis.client().keys('*')).toEqual([])
   })
+})
+
+describe('a Redis Cluster', () => {
+  let cluster: RedisCluster
+  const nodes = () => ({
+    REDIS_URL: undefined,
+    REDIS_CLUSTER_NODES: cluster.masters.map(({ port }) => `127.0.0.1:${port}`).join(','),
+  })
+  beforeAll(async () => {
+    cluster = await startCluster()
+  }, 30_000)
+  afterAll(() => cluster.stop())
+
+  it('is well, whichever of its servers has the slot of what is tried', async () => {
+    expect(await examine(sessionStoreCheck, nodes())).toMatchObject({ status: 'warn' })
+    expect(await examine(redisRightsCheck, nodes())).toMatchObject({ status: 'pass' })
+    expect(await examine(redisVersionCheck, nodes())).toMatchObject({ status: 'pass' })
+  })
+
+  it('of which one server alone lacks a right does not pass, and the rule is named once', async () => {
+    for (const lacking of [...cluster.masters.map((one) => [one]), cluster.masters]) {
+      for (const server of cluster.servers)
+        await server
+          .client()
+          .call('ACL', [
+            'SETUSER',
+            'app',
+            'reset',
+            'on',
+            '>pw',
+            ...(leastRights ?? '').split(' '),
+            '+cluster',
+          ])
+      for (const server of lacking) await server.client().call('ACL', ['SETUSER', 'app', '-evalsha'])
+      const env = { ...nodes(), REDIS_USERNAME: 'app', REDIS_PASSWORD: 'pw' }
+      expect(await examine(redisRightsCheck, env)).toMatchObject({
+        status: 'fail',
+        fix: 'ACL SETUSER <our user> +evalsha',
+      })
+    }
+  })
+})
+
+it('of several servers the one that fits least is judged', () => {
+  const redis = (version: string): string => `redis_version:${version}\r\n`
+  const valkey = 'redis_version:7.2.4\r\nvalkey_version:8.0.1\r\n'
+  expect(leastFit([redis('7.4.1'), redis('6.0.16'), valkey])?.version).toBe('6.0.16')
+  expect(leastFit([valkey, '', redis('6.2.1'), redis('7.0.0')])?.version).toBe('6.2.1')
+  expect(leastFit(['', valkey])).toEqual({ name: 'Valkey', version: '8.0.1' })
+  expect(leastFit([''])).toBeUndefined()
 })
 
 describe('the session store', () => {

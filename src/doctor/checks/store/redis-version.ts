@@ -1,4 +1,4 @@
-import { isSupported, leastVersionText, readVersion } from '../../../session/store/redis/diagnosis/version.ts'
+import { isSupported, leastFit, leastVersionText } from '../../../session/store/redis/diagnosis/version.ts'
 import type { Check } from '../../check.ts'
 import { fail, pass, SkipCheck, warn } from '../../finding.ts'
 import { plainText } from '../../plain-text.ts'
@@ -11,8 +11,8 @@ const maintainedMajor = 7
 export const redisVersionCheck: Check = {
   id: 'redis.version',
   async examine(context) {
-    const [server] = (await redisAnswers(context)).servers
-    const found = readVersion(server?.server ?? '')
+    const { servers } = await redisAnswers(context)
+    const found = leastFit(servers.map(({ server }) => server))
     if (found === undefined) throw new SkipCheck('Redis does not tell its version to our user.')
     const name = `${found.name} ${plainText(found.version)}`
     const fix = 'Use Redis 7 or newer, or Valkey.'

@@ -1,8 +1,8 @@
-import { Cluster, type Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { DeletedRow, ReplaceResult, SessionStore, TakenRow } from '../contract.ts'
 import { readSessionKey, type StoreKeys } from '../keys.ts'
 import type { RunOperation } from './commands.ts'
-import type { RedisClient } from './connection/connection.ts'
+import { type RedisClient, serversOf } from './connection/connection.ts'
 import { type AskEach, askInPieces } from './each.ts'
 import { unlessWrongType } from './foreign.ts'
 import type { ScriptedClient } from './scripts.ts'
@@ -46,10 +46,6 @@ export function redisReads(client: RedisClient, run: RunOperation, keys: StoreKe
 function toTimeMs(lastSeen: Buffer): number {
   const timeMs = Number(lastSeen.toString('latin1'))
   return Number.isFinite(timeMs) ? timeMs : 0
-}
-
-function serversOf(client: RedisClient): readonly Redis[] {
-  return client instanceof Cluster ? client.nodes('master') : [client]
 }
 
 async function* scanServer(

@@ -26,6 +26,11 @@ export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>
 /** A connection to one server, to the master of a Sentinel group, or to a Cluster. */
 export type RedisClient = Redis | Cluster
 
+/** The servers that hold the data: each master of a Cluster that is known by now, or the one there is. */
+export function serversOf(client: RedisClient): readonly Redis[] {
+  return client instanceof Cluster ? client.nodes('master') : [client]
+}
+
 /** A command that has no answer by then is given up: four of them in a row still answer the browser within two seconds. */
 export const commandTimeoutMs = 500
 /** A socket on which commands wait for so long without any answer is closed. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
 import { textOf } from '../../../../basics/text.ts'
-import { connectRedis, type RedisAddress, type RedisClient } from '../connection/connection.ts'
+import { connectRedis, type RedisAddress, type RedisClient, serversOf } from '../connection/connection.ts'
 import { type RedisFault, toRedisFault } from '../health/fault.ts'
 import { type DeniedCommand, findDeniedCommands } from './rights.ts'
 
@@ -23,7 +23,7 @@ export interface RedisDiagnosis {
   readonly servers: readonly RedisServerFacts[]
   /** Median round trip, milliseconds. */
   readonly latencyMs: number
-  /** Redis' clock ahead of ours, milliseconds; `undefined` when it does not tell. */
+  /** The clock ahead of ours of the server whose is furthest from it, milliseconds; `undefined` when none tells. */
   readonly aheadMs: number | undefined
   /** What our user may not do although the gateway needs it. */
   readonly denied: readonly DeniedCommand[]
@@ -46,11 +46,11 @@ export async function diagnoseRedis(
   try {
     await whenReady(client)
     const latencyMs = await measureLatency(client)
-    const masters = mastersOf(client)
-    const servers = await Promise.all(masters.map(askServer))
-    const aheadMs = await measureClock(masters[0], now)
-    const denied = masters[0] === undefined ? [] : await findDeniedCommands(masters[0])
-    return { servers, latencyMs, aheadMs, denied }
+    const asked = serversOf(client)
+    const servers = await Promise.all(asked.map(askServer))
+    const clocks = await Promise.all(asked.map((server) => measureClock(server, now)))
+    const denied = await Promise.all(asked.map(findDeniedCommands))
+    return { servers, latencyMs, aheadMs: furthestOf(clocks), denied: eachRuleOnce(denied.flat()) }
   } catch (error) {
     return { fault: toRedisFault(error) }
   } finally {
@@ -75,10 +75,6 @@ async function whenReady(client: RedisClient): Promise<void> {
 
 function isBehindSentinels(client: Redis): boolean {
   return (client.options.sentinels ?? []).length > 0
-}
-
-function mastersOf(client: RedisClient): readonly Redis[] {
-  return client instanceof Cluster ? client.nodes('master') : [client]
 }
 
 async function measureLatency(client: RedisClient): Promise<number> {
@@ -108,10 +104,22 @@ async function askSavePoints(server: Redis): Promise<string | undefined> {
   return textOf(value)
 }
 
-async function measureClock(server: Redis | undefined, now: () => number): Promise<number | undefined> {
+async function measureClock(server: Redis, now: () => number): Promise<number | undefined> {
   const startedMs = now()
-  const [seconds, microseconds] = (await server?.time().catch(() => undefined)) ?? []
+  const [seconds, microseconds] = (await server.time().catch(() => undefined)) ?? []
   if (seconds === undefined) return undefined
   const theirsMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000
   return theirsMs - (startedMs + now()) / 2
+}
+
+/** What is furthest from zero. */
+function furthestOf(clocks: readonly (number | undefined)[]): number | undefined {
+  return clocks
+    .filter((aheadMs) => aheadMs !== undefined)
+    .toSorted((one, other) => Math.abs(other) - Math.abs(one))[0]
+}
+
+/** Each server of a Cluster has its own list of users. */
+function eachRuleOnce(denied: readonly DeniedCommand[]): readonly DeniedCommand[] {
+  return [...new Map(denied.map((command) => [command.rule, command])).values()]
 }

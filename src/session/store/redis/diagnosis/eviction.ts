@@ -1,6 +1,5 @@
-import { Cluster } from 'ioredis'
 import type { Logger } from '../../../../telemetry/telemetry.ts'
-import type { RedisClient } from '../connection/connection.ts'
+import { type RedisClient, serversOf } from '../connection/connection.ts'
 
 /** Whether a server's `INFO memory` says that it may throw sessions away when memory is short. */
 export function mayEvict(infoMemory: string): boolean {
@@ -18,8 +17,7 @@ export const evictionNote =
  * Asks every server whether it may evict sessions, and warns. A server that does not tell is taken to be well configured.
  */
 export async function checkEviction(client: RedisClient, log: Logger): Promise<boolean> {
-  const servers = client instanceof Cluster ? client.nodes('master') : [client]
-  const answers = await Promise.allSettled(servers.map((server) => server.info('memory')))
+  const answers = await Promise.allSettled(serversOf(client).map((server) => server.info('memory')))
   const found = answers.some((answer) => answer.status === 'fulfilled' && mayEvict(answer.value))
   if (found) log.warn(evictionNote)
   return found

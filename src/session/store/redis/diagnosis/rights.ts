@@ -64,7 +64,8 @@ export async function findDeniedCommands(server: Redis): Promise<readonly Denied
   // Not as long as a session's key, so that nothing ever takes it for one; the braces make one slot of all three.
   const key = `${sessionKeyPrefix}{doctor-${randomBytes(12).toString('base64url')}}`
   const [mark, index] = [`${key}:mark`, `${key}:index`]
-  const undeletable = await denialOf(server, { rule: '+del', command: ['DEL', key, mark, index] })
+  const deletion: Probe = { rule: '+del', command: ['DEL', key, mark, index] }
+  const undeletable = await denialOf(server, deletion)
   // What cannot be removed again is not written.
   if (undeletable !== undefined) return [{ rule: undeletable, isOptional: false }]
   const denied = new Map<string, DeniedCommand>()
@@ -72,7 +73,8 @@ export async function findDeniedCommands(server: Redis): Promise<readonly Denied
     const rule = await denialOf(server, probe)
     if (rule !== undefined) denied.set(rule, { rule, isOptional: probe.isOptional === true })
   }
-  await server.call('DEL', [key, mark, index])
+  // Where another node of a Cluster has the slot, nothing was written, and this is refused like all before it.
+  await denialOf(server, deletion)
   if (!(await maySubscribe(server))) denied.set(channelRule, { rule: channelRule, isOptional: true })
   return [...denied.values()]
 }

@@ -1,5 +1,4 @@
-import { Cluster } from 'ioredis'
-import type { RedisClient } from '../connection/connection.ts'
+import { type RedisClient, serversOf } from '../connection/connection.ts'
 
 /** The first Redis with everything that the gateway asks for; every Valkey has it. */
 const leastVersion = [6, 2] as const
@@ -13,7 +12,7 @@ export interface ServerVersion {
 }
 
 /** Reads `INFO server`; `undefined` when it does not tell. */
-export function readVersion(infoServer: string): ServerVersion | undefined {
+function readVersion(infoServer: string): ServerVersion | undefined {
   const valkey = /^valkey_version:(\d[\w.-]*)/m.exec(infoServer)?.[1]
   const redis = /^redis_version:(\d[\w.-]*)/m.exec(infoServer)?.[1]
   const version = valkey ?? redis
@@ -33,8 +32,18 @@ export function unfitVersion(server: ServerVersion): string | undefined {
   return `${server.version} is too old: ${leastVersionText} is the least, or any Valkey`
 }
 
-/** Asks the server, or the first master of a Cluster; `undefined` when our user may not ask. */
+/** The least of what several replies to `INFO server` tell; `undefined` when none does. */
+export function leastFit(infos: readonly string[]): ServerVersion | undefined {
+  const versions = infos.map(readVersion).filter((version) => version !== undefined)
+  return versions.toSorted((one, other) => fitness(one) - fitness(other))[0]
+}
+
+/** Servers that are refused come before all others, and those before newer ones. */
+function fitness(server: ServerVersion): number {
+  return isSupported(server) ? Number.parseInt(server.version, 10) : 0
+}
+
+/** Asks each server for its version, and tells the least of them; `undefined` when our user may not ask. */
 export async function askVersion(client: RedisClient): Promise<ServerVersion | undefined> {
-  const server = client instanceof Cluster ? client.nodes('master')[0] : client
-  return readVersion((await server?.info('server').catch(() => '')) ?? '')
+  return leastFit(await Promise.all(serversOf(client).map((server) => server.info('server').catch(() => ''))))
 }
