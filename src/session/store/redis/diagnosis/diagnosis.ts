@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, type Redis } from 'ioredis'
 import { textOf } from '../../../../basics/text.ts'
 import { connectRedis, type RedisAddress, type RedisClient, serversOf } from '../connection/connection.ts'
+import { asFarAsAnswered } from '../each.ts'
 import { type RedisFault, toRedisFault } from '../health/fault.ts'
 import { type DeniedCommand, findDeniedCommands } from './rights.ts'
 
@@ -49,8 +50,13 @@ export async function diagnoseRedis(
     const asked = serversOf(client)
     const servers = await Promise.all(asked.map(askServer))
     const clocks = await Promise.all(asked.map((server) => measureClock(server, now)))
-    const denied = await Promise.all(asked.map(findDeniedCommands))
-    return { servers, latencyMs, aheadMs: furthestOf(clocks), denied: eachRuleOnce(denied.flat()) }
+    const denied = await asFarAsAnswered(asked.map(findDeniedCommands))
+    return {
+      servers,
+      latencyMs,
+      aheadMs: furthestOf(clocks),
+      denied: eachRuleOnce(denied.flatMap((commands) => commands ?? [])),
+    }
   } catch (error) {
     return { fault: toRedisFault(error) }
   } finally {
