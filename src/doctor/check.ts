@@ -1,8 +1,7 @@
 import type { Config } from '../config/load-config.ts'
 import type { ProviderHints } from '../oidc/provider/profiles/hints.ts'
 import type { Provider } from '../oidc/provider/provider.ts'
-import type { RedisDiagnosis } from '../session/store/redis/diagnosis/diagnosis.ts'
-import type { RedisFault } from '../session/store/redis/health/fault.ts'
+import type { RedisDiagnosis, RedisFailure } from '../session/store/redis/diagnosis/diagnosis.ts'
 import type { Finding } from './finding.ts'
 import type { Front } from './front/front.ts'
 import type { LoginOutcome } from './login/login-report.ts'
@@ -46,7 +45,7 @@ export interface DoctorContext {
    * How Redis is.
    * @throws SkipCheck when sessions are not kept in Redis
    */
-  readonly redis: () => Promise<RedisDiagnosis | { readonly fault: RedisFault }>
+  readonly redis: () => Promise<RedisDiagnosis | RedisFailure>
   /** What arrives of a request that is sent to `BASE_URL`. */
   readonly front: () => Promise<Front>
   /**

@@ -1,20 +1,18 @@
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadConfig } from '../../src/config/load-config.ts'
 import type { Check } from '../../src/doctor/check.ts'
 import { redisPersistenceCheck } from '../../src/doctor/checks/store/redis-persistence.ts'
 import { redisRightsCheck } from '../../src/doctor/checks/store/redis-rights.ts'
 import { redisVersionCheck } from '../../src/doctor/checks/store/redis-version.ts'
 import { sessionStoreCheck } from '../../src/doctor/checks/store/session-store.ts'
-import { createDoctorContext } from '../../src/doctor/context.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { diagnoseRedis } from '../../src/session/store/redis/diagnosis/diagnosis.ts'
-import { leastFit } from '../../src/session/store/redis/diagnosis/version.ts'
-import { minimalEnv } from '../config/fixtures.ts'
+import { oldestOf, readVersion } from '../../src/session/store/redis/diagnosis/version.ts'
 import { type Certificates, makeCertificates } from '../support/fronts/certificates.ts'
 import { freePort } from '../support/ports.ts'
 import { type RedisServer, startRedis } from '../support/redis/redis.ts'
-import { type RedisCluster, startCluster } from '../support/redis/redis-groups.ts'
+import { examineOne } from './clinic/examine-one.ts'
 
 let redis: RedisServer
 let certificates: Certificates
@@ -35,6 +33,8 @@ beforeAll(async () => {
         `untracked on >pw-of-untracked ${leastRights} resetchannels -client|tracking`,
         `blind on >pw-of-blind ${leastRights} -info -scan`,
         `no-scripts on >pw-of-no-scripts ${leastRights} -eval -evalsha`,
+        `pingless on >pw-of-pingless ${leastRights} -ping`,
+        `deaf on >pw-of-deaf ${leastRights} -subscribe`,
         `elsewhere on >pw-of-elsewhere ${leastRights} resetkeys ~other:*`,
       ],
       'tls-port': `${tlsPort}`,
@@ -50,21 +50,10 @@ afterAll(async () => {
   await certificates.remove()
 })
 
-async function examine(
+const examine = (
   check: Check,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<Finding | undefined> {
-  const { context, close } = createDoctorContext(
-    loadConfig({ ...minimalEnv, REDIS_URL: redis.url, ...env }),
-    {
-      now: Date.now,
-      desk: { announce: () => undefined, waitMs: 0 },
-    },
-  )
-  const [finding] = [await check.examine(context)].flat()
-  await close()
-  return finding
-}
+): Promise<Finding | undefined> => examineOne(check, { REDIS_URL: redis.url, ...env })
 
 const asUser = (name: string) => ({ REDIS_URL: `redis://${name}:pw-of-${name}@127.0.0.1:${redis.port}` })
 
@@ -100,60 +89,46 @@ describe('the rights of our Redis user', () => {
     })
   })
 
+  it('lack a sign of life, or the feed: each is named as what it is', async () => {
+    expect(await examine(redisRightsCheck, asUser('pingless'))).toMatchObject({
+      status: 'fail',
+      fix: 'ACL SETUSER <our user> +ping',
+    })
+    expect(await examine(redisRightsCheck, asUser('deaf'))).toMatchObject({
+      status: 'warn',
+      fix: 'ACL SETUSER <our user> +subscribe',
+    })
+  })
+
+  it('are not what is missing where memory is', async () => {
+    await redis.client().config('SET', 'maxmemory', '1')
+    try {
+      await expect(examine(redisRightsCheck, {})).rejects.toThrow('Redis does not answer.')
+      expect(await examine(sessionStoreCheck, {})).toMatchObject({
+        status: 'fail',
+        summary: 'Redis is out of memory (OOM).',
+      })
+    } finally {
+      await redis.client().config('SET', 'maxmemory', '0')
+    }
+    expect(await redis.client().keys('*')).toEqual([])
+  })
+
   it('are tried without leaving anything behind', async () => {
     await diagnoseRedis({ redisUrl: redis.url }, Date.now)
     expect(await redis.client().keys('*')).toEqual([])
   })
 })
 
-describe('a Redis Cluster', () => {
-  let cluster: RedisCluster
-  const nodes = () => ({
-    REDIS_URL: undefined,
-    REDIS_CLUSTER_NODES: cluster.masters.map(({ port }) => `127.0.0.1:${port}`).join(','),
-  })
-  beforeAll(async () => {
-    cluster = await startCluster()
-  }, 30_000)
-  afterAll(() => cluster.stop())
-
-  it('is well, whichever of its servers has the slot of what is tried', async () => {
-    expect(await examine(sessionStoreCheck, nodes())).toMatchObject({ status: 'warn' })
-    expect(await examine(redisRightsCheck, nodes())).toMatchObject({ status: 'pass' })
-    expect(await examine(redisVersionCheck, nodes())).toMatchObject({ status: 'pass' })
-  })
-
-  it('of which one server alone lacks a right does not pass, and the rule is named once', async () => {
-    for (const lacking of [...cluster.masters.map((one) => [one]), cluster.masters]) {
-      for (const server of cluster.servers)
-        await server
-          .client()
-          .call('ACL', [
-            'SETUSER',
-            'app',
-            'reset',
-            'on',
-            '>pw',
-            ...(leastRights ?? '').split(' '),
-            '+cluster',
-          ])
-      for (const server of lacking) await server.client().call('ACL', ['SETUSER', 'app', '-evalsha'])
-      const env = { ...nodes(), REDIS_USERNAME: 'app', REDIS_PASSWORD: 'pw' }
-      expect(await examine(redisRightsCheck, env)).toMatchObject({
-        status: 'fail',
-        fix: 'ACL SETUSER <our user> +evalsha',
-      })
-    }
-  })
-})
-
-it('of several servers the one that fits least is judged', () => {
+it('of several servers the oldest is judged', () => {
+  const oldest = (...infos: readonly string[]) => oldestOf(infos.map(readVersion))
   const redis = (version: string): string => `redis_version:${version}\r\n`
   const valkey = 'redis_version:7.2.4\r\nvalkey_version:8.0.1\r\n'
-  expect(leastFit([redis('7.4.1'), redis('6.0.16'), valkey])?.version).toBe('6.0.16')
-  expect(leastFit([valkey, '', redis('6.2.1'), redis('7.0.0')])?.version).toBe('6.2.1')
-  expect(leastFit(['', valkey])).toEqual({ name: 'Valkey', version: '8.0.1' })
-  expect(leastFit([''])).toBeUndefined()
+  expect(oldest(redis('7.4.1'), redis('6.0.16'), valkey)?.version).toBe('6.0.16')
+  expect(oldest(redis('7.10.0'), redis('7.9.1'))?.version).toBe('7.9.1')
+  expect(oldest(valkey, '', redis('6.2.1'), redis('7.0.0'))?.version).toBe('6.2.1')
+  expect(oldest('', valkey)).toEqual({ name: 'Valkey', version: '8.0.1' })
+  expect(oldest('')).toBeUndefined()
 })
 
 describe('the session store', () => {
@@ -173,6 +148,26 @@ describe('the session store', () => {
       status: 'fail',
       summary: 'Redis cannot be reached (ECONNREFUSED).',
       fix: 'See whether REDIS_URL is right.',
+    })
+  })
+
+  it('that ends the connection at once is not said to be slow', async () => {
+    const server = createServer((socket) => socket.end())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    expect(await examine(sessionStoreCheck, { REDIS_URL: `redis://127.0.0.1:${port}` })).toMatchObject({
+      status: 'fail',
+      summary: expect.stringMatching(/^Redis cannot be reached /),
+    })
+    server.close()
+  })
+
+  it('that is no Cluster although nodes of one are named is told apart', async () => {
+    const env = { REDIS_URL: undefined, REDIS_CLUSTER_NODES: `127.0.0.1:${redis.port}` }
+    expect(await examine(sessionStoreCheck, env)).toMatchObject({
+      status: 'fail',
+      summary: `Redis at 127.0.0.1:${redis.port} is no Cluster (cluster support disabled).`,
+      fix: 'Use REDIS_URL, not REDIS_CLUSTER_NODES.',
     })
   })
 

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -7,6 +6,8 @@ import { eventually } from '../../support/eventually.ts'
 import { makeCertificates } from '../../support/fronts/certificates.ts'
 import { freePort } from '../../support/ports.ts'
 import { type RedisConf, type RedisServer, startRedis } from '../../support/redis/redis.ts'
+import { type RedisGate, startRedisGate } from '../../support/redis/redis-gate.ts'
+import { startCluster } from '../../support/redis/redis-groups.ts'
 import {
   expectUnavailable,
   type LoggedStore,
@@ -74,36 +75,49 @@ describe('a stall of our own event loop', () => {
 })
 
 describe('an old Redis', () => {
-  /** Passes everything on and says that the server is older than it is. */
-  async function startOldServer(server: RedisServer): Promise<number> {
-    const sockets = new Set<Socket>()
-    const relay = createServer((near) => {
-      const far = connect(server.port, '127.0.0.1')
-      for (const socket of [near, far]) {
-        sockets.add(socket)
-        socket.on('error', () => undefined)
-      }
-      near.pipe(far)
-      far.on('data', (chunk) => {
-        const text = chunk.toString('latin1').replace(/^(redis_version:)\d(\.\d)/m, '$16.0')
-        near.write(Buffer.from(text, 'latin1'))
-      })
-    })
-    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
-    cleanups.push(() => {
-      for (const socket of sockets) socket.destroy()
-      relay.close()
-    })
-    const address = relay.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  }
+  const sayOld = (gate: RedisGate | undefined): void =>
+    gate?.rewrite((answer) =>
+      answer.replace(/^(redis_version:)\d(\.\d)/m, '$16.0').replace('valkey_', 'other_'),
+    )
 
   it('is refused by name, with the least version', async () => {
     const server = await startServer()
-    const logged = open({ redisUrl: `redis://127.0.0.1:${await startOldServer(server)}` })
+    const gate = await startRedisGate(server.port)
+    cleanups.push(() => gate.close())
+    sayOld(gate)
+    const logged = open({ redisUrl: gate.url })
     await eventually(() => expect(logged.store.status().reason).toMatch(/^Redis 6\.0\S* is too old: 6\.2 /))
     expect(logged.store.status().ready).toBe(false)
     expect(logged.text()).toContain('is too old')
+  })
+
+  it('is refused, by name too, where it is one master of a Cluster, whichever', async () => {
+    const cluster = await startCluster({ isGated: true })
+    cleanups.push(() => cluster.stop())
+    const masters = cluster.gates.slice(0, cluster.masters.length)
+    for (const gate of masters) {
+      sayOld(gate)
+      const redisClusterNodes = masters.map(({ port }) => ({ host: '127.0.0.1', port }))
+      const logged = open({ redisClusterNodes })
+      await eventually(() => expect(logged.store.status().reason).toMatch(/^Redis 6\.0\S* is too old: 6\.2 /))
+      expect(logged.text()).toContain('is too old')
+      gate.rewrite((answer) => answer)
+    }
+  }, 30_000)
+})
+
+describe('a Cluster that cannot be entered', () => {
+  it('is told by what its nodes say', async () => {
+    const server = await startServer({ 'cluster-enabled': 'yes' })
+    const redisClusterNodes = [{ host: '127.0.0.1', port: server.port }]
+    const { store } = open({ redisClusterNodes, redisUsername: 'nobody', redisPassword: 'wrong' })
+    await eventually(() => expect(store.status().reason).toBe('Redis refuses our password.'))
+  })
+
+  it('because it is none is told so', async () => {
+    const server = await startServer()
+    const { store } = open({ redisClusterNodes: [{ host: '127.0.0.1', port: server.port }] })
+    await eventually(() => expect(store.status().reason).toBe('Redis is no Cluster.'))
   })
 })
 

@@ -19,6 +19,8 @@ export interface RedisGate {
   readonly port: number
   /** @param text in the command, such as the beginning of its key */
   stop(text: string, side: StopSide): CommandStop
+  /** Puts other answers in the place of Redis' own, from now on. */
+  rewrite(change: (answer: string) => string): void
   /** Resets every connection; the client opens new ones. */
   cut(): void
   /** The connections that carry invalidations, apart from those that carry commands. */
@@ -59,6 +61,7 @@ export async function startRedisGate(targetPort: number): Promise<RedisGate> {
   const feeds = new Set<Socket>()
   const stalled = new WeakSet<Socket>()
   let isFeedRefused = false
+  let rewritten = (answer: string): string => answer
   const server = createServer((near) => {
     const far = openSocket(targetPort, '127.0.0.1')
     let answers = Promise.resolve()
@@ -76,12 +79,12 @@ export async function startRedisGate(targetPort: number): Promise<RedisGate> {
         answers = rule.opened
         stopped = rule
       }
-      write()
+      write(chunk)
     })
-    follow(sockets, far, near, async (_chunk, write) => {
+    follow(sockets, far, near, async (chunk, write) => {
       stopped?.answer()
       await answers
-      if (!stalled.has(near)) write()
+      if (!stalled.has(near)) write(Buffer.from(rewritten(chunk.toString('latin1')), 'latin1'))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -114,6 +117,9 @@ export async function startRedisGate(targetPort: number): Promise<RedisGate> {
         },
       }
     },
+    rewrite(change) {
+      rewritten = change
+    },
     cut,
     feed: {
       stall() {
@@ -138,13 +144,13 @@ function follow(
   sockets: Set<Socket>,
   from: Socket,
   to: Socket,
-  pass: (chunk: Buffer, write: () => void) => Promise<void>,
+  pass: (chunk: Buffer, write: (passed: Buffer) => void) => Promise<void>,
 ): void {
   let queue = Promise.resolve()
   sockets.add(from)
   from.setNoDelay(true)
   from.on('data', (chunk: Buffer) => {
-    queue = queue.then(() => pass(chunk, () => void to.write(chunk)))
+    queue = queue.then(() => pass(chunk, (passed) => void to.write(passed)))
   })
   from.on('error', () => undefined)
   from.on('close', () => {

@@ -1,18 +1,20 @@
 import { mayEvict } from '../../../session/store/redis/diagnosis/eviction.ts'
 import type { Check } from '../../check.ts'
-import { fail, pass, SkipCheck } from '../../finding.ts'
+import { fail, pass } from '../../finding.ts'
 import { plainText } from '../../plain-text.ts'
-import { infoField, redisAnswers } from '../../probes/redis-answers.ts'
+import { expectTold, infoField, redisAnswers } from '../../probes/redis-answers.ts'
 
 /** Redis throws no session away when its memory is short. */
 export const redisEvictionCheck: Check = {
   id: 'redis.eviction',
   async examine(context) {
     const { servers } = await redisAnswers(context)
-    const told = servers.map(({ memory }) => memory).filter((memory) => memory !== '')
-    if (told.length === 0) throw new SkipCheck('Redis does not tell about its memory to our user.')
+    const told = servers.map(({ memory }) => memory)
     const evicting = told.find(mayEvict)
-    if (evicting === undefined) return pass('Redis evicts nothing when its memory is short.')
+    if (evicting === undefined) {
+      expectTold(told, 'about its memory')
+      return pass('Redis evicts nothing when its memory is short.')
+    }
     const policy = plainText(infoField(evicting, 'maxmemory_policy'))
     return fail(
       `Redis evicts when its memory is short (maxmemory-policy ${policy}): people are signed out, and ended sessions could come back.`,

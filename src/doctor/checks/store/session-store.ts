@@ -1,7 +1,11 @@
-import { isLoopback } from '../../../config/settings/kinds/address.ts'
+import type { Config } from '../../../config/load-config.ts'
+import { type HostAndPort, isLoopback } from '../../../config/settings/kinds/address.ts'
 import { usesRedis } from '../../../config/settings/rules.ts'
-import type { Check, DoctorContext } from '../../check.ts'
+import type { Check } from '../../check.ts'
 import { type Finding, fail, pass, warn } from '../../finding.ts'
+import { plainText } from '../../plain-text.ts'
+import { infoField } from '../../probes/redis-answers.ts'
+import { fixFor } from './redis-fixes.ts'
 
 /** A round trip that an uncached request would feel, milliseconds. */
 const slowMs = 20
@@ -15,13 +19,16 @@ export const sessionStoreCheck: Check = {
     const found = await context.redis()
     if ('fault' in found) {
       const { reason, cause } = found.fault
-      return fail(
-        `Redis ${reason} (${cause}).`,
-        redisFixes[reason] ?? `See whether ${addressSettings(config)} is right.`,
-      )
+      return fail(`${nameOf(found.place)} ${reason} (${cause}).`, fixFor(found.fault, config))
     }
-    const latency = `${found.latencyMs.toFixed(1)} ms`
-    if (found.latencyMs > slowMs)
+    if (found.servers.some(({ server }) => infoField(server, 'redis_mode') === 'sentinel'))
+      return fail(
+        'What answers is a Sentinel, which keeps no sessions.',
+        'Use REDIS_SENTINELS, not REDIS_URL.',
+      )
+    const latencyMs = Math.max(...found.servers.map((server) => server.latencyMs))
+    const latency = `${latencyMs.toFixed(1)} ms`
+    if (latencyMs > slowMs)
       return warn(
         `Redis answers in ${latency}, which every request that is not cached waits for.`,
         'Run Redis near the gateway: the same zone, no tunnel.',
@@ -37,16 +44,8 @@ function describeMemory(isLocal: boolean): Finding {
   return isLocal ? warn(summary, fix) : fail(summary, fix)
 }
 
-const redisFixes: Readonly<Record<string, string>> = {
-  'refuses our password': 'Correct user and password in REDIS_URL, or REDIS_USERNAME and REDIS_PASSWORD.',
-  'is a read-only replica': 'Point REDIS_URL at the master, or use REDIS_SENTINELS.',
-  'is out of memory': 'Give Redis more memory (maxmemory).',
-  'cannot save to disk': "Look into Redis' log: its disk is full, or not writable.",
-}
-
-function addressSettings(config: DoctorContext['config']): string {
-  if (config.redisUrl !== undefined) return 'REDIS_URL'
-  return config.redisSentinels === undefined ? 'REDIS_CLUSTER_NODES' : 'REDIS_SENTINELS'
+function nameOf(place: HostAndPort | undefined): string {
+  return place === undefined ? 'Redis' : `Redis at ${plainText(`${place.host}:${place.port}`)}`
 }
 
 function isOnThisMachine(redisUrl: string): boolean {
@@ -54,7 +53,7 @@ function isOnThisMachine(redisUrl: string): boolean {
   return url?.protocol === 'unix:' || (url !== null && isLoopback(url))
 }
 
-function describeTransport(config: DoctorContext['config'], latency: string): Finding {
+function describeTransport(config: Config, latency: string): Finding {
   const isSafe = config.redisTls || config.redisUrl?.startsWith('rediss:') === true
   if (isSafe) return pass(`Redis answers in ${latency}, over TLS.`)
   if (config.redisUrl !== undefined && isOnThisMachine(config.redisUrl))

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { sessionKeyPrefix } from '../../keys.ts'
 import { invalidationChannel } from '../connection/channel.ts'
-import { isForbidden } from '../health/fault.ts'
+import { isAboutCommand, isForbidden } from '../health/fault.ts'
+import { findOwnKey, isMoved } from './own-key.ts'
 
 /** A command that our user may not use. */
 export interface DeniedCommand {
@@ -19,7 +19,7 @@ interface Probe {
   readonly isOptional?: true
 }
 
-/** What a probe leaves behind, should the connection break, is gone after this, milliseconds. */
+/** What a probe writes is gone after this, even where it is not removed, milliseconds. */
 const probeTtlMs = '1000'
 const channelRule = `&${invalidationChannel}`
 const keyRule = '~coatcheck:*'
@@ -42,6 +42,7 @@ function probesOf(key: string, mark: string, index: string): readonly Probe[] {
     { rule: '+zrangebyscore', command: ['ZRANGEBYSCORE', index, '-inf', '(0'] },
     { rule: '+zrem', command: ['ZREM', index, 'probe'] },
     { rule: '+time', command: ['TIME'] },
+    { rule: '+ping', command: ['PING'] },
     { rule: '+eval', command: ['EVAL', "return redis.call('EXISTS', KEYS[1])", '1', key] },
     { rule: '+evalsha', command: ['EVALSHA', '0'.repeat(40), '1', key] },
     {
@@ -56,52 +57,80 @@ function probesOf(key: string, mark: string, index: string): readonly Probe[] {
   ]
 }
 
+/** What the gateway asks the masters of a Cluster besides. */
+const clusterProbes: readonly Probe[] = [
+  { rule: '+cluster|slots', command: ['CLUSTER', 'SLOTS'] },
+  { rule: '+cluster|info', command: ['CLUSTER', 'INFO'] },
+]
+
 /**
- * Tries each command that the gateway uses. Any error but a denial counts as allowed, because the command was understood; a node of a
- * Cluster checks rights before it points to another node.
+ * Tries each command that the gateway uses. An error that is about the command alone, and no denial, counts as allowed, because the
+ * command was understood; a node of a Cluster checks rights before it points to another node.
+ *
+ * @param isMaster whether the server is one of a Cluster, which has some of the slots
+ * @returns rejects when the server is in no state to carry out all commands, or the connection breaks
  */
-export async function findDeniedCommands(server: Redis): Promise<readonly DeniedCommand[]> {
-  // Not as long as a session's key, so that nothing ever takes it for one; the braces make one slot of all three.
-  const key = `${sessionKeyPrefix}{doctor-${randomBytes(12).toString('base64url')}}`
+export async function findDeniedCommands(
+  server: Redis,
+  isMaster: boolean,
+): Promise<readonly DeniedCommand[]> {
+  const key = await findOwnKey(server, isMaster)
   const [mark, index] = [`${key}:mark`, `${key}:index`]
-  const undeletable = await denialOf(server, { rule: '+del', command: ['DEL', key, mark, index] })
+  const removal: Probe = { rule: '+del', command: ['DEL', key, mark, index] }
+  const [undeletable] = await denialsOf(server, [removal])
   // What cannot be removed again is not written.
   if (undeletable !== undefined) return [{ rule: undeletable, isOptional: false }]
+  const probes = [...probesOf(key, mark, index), ...(isMaster ? clusterProbes : []), removal]
+  const rules = await denialsOf(server, probes)
   const denied = new Map<string, DeniedCommand>()
-  for (const probe of probesOf(key, mark, index)) {
-    const rule = await denialOf(server, probe)
-    if (rule !== undefined) denied.set(rule, { rule, isOptional: probe.isOptional === true })
-  }
-  await server.call('DEL', [key, mark, index]).catch((error: unknown) => {
-    // Another node of a Cluster has the slot: nothing was written.
-    if (!(error instanceof Error && error.message.startsWith('MOVED '))) throw error
-  })
-  if (!(await maySubscribe(server))) denied.set(channelRule, { rule: channelRule, isOptional: true })
+  for (const [at, rule] of rules.entries())
+    if (rule !== undefined) denied.set(rule, { rule, isOptional: probes[at]?.isOptional === true })
+  const unheard = await subscriptionDenial(server)
+  if (unheard !== undefined) denied.set(unheard, { rule: unheard, isOptional: true })
   return [...denied.values()]
 }
 
-/** The ACL rule that is missing for a command, if one is. */
-async function denialOf(server: Redis, { rule, command }: Probe): Promise<string | undefined> {
-  const [name, ...args] = command
-  try {
-    await server.call(name, args)
-    return undefined
-  } catch (error) {
-    if (!isForbidden(error)) return undefined
-    return error instanceof Error && /\bkeys?\b/.test(error.message) ? keyRule : rule
-  }
+/**
+ * The ACL rules that are missing for some commands, if they are. All are sent at once: wherever the connection breaks or the server stops,
+ * what was to be written is also to be removed.
+ */
+async function denialsOf(server: Redis, probes: readonly Probe[]): Promise<readonly (string | undefined)[]> {
+  const answers = await server.pipeline(probes.map(({ command }) => ['call', ...command])).exec()
+  return probes.map(({ rule }, at) => {
+    const [error] = answers?.[at] ?? [new Error('no answer')]
+    const denial = denialIn(error)
+    if (denial === undefined) return undefined
+    return /\bkeys?\b/.test(denial) ? keyRule : rule
+  })
 }
 
-/** On a connection of its own, because one that has subscribed can do nothing else in RESP2. */
-async function maySubscribe(server: Redis): Promise<boolean> {
-  const subscriber = server.duplicate({ enableOfflineQueue: true })
-  // What breaks this connection has been told by the other one.
+/**
+ * What a server says to deny a command; `undefined` when it does not.
+ *
+ * @throws the error, when it is not about the command alone
+ */
+function denialIn(error: unknown): string | undefined {
+  // A node that has given the slot away meanwhile has checked the rights before.
+  if (error === null || error === undefined || isMoved(error)) return undefined
+  if (!isAboutCommand(error)) throw error
+  return error instanceof Error && isForbidden(error) ? error.message : undefined
+}
+
+/** A command may wait for so long until another connection is there: Sentinels are tried in turn, milliseconds. */
+const connectMs = 2_500
+
+/** The rule that is missing to subscribe. On a connection of its own, because one that has subscribed can do nothing else in RESP2. */
+async function subscriptionDenial(server: Redis): Promise<string | undefined> {
+  const subscriber = server.duplicate({ enableOfflineQueue: true, commandTimeout: connectMs })
+  // What breaks this connection rejects the command, too.
   subscriber.on('error', () => undefined)
   try {
     await subscriber.subscribe(invalidationChannel)
-    return true
+    return undefined
   } catch (error) {
-    return !isForbidden(error)
+    const denial = denialIn(error)
+    if (denial === undefined) return undefined
+    return /\bchannels?\b/.test(denial) ? channelRule : '+subscribe'
   } finally {
     subscriber.disconnect()
   }

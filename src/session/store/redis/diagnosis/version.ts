@@ -12,7 +12,7 @@ export interface ServerVersion {
 }
 
 /** Reads `INFO server`; `undefined` when it does not tell. */
-function readVersion(infoServer: string): ServerVersion | undefined {
+export function readVersion(infoServer: string): ServerVersion | undefined {
   const valkey = /^valkey_version:(\d[\w.-]*)/m.exec(infoServer)?.[1]
   const redis = /^redis_version:(\d[\w.-]*)/m.exec(infoServer)?.[1]
   const version = valkey ?? redis
@@ -32,18 +32,17 @@ export function unfitVersion(server: ServerVersion): string | undefined {
   return `${server.version} is too old: ${leastVersionText} is the least, or any Valkey`
 }
 
-/** The least of what several replies to `INFO server` tell; `undefined` when none does. */
-export function leastFit(infos: readonly string[]): ServerVersion | undefined {
-  const versions = infos.map(readVersion).filter((version) => version !== undefined)
-  return versions.toSorted((one, other) => fitness(one) - fitness(other))[0]
+/** The oldest; every Valkey's number is higher than that of a Redis that is too old. `undefined` when there is none. */
+export function oldestOf(versions: readonly (ServerVersion | undefined)[]): ServerVersion | undefined {
+  return versions
+    .filter((version) => version !== undefined)
+    .toSorted((one, other) => one.version.localeCompare(other.version, 'en', { numeric: true }))[0]
 }
 
-/** Servers that are refused come before all others, and those before newer ones. */
-function fitness(server: ServerVersion): number {
-  return isSupported(server) ? Number.parseInt(server.version, 10) : 0
-}
-
-/** Asks each server for its version, and tells the least of them; `undefined` when our user may not ask. */
+/** Asks each server for its version, and tells the oldest; `undefined` when our user may not ask. */
 export async function askVersion(client: RedisClient): Promise<ServerVersion | undefined> {
-  return leastFit(await Promise.all(serversOf(client).map((server) => server.info('server').catch(() => ''))))
+  const answers = await Promise.allSettled(serversOf(client).map((server) => server.info('server')))
+  return oldestOf(
+    answers.map((answer) => (answer.status === 'fulfilled' ? readVersion(answer.value) : undefined)),
+  )
 }

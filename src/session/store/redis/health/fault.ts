@@ -1,3 +1,5 @@
+import { ReplyError } from 'ioredis'
+
 /** What an error of Redis means to the gateway. Nothing here names a host or repeats a command's arguments. */
 export interface RedisFault {
   /** Completes the sentence "Redis …". */
@@ -36,6 +38,14 @@ const rules: readonly Rule[] = [
     refusesWrites: false,
     isPartial: true,
   },
+  {
+    // Only when no client of a Cluster has followed it.
+    words: /^MOVED\b/,
+    reason: 'is one node of a Cluster',
+    refusesWrites: false,
+    isPartial: true,
+  },
+  { words: /\bcluster support disabled\b/, reason: 'is no Cluster', refusesWrites: false },
   { words: /\bBUSY\b/, reason: 'is busy', refusesWrites: false },
   { words: /\b(NOAUTH|WRONGPASS)\b/, reason: 'refuses our password', refusesWrites: false },
   {
@@ -49,6 +59,12 @@ const rules: readonly Rule[] = [
   { words: /timed out|timeout/i, reason: 'does not answer in time', refusesWrites: false },
 ]
 
+/** The rule for an error, if there is one. */
+function ruleOf(error: unknown): Rule | undefined {
+  const text = textOf(error)
+  return rules.find(({ words }) => words.test(text))
+}
+
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : ''
 }
@@ -59,10 +75,17 @@ function causeOf(error: unknown, text: string): string | undefined {
   return typeof code === 'string' ? code : /^[A-Z]{3,}\b/.exec(text)?.[0]
 }
 
+/** What the last node said, when no node of a Cluster could be asked for the others; the error itself says nothing then. */
+function nodeErrorOf(error: unknown): unknown {
+  const last: unknown = error instanceof Error ? Reflect.get(error, 'lastNodeError') : undefined
+  return last ?? error
+}
+
 /** Classifies an error that a command was rejected with, or that a connection reported. */
-export function toRedisFault(error: unknown): RedisFault {
+export function toRedisFault(reported: unknown): RedisFault {
+  const error = nodeErrorOf(reported)
   const text = textOf(error)
-  const rule = rules.find(({ words }) => words.test(text))
+  const rule = ruleOf(error)
   if (rule === undefined) {
     const cause = causeOf(error, text)
     const isBare = cause === undefined
@@ -92,4 +115,11 @@ export function isForbidden(error: unknown): boolean {
   return /\bNOPERM\b|unknown (sub)?command|unsupported command|not (allowed|permitted|supported)/i.test(
     textOf(error),
   )
+}
+
+/** Whether it is the server's answer, and about this one command: not about a state in which others fail as well. */
+export function isAboutCommand(error: unknown): boolean {
+  if (!(error instanceof ReplyError)) return false
+  const rule = ruleOf(error)
+  return rule === undefined || rule.isDenied === true
 }
