@@ -3,6 +3,7 @@ import { Agent, request as sendHttps } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls, rootCertificates } from 'node:tls'
+import { authorityOf } from '../config/settings/kinds/address.ts'
 
 /** A way through a proxy. */
 export interface TunnelWay {
@@ -89,8 +90,7 @@ export class TunnelAgent extends Agent {
     callback?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
     const { host = '', port = 443 } = options
-    const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
-    openTunnel(this.#way, authority, (error, socket) => {
+    openTunnel(this.#way, authorityOf({ host, port: Number(port) }), (error, socket) => {
       // Its type does not say that there is no stream with an error.
       if (socket === undefined) callback?.(error, undefined as unknown as Duplex)
       else callback?.(null, connectTls({ ...options, socket }))

@@ -8,6 +8,11 @@ export interface HostAndPort {
   readonly port: number
 }
 
+/** As an address is written: an IPv6 one has brackets. */
+export function authorityOf({ host, port }: HostAndPort): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 /** Whether a URL's host is this machine: the only place where plain http is allowed. */
 export function isLoopback(url: URL): boolean {
   return isLoopbackHost(url.hostname)

@@ -1,3 +1,4 @@
+import { authorityOf } from '../../../config/settings/kinds/address.ts'
 import type { Check, DoctorContext } from '../../check.ts'
 import { type Finding, fail, pass } from '../../finding.ts'
 import type { Front } from '../../front/front.ts'
@@ -13,7 +14,7 @@ function describe(front: Front, config: DoctorContext['config']): Finding {
   const { origin } = config.baseUrl
   switch (front.kind) {
     case 'arrived':
-      return pass(`${origin} leads to ${placeOf(config)}.`)
+      return pass(`${origin} leads to ${authorityOf(config)}.`)
     case 'gateway':
       return pass(`${origin} leads to a running gateway.`)
     case 'unreachable':
@@ -30,7 +31,7 @@ function strangerFix(
   { status, isPortOurs }: Front & { readonly kind: 'stranger' },
   config: DoctorContext['config'],
 ): string {
-  const place = placeOf(config)
+  const place = authorityOf(config)
   if (!isPortOurs)
     return `Another program holds ${place}: stop it, or change PORT. Then let the proxy in front pass everything there.`
   const advice = `Let the proxy in front pass everything to ${place}.`
@@ -49,10 +50,6 @@ function unreachableFix(
   if (isCertificateFault(front.code))
     return 'Give the proxy in front a certificate for this name, with its intermediate ones; for an authority of your own set NODE_EXTRA_CA_CERTS here.'
   return front.isPortOurs
-    ? `Correct BASE_URL, or start the proxy in front and let it pass everything to ${placeOf(config)}.`
-    : `Correct BASE_URL, or start the proxy in front; another program holds ${placeOf(config)}.`
-}
-
-function placeOf({ host, port }: DoctorContext['config']): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+    ? `Correct BASE_URL, or start the proxy in front and let it pass everything to ${authorityOf(config)}.`
+    : `Correct BASE_URL, or start the proxy in front; another program holds ${authorityOf(config)}.`
 }

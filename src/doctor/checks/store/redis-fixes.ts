@@ -33,7 +33,8 @@ const sentinels: Way = {
   rights: '+sentinel|get-master-addr-by-name and +sentinel|sentinels, to the user of the Sentinels',
 }
 const cluster: Way = {
-  where: 'REDIS_CLUSTER_NODES is right',
+  where:
+    'REDIS_CLUSTER_NODES is right, and each node runs and can be reached from here by the address that it announces',
   passwords: 'REDIS_USERNAME and REDIS_PASSWORD: each node has its own list of users',
   rights: '+cluster|slots and +cluster|info, on each node',
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../../../config/load-config.ts'
-import { type HostAndPort, isLoopback } from '../../../config/settings/kinds/address.ts'
+import { authorityOf, type HostAndPort, isLoopback } from '../../../config/settings/kinds/address.ts'
 import { usesRedis } from '../../../config/settings/rules.ts'
 import type { Check } from '../../check.ts'
 import { type Finding, fail, pass, warn } from '../../finding.ts'
@@ -45,7 +45,7 @@ function describeMemory(isLocal: boolean): Finding {
 }
 
 function nameOf(place: HostAndPort | undefined): string {
-  return place === undefined ? 'Redis' : `Redis at ${plainText(`${place.host}:${place.port}`)}`
+  return place === undefined ? 'Redis' : `Redis at ${plainText(authorityOf(place))}`
 }
 
 function isOnThisMachine(redisUrl: string): boolean {

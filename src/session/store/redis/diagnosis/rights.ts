@@ -116,12 +116,12 @@ function denialIn(error: unknown): string | undefined {
   return error instanceof Error && isForbidden(error) ? error.message : undefined
 }
 
-/** A command may wait for so long until another connection is there: Sentinels are tried in turn, milliseconds. */
-const connectMs = 2_500
+/** Sentinels that do not answer are tried first, perhaps; a silent socket is closed later, which would tell less; milliseconds. */
+const subscribeTimeoutMs = 1_500
 
 /** The rule that is missing to subscribe. On a connection of its own, because one that has subscribed can do nothing else in RESP2. */
 async function subscriptionDenial(server: Redis): Promise<string | undefined> {
-  const subscriber = server.duplicate({ enableOfflineQueue: true, commandTimeout: connectMs })
+  const subscriber = server.duplicate({ enableOfflineQueue: true, commandTimeout: subscribeTimeoutMs })
   // What breaks this connection rejects the command, too.
   subscriber.on('error', () => undefined)
   try {
