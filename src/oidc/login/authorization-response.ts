@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { ServerMetadata } from 'openid-client'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
+import { withoutSecrets } from '../provider/failures/echoes.ts'
 import { CheckError, providerWords, type RefusalFacts } from '../provider/failures/refusal.ts'
 import type { ProviderOptions } from '../provider/options.ts'
 import { type ProviderHints, providerHints } from '../provider/profiles/hints.ts'
@@ -33,7 +34,7 @@ export function checkAuthorizationResponse(
   const untrusted = parseOnce(untrustedQuery)
   if (!isSame(untrusted.get('state') ?? '', transaction.state)) {
     throw new GatewayError('login_state_invalid', {
-      context: { check: 'response.state', ...wordsOf(untrusted) },
+      context: { check: 'response.state', ...wordsOf(untrusted, transaction) },
     })
   }
   expectIssuer(untrusted.get('iss'), options, metadata)
@@ -44,7 +45,11 @@ export function checkAuthorizationResponse(
   if (token !== undefined) throw refused('mode', { expected: 'a code alone', received: token })
   if (untrusted.has('error') && code !== null) throw refused('code', { expected: 'none beside an error' })
   if (untrusted.has('error')) {
-    const denied = deniedBy(wordsOf(untrusted), context, providerHints(options.issuerUrl, metadata))
+    const denied = deniedBy(
+      wordsOf(untrusted, transaction),
+      context,
+      providerHints(options.issuerUrl, metadata),
+    )
     telemetry.log.warn({ ...denied.context }, 'the identity provider denied a login')
     throw denied
   }
@@ -52,9 +57,15 @@ export function checkAuthorizationResponse(
   if (!visible.test(code)) throw refused('code', { expected: 'visible ASCII' })
 }
 
-/** The provider's error in an authorization response, `state` or not, safe to log. */
-export function wordsOf(untrusted: URLSearchParams): RefusalFacts {
-  const member = (name: string) => untrusted.get(name) ?? undefined
+/**
+ * The provider's error in an authorization response, `state` or not, safe to log.
+ *
+ * @param login the one that is answered, where it is known
+ */
+export function wordsOf(untrusted: URLSearchParams, login?: LoginTransaction): RefusalFacts {
+  const sent = login === undefined ? [] : [login.state, login.nonce, login.codeVerifier]
+  const secrets = [untrusted.get('state') ?? '', untrusted.get('code') ?? '', ...sent]
+  const member = (name: string) => withoutSecrets(untrusted.get(name) ?? '', secrets)
   return providerWords({
     error: member('error'),
     error_description: member('error_description'),

@@ -60,7 +60,7 @@ export async function authorizationUrl(
 function bareConfiguration({ client }: ProviderContext, key: DpopKey | undefined): Promise<Configuration> {
   return client.endpointConfiguration('pushed_authorization', {
     possession: key === undefined ? undefined : { key },
-    wrap: (fetch) => async (url, init) => readableRefusal(await fetch(url, init)),
+    wrap: (fetch) => async (url, init) => readableRefusal(await fetch(url, init), init),
     change: (metadata) => ({
       ...metadata,
       authorization_endpoint: (metadata.authorization_endpoint ?? '').replace(/[?#].*$/s, ''),

@@ -2,6 +2,7 @@ import type { Configuration, CustomFetch } from 'openid-client'
 import { parseObject } from '../../basics/plain-object.ts'
 import { AnswerMalformedError } from '../../network/bounded-answer.ts'
 import type { EndpointCall, OidcClient } from '../provider/client.ts'
+import { secretsSent, withoutSecrets } from '../provider/failures/echoes.ts'
 import { openEncrypted } from '../verification/decryption.ts'
 import type { UntrustedTokenResponse } from './token-response.ts'
 
@@ -27,6 +28,8 @@ const knownMembers = [
 ]
 const errorMembers = ['error', 'error_description', 'error_uri', 'suberror', 'claims']
 
+type SentRequest = Parameters<CustomFetch>[1]
+
 /**
  * Begins an exchange.
  *
@@ -44,10 +47,10 @@ export async function beginTokenExchange(
       const response = await fetch(url, init)
       const text = await response.text()
       const untrusted = parseMembers(text)
-      if (!response.ok) return refusal(untrusted, text, response)
+      if (!response.ok) return refusal(untrusted, text, { response, sent: init })
       if (untrusted === undefined) throw new AnswerMalformedError('the answer is no JSON object')
       if (untrusted.access_token === undefined && typeof untrusted.error === 'string')
-        return toResponse(pick(untrusted, errorMembers), 400, response)
+        return toResponse(errorIn(untrusted, init), 400, response)
       members = pick(untrusted, knownMembers)
       // Only now: a rotated refresh token must not be lost when the ID token does not open.
       members = { ...members, ...(await openedIdToken(client, untrusted.id_token)) }
@@ -83,23 +86,37 @@ function pick(untrusted: Readonly<Record<string, unknown>>, names: readonly stri
 /**
  * An answer with its error as the OpenID library reads it. A challenge that asks for a nonce stays (RFC 9449 section 8): it says more than
  * the body.
+ *
+ * @param sent the request, whose secrets may stand in the error
  */
-export async function readableRefusal(response: Response): Promise<Response> {
+export async function readableRefusal(response: Response, sent: SentRequest): Promise<Response> {
   const asksForNonce = response.headers.get('www-authenticate')?.includes('use_dpop_nonce') === true
   if (response.ok || asksForNonce) return response
   const text = await response.text()
-  return refusal(parseMembers(text), text, response)
+  return refusal(parseMembers(text), text, { response, sent })
 }
 
 /** An error as the library reads it. It takes a challenge for the error, and the body says more. */
 function refusal(
   untrusted: Readonly<Record<string, unknown>> | undefined,
   text: string,
-  response: Response,
+  { response, sent }: { readonly response: Response; readonly sent: SentRequest },
 ): Response {
   if (typeof untrusted?.error === 'string')
-    return toResponse(pick(untrusted, errorMembers), response.status, response)
+    return toResponse(errorIn(untrusted, sent), response.status, response)
   return new Response(text.trim() === '' ? null : text, response)
+}
+
+/** The members of an error, whose words are on their way to logs: nothing that we have sent stands in them. */
+function errorIn(untrusted: Readonly<Record<string, unknown>>, sent: SentRequest) {
+  const secrets = secretsSent(sent)
+  const members = Object.entries(pick(untrusted, errorMembers))
+  return Object.fromEntries(
+    members.map(([name, value]) => [
+      name,
+      typeof value === 'string' ? withoutSecrets(value, secrets) : value,
+    ]),
+  )
 }
 
 function toResponse(members: object, status: number, { headers: untrustedHeaders }: Response): Response {

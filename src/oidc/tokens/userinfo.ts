@@ -4,6 +4,7 @@ import type { DpopKey } from '../../signing/dpop-key.ts'
 import { sha256 } from '../../signing/thumbprints.ts'
 import type { ProviderContext } from '../provider/context.ts'
 import { calledEndpoint } from '../provider/endpoints.ts'
+import { withoutSecrets } from '../provider/failures/echoes.ts'
 import { classifyFailure } from '../provider/failures/provider-error.ts'
 import { CheckError, plainValue } from '../provider/failures/refusal.ts'
 import type { Claims } from '../verification/claims.ts'
@@ -47,8 +48,8 @@ async function ask(context: ProviderContext, request: UserinfoRequest): Promise<
   const challenge = headers.get('www-authenticate')
   // By now the nonce is known (RFC 9449 section 9).
   if (status === 401 && request.key !== undefined && /\buse_dpop_nonce\b/.test(challenge ?? ''))
-    return expectAnswer(await send())
-  return expectAnswer(response)
+    return expectAnswer(await send(), request)
+  return expectAnswer(response, request)
 }
 
 /** What asks, each time with a proof of its own. */
@@ -70,12 +71,13 @@ async function asking(
     })
 }
 
-function expectAnswer(response: Response): Response {
-  const { status } = response
+function expectAnswer(response: Response, { accessToken }: UserinfoRequest): Response {
+  const { status, headers } = response
   if (status >= firstServerStatus || passingStatuses.has(status))
     throw unavailable(`userinfo_status_${status}`)
-  if (status !== 200) throw rejected(`userinfo_status_${status}`, response.headers.get('www-authenticate'))
-  return response
+  if (status === 200) return response
+  const challenge = withoutSecrets(headers.get('www-authenticate') ?? '', [accessToken])
+  throw rejected(`userinfo_status_${status}`, challenge)
 }
 
 async function readAnswer(context: ProviderContext, response: Response): Promise<Claims> {
@@ -121,8 +123,7 @@ function unavailable(reason: string): GatewayError {
   return new GatewayError('provider_unavailable', { context: { reason } })
 }
 
-function rejected(reason: string, untrustedChallenge: string | null = null): GatewayError {
-  const words =
-    untrustedChallenge === null ? {} : { providerErrorDescription: plainValue(untrustedChallenge) }
+function rejected(reason: string, untrustedChallenge = ''): GatewayError {
+  const words = untrustedChallenge === '' ? {} : { providerErrorDescription: plainValue(untrustedChallenge) }
   return new GatewayError('provider_rejected', { context: { reason, ...words } })
 }

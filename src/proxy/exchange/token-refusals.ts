@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../../oidc/provider/failures/echoes.ts'
 import { plainValue } from '../../oidc/provider/failures/refusal.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
@@ -43,7 +44,7 @@ export function createTokenRefusals({
         {
           route: route.config.prefix,
           status: 401,
-          ...apiWords(challenge),
+          ...apiWords(challenge, token),
           remedy: aboutProof ?? remedyFor(route, issuerUrl),
         },
         aboutProof === undefined
@@ -64,11 +65,15 @@ export function proofRemedy(challenge: BearerChallenge | undefined, named: URL):
   return `Proofs name the API's address as ${named.href}: set proofUrl of the route where it knows itself by another, compare its clock with ours, and let it take ES256.`
 }
 
-function apiWords(challenge: BearerChallenge | undefined): Readonly<Record<string, string>> {
-  const { error, description } = challenge ?? {}
+/** What the API says, without the token that it was sent. */
+function apiWords(
+  { error, description }: Partial<BearerChallenge> = {},
+  { value }: Pick<AccessToken, 'value'>,
+): Readonly<Record<string, string>> {
+  const word = (untrusted: string) => plainValue(withoutSecrets(untrusted, [value]))
   return {
-    ...(error === undefined ? {} : { apiError: plainValue(error) }),
-    ...(description === undefined ? {} : { apiErrorDescription: plainValue(description) }),
+    ...(error === undefined ? {} : { apiError: word(error) }),
+    ...(description === undefined ? {} : { apiErrorDescription: word(description) }),
   }
 }
 

@@ -67,6 +67,16 @@ describe('a pushed authorization request', () => {
     expect(world.log()).toContain('the secret has run out')
   })
 
+  it('that is refused in words which repeat it brings no secret of it into the log', async () => {
+    world.provider.faults.push = () => {
+      const form = world.provider.requests.findLast(({ path }) => path === '/par')?.form
+      const words = ['state', 'nonce', 'client_secret'].map((name) => form?.get(name) ?? 'nothing')
+      return { status: 400, body: { error: 'invalid_request', error_description: words.join(' ') } }
+    }
+    expectProblem(await begin(), 502, 'provider_rejected')
+    expect(world.log()).toContain('"[a secret] [a secret] [a secret]"')
+  })
+
   it('is not made while pushes fail, and the rest of a login that is under way is', async () => {
     // What went well before no longer counts.
     world.advance(11_000)

@@ -184,6 +184,74 @@ describe("the provider's own words", () => {
     expect(world.log()).not.toContain(payload.slice(0, 40))
   })
 
+  it.each([
+    ['as it is', (value: string) => value],
+    ['encoded as in an address', encodeURIComponent],
+  ])('never bring what a login has sent into the log, %s', async (_how, spelt) => {
+    const echo = (values: Iterable<string>) => ({
+      error: 'invalid_grant',
+      error_description: `no: ${[...values].map(spelt).join(' ')}`,
+    })
+    world.provider.faults.token = (_answer, form) => ({
+      status: 400,
+      body: echo(['code', 'code_verifier', 'client_secret'].map((name) => form.get(name) ?? 'nothing')),
+    })
+    await world.logIn()
+    expect(refusal().providerErrorDescription).toBe('no: [a secret] [a secret] [a secret]')
+    expect(world.leaks()).toEqual([])
+  })
+
+  it('never are a secret that we have sent, as the error itself or where its words end', async () => {
+    world.provider.faults.token = (_answer, form) => {
+      const secret = form.get('code') ?? ''
+      return { body: { error: secret, error_description: `${'x'.repeat(290)}${secret}`, error_uri: secret } }
+    }
+    await world.logIn()
+    expect(refusal()).toMatchObject({ reason: 'malformed_error', providerError: '[a secret]' })
+    expect(refusal().providerErrorDescription).toMatch(/x\[a secret\]$/)
+    expect(world.leaks()).toEqual([])
+  })
+
+  it('never bring a refresh token into the log', async () => {
+    const cookie = await world.signIn()
+    let sent = ''
+    world.provider.faults.token = (_answer, form) => {
+      sent = form.get('refresh_token') ?? ''
+      return { status: 400, body: { error: 'invalid_client', error_description: `of another: ${sent}` } }
+    }
+    world.advance(700_000)
+    await world.refresh(cookie)
+    expect(sent).not.toBe('')
+    expect(world.log()).toContain('of another: [a secret]')
+    expect(world.log()).not.toContain(sent)
+  })
+
+  it('never bring state, code or the reference of a pushed request into the log, by the browser', async () => {
+    let secrets: readonly string[] = []
+    const change = (query: URLSearchParams) => {
+      const reference = 'urn:ietf:params:oauth:request_uri:6esc_11ACC5bwc014ltc14eY22c'
+      secrets = [query.get('code') ?? '', query.get('state') ?? '', '6esc_11ACC5bwc014ltc14eY22c']
+      query.set('error', 'server_error')
+      query.set(
+        'error_description',
+        `${query.get('state')} ${encodeURIComponent(query.get('state') ?? '')} ${reference}`,
+      )
+      query.delete('code')
+    }
+    await world.logIn(change)
+    expect(refusal().providerErrorDescription).toBe(
+      '[a secret] [a secret] urn:ietf:params:oauth:request_uri:[a secret]',
+    )
+    for (const secret of secrets) expect(world.log()).not.toContain(secret)
+    expect(world.leaks()).toEqual([])
+  })
+
+  it('of an answer to no login never bring its own state or code into the log', async () => {
+    const words = { error: 'x', error_description: 'of-nobody-1 of-nobody-2', state: 'of-nobody-1' }
+    await world.request('GET', `/callback?${new URLSearchParams({ ...words, code: 'of-nobody-2' })}`)
+    expect(refusal().providerErrorDescription).toBe('[a secret] [a secret]')
+  })
+
   it('name the remedy when our client is refused', async () => {
     world.provider.faults.token = () => ({
       status: 401,

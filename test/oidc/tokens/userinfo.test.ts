@@ -17,7 +17,12 @@ const others = generateKeyPairSync('rsa', { modulusLength: 2048 })
 
 beforeAll(async () => {
   const key = ours.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  world = await startFaultWorld({ USERINFO: 'on', USER_CLAIMS: names, CLIENT_ENCRYPTION_KEY: key })
+  world = await startFaultWorld({
+    USERINFO: 'on',
+    USER_CLAIMS: names,
+    CLIENT_ENCRYPTION_KEY: key,
+    ACCESS_TOKEN_FORMAT: 'any',
+  })
 })
 afterAll(() => world.stop())
 afterEach(() => world.heal())
@@ -47,6 +52,14 @@ describe('userinfo', () => {
     })
     const asked = world.provider.requests.findLast(({ path }) => path === '/userinfo')
     expect(asked?.method).toBe('GET')
+  })
+
+  it('that is refused with the access token in the challenge brings no token into the log', async () => {
+    world.provider.faults.accessToken = () => 'an-opaque-access-token'
+    says('', 401, { 'www-authenticate': 'Bearer error="invalid_token", token="an-opaque-access-token"' })
+    await world.logIn()
+    expect(world.log()).toContain('[a secret]')
+    expect(world.log()).not.toContain('an-opaque-access-token')
   })
 
   it('is asked again at a refresh: what is gone there is gone, what cannot be asked stays', async () => {

@@ -288,6 +288,13 @@ describe('an upstream that does not accept the token', () => {
     ])
   })
 
+  it('has the token that it repeats kept out of the log', async () => {
+    proxy.tokens.current = tokenOf('an-opaque-token')
+    answer401('Bearer error="invalid_token", error_description="unknown token an-opaque-token"')
+    await send(proxy.port, '/api/token')
+    expect(proxy.warnings).toMatchObject([{ apiErrorDescription: 'unknown token [a secret]' }])
+  })
+
   it('has a refused proof said to the operator, however old the token is', async () => {
     proxy.tokens.current = { ...tokenOf('token-1'), obtainedAtMs: Date.now() - 600_000 }
     answer401('DPoP error="invalid_dpop_proof", error_description="iat"')

@@ -66,11 +66,14 @@ function textOf(untrusted: unknown): string {
 
 /** The beginning of a JWT, and what follows: some providers repeat in an error what they were sent. */
 const jwt = /eyJ[\w-]{8,}[\w.-]*/g
+/** The reference of a pushed request (RFC 9126 section 2.2), which nobody keeps here. */
+const reference = /(urn:ietf:params:oauth:request_uri:)[^\s"'<>,;)]+/g
 
 function escaped(untrusted: string, longest: number): string {
   return untrusted
     .slice(0, longest)
     .replaceAll(jwt, '[a token]')
+    .replaceAll(reference, '$1[a secret]')
     .replace(
       /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
       (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
