@@ -40,6 +40,7 @@ import { idTokenClaimsCheck } from './checks/tokens/id-token-claims.ts'
 import { idTokenSessionCheck } from './checks/tokens/id-token-session.ts'
 import { refreshGrantCheck } from './checks/tokens/refresh-grant.ts'
 import { refreshTokenCheck } from './checks/tokens/refresh-token.ts'
+import { routeClaimsCheck } from './checks/tokens/route-claims.ts'
 import { audienceCheck } from './checks/upstreams/audience.ts'
 import { upstreamTokenCheck } from './checks/upstreams/upstream-token.ts'
 import { upstreamsCheck } from './checks/upstreams/upstreams.ts'
@@ -98,6 +99,7 @@ export const loginChecks: readonly Check[] = [
   refreshTokenCheck,
   idTokenSessionCheck,
   idTokenClaimsCheck,
+  routeClaimsCheck,
   clockTokenCheck,
   upstreamTokenCheck,
 ]

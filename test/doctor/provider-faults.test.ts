@@ -1,4 +1,7 @@
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startProvingApi } from '../support/api/proving-api.ts'
 import { newSigningKey, signWith } from '../support/provider/scripted-provider.ts'
@@ -14,6 +17,14 @@ beforeAll(async () => {
 })
 beforeEach(() => clinic.heal())
 afterAll(() => clinic.stop())
+
+const folder = mkdtempSync(join(tmpdir(), 'coatcheck-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+function routesFile(routes: readonly object[]): string {
+  const file = join(folder, 'routes.json')
+  writeFileSync(file, JSON.stringify({ routes }))
+  return file
+}
 
 const without = (report: Parameters<typeof troubles>[0]) => troubles(report).filter((one) => one !== usual)
 
@@ -179,6 +190,48 @@ describe('doctor does not pass', () => {
       claims.realm_access = { roles: ['clerk'] }
     }
     expect(without(await clinic.examine(env, true))).toEqual([])
+  })
+
+  describe('claims that a route reads and the user does not have', () => {
+    const route = (rules: object) => ({
+      API_URL: undefined,
+      ROUTES_FILE: routesFile([{ prefix: '/api', upstream: clinic.env.API_URL, ...rules }]),
+    })
+
+    it('in the ID token, and in the access token', async () => {
+      const env = route({
+        require: { roles: ['clerk'], any: [{ 'access_token.plan': ['gold'] }, { sub: ['alice'] }] },
+        identityHeaders: { 'X-User': 'sub', 'X-Department': '/org/department' },
+      })
+      const report = await clinic.examine(env, true)
+      expect(without(report)).toEqual(['warn route.claims'])
+      expect(findingOf(report, 'route.claims')).toMatchObject({
+        subject: '/api',
+        summary: expect.stringMatching(
+          /^Of the user who signed in, the ID token has no roles, \/org\/department; the access token has no plan:/,
+        ),
+        fix: expect.stringContaining('USERINFO=on'),
+      })
+      clinic.provider.faults.idToken = (claims) => {
+        Object.assign(claims, { roles: [], org: { department: 'sales' } })
+      }
+      clinic.provider.faults.accessToken = (claims) => {
+        claims.plan = 'silver'
+        return undefined
+      }
+      const other = await clinic.examine(env, true)
+      expect(without(other)).toEqual([])
+      expect(findingOf(other, 'route.claims').status).toBe('pass')
+    })
+
+    it('unless nobody comes there with a session, or the access token cannot be verified', async () => {
+      const require = { 'access_token.plan': ['gold'] }
+      const bearer = await clinic.examine(route({ callers: ['bearer'], require }), true)
+      expect(bearer.checks.map(({ check }) => check)).not.toContain('route.claims')
+      clinic.provider.faults.accessToken = () => 'opaque'
+      const opaque = await clinic.examine(route({ require }), true)
+      expect(findingOf(opaque, 'route.claims').status).toBe('skip')
+    })
   })
 
   it('under a security profile what breaks its rules', async () => {

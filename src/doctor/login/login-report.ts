@@ -3,6 +3,7 @@ import type { AccessTokenFault } from '../../oidc/provider/provider.ts'
 import type { TokenFacts } from '../../oidc/tokens/token-facts.ts'
 import { type Finding, SkipCheck } from '../finding.ts'
 import type { ProbeAnswer } from '../probes/http-probe.ts'
+import type { RouteClaims } from './route-claims.ts'
 
 /** What one real login brought; no token is in it. */
 export interface LoginReport {
@@ -15,6 +16,8 @@ export interface LoginReport {
   readonly aheadMs: number
   /** The names of `USER_CLAIMS` that neither the ID token nor the userinfo endpoint has. */
   readonly missingClaims: readonly string[]
+  /** What routes read, and did not come, for each route that reads something. */
+  readonly routeClaims: readonly RouteClaims[]
   /** What each API says to the token that the gateway would send there. */
   readonly apis: readonly ApiTrial[]
   /** Why the API could not use the access token, by the rule of the settings. */

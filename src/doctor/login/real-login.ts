@@ -14,6 +14,7 @@ import { describeLoginFailure } from './login-failure.ts'
 import type { LoginOutcome, LoginReport } from './login-report.ts'
 import { openLoginSite } from './login-site.ts'
 import { tryRefreshes } from './refresh-trials.ts'
+import { findMissingClaims } from './route-claims.ts'
 import { verdictOf } from './signature-verdict.ts'
 
 /** How doctor and the person who signs in find each other. */
@@ -33,9 +34,15 @@ type Context = Pick<DoctorContext, 'config' | 'hints' | 'now' | 'provider'>
  */
 export async function realLogin(context: Context, desk: LoginDesk): Promise<LoginOutcome> {
   await context.provider()
-  const baseUrl = loopbackOrigin(context.config)
-  // Unusable access tokens are to be explained, not refused.
-  const options = { ...context.config, baseUrl, accessTokenFormat: 'any' as const }
+  const { config } = context
+  const baseUrl = loopbackOrigin(config)
+  const options = {
+    ...config,
+    baseUrl,
+    // Unusable access tokens are to be explained, not refused.
+    accessTokenFormat: 'any' as const,
+    userClaims: config.identityClaims,
+  }
   const provider = createProvider(options, { telemetry: quietTelemetry(), now: context.now })
   try {
     const obstacle = await findObstacle(context, baseUrl)
@@ -113,6 +120,11 @@ async function describe(context: Context, provider: Provider, login: CompletedLo
     isSameUser: accessToken.subject === undefined || accessToken.subject === identity.subject,
     aheadMs: identity.loginIssuedAtSeconds * 1_000 + halfASecondMs - token.obtainedAtMs,
     missingClaims: config.userClaims.filter((name) => identity.claims[name] === undefined),
+    routeClaims: findMissingClaims(config.routes, {
+      identity: identity.claims,
+      accessTokenOf: ({ audience = config.audience }) =>
+        audience.key === config.audience.key ? token.claims : tokens.get(audience.key)?.claims,
+    }),
     apis: await tryApis(config, provider, { byApi: held, binding: login.binding }, context.now),
     fault,
     lifeSeconds: Math.round((token.expiresAtMs - token.obtainedAtMs) / 1_000),

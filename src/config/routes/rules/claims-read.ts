@@ -1,18 +1,25 @@
 import type { RouteAudience } from '../../audience.ts'
 import type { RouteConfig } from '../route.ts'
-import type { RouteRequirement } from './access.ts'
+import type { RouteAccess, RouteRequirement } from './access.ts'
 
 type Read = Pick<RouteConfig, 'access' | 'audience'>
 
 /** Claims of the identity that routes read, besides those that `USER_CLAIMS` names; each once. */
 export function identityClaimsOf(routes: readonly Read[]): readonly string[] {
   const names = routes.flatMap(({ access }) => [
-    ...claimsOf(access.require, 'identity'),
-    ...access.identityHeaders.map(([, claim]) => claim),
-    ...access.claims,
+    ...claimsReadBy(access).identity,
     ...(access.token === 'gateway' ? ['amr'] : []),
   ])
   return [...new Set(names)]
+}
+
+/** The claims that a route's rules name, each once. */
+export function claimsReadBy({ require, identityHeaders, claims }: RouteAccess) {
+  const told = identityHeaders.map(([, claim]) => claim)
+  return {
+    identity: [...new Set([...claimsOf(require, 'identity'), ...told, ...claims])],
+    accessToken: [...new Set(claimsOf(require, 'access_token'))],
+  }
 }
 
 /** Whether a route reads who signed in, with every request. */
