@@ -1,3 +1,4 @@
+// biome-ignore lint/style/noRestrictedImports: this is the door
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Access } from '../../access/decide.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'

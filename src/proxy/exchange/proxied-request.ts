@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+// biome-ignore lint/style/noRestrictedImports: this is the door
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Admission } from '../../access/admission.ts'
 import type { AccessRequest } from '../../access/request.ts'
