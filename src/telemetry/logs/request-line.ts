@@ -26,6 +26,7 @@ interface Internals {
  * the logger would write it: the logger's general way costs fourteen times as much. What is bound to the logger stands in it too.
  */
 export function createRequestLine(log: Logger): (outcome: RequestOutcome) => void {
+  // Every logger here is one of pino, whose type does not name the symbols.
   const { [pino.symbols.streamSym]: stream, [pino.symbols.chindingsSym]: bindings } =
     log as unknown as Internals
   const now = createIsoClock()

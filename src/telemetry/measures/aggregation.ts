@@ -61,8 +61,7 @@ function withWorst(snapshot: readonly SeriesSnapshot[]): readonly SeriesSnapshot
 }
 
 function toRegistry(snapshots: readonly (readonly SeriesSnapshot[])[]) {
-  // The library's own types say no more than object.
-  return AggregatorRegistry.aggregate(snapshots as unknown as object[])
+  return AggregatorRegistry.aggregate([...snapshots])
 }
 
 function ownSeries(
