@@ -1,5 +1,5 @@
 import type { ProcessSettings } from '../../config/settings/settings.ts'
-import { type Admin, createAdmin } from '../../http/server/admin.ts'
+import { type Admin, createAdmin } from '../../http/admin/admin.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { describeListenError } from './serve.ts'
 import { createSupervisorView } from './supervisor-admin.ts'

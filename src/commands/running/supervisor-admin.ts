@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
+import type { AdminSource } from '../../http/admin/admin.ts'
 import type { Check, Readiness } from '../../http/health/readiness.ts'
-import type { AdminSource } from '../../http/server/admin.ts'
 import { createWorkerMetrics } from '../../telemetry/measures/aggregation.ts'
 import { createWorkerPolls, type Polled } from './worker-polls.ts'
 import { liveWorkers, type WorkerObserver } from './workers.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
-import { type Admin, createAdmin } from '../../../src/http/server/admin.ts'
+import { type Admin, createAdmin } from '../../../src/http/admin/admin.ts'
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 import { eventually } from '../../support/eventually.ts'
 import { freePort } from '../../support/ports.ts'
