@@ -14,7 +14,8 @@ export async function mapInTurns<Item, Result>(
   map: (item: Item, at: number) => Result,
 ): Promise<readonly Result[]> {
   const results: Result[] = []
-  for (const [at, item] of items.entries()) {
+  for (const item of items) {
+    const at = results.length
     if (at > 0 && at % itemsInTurn === 0) await nextTurn()
     results.push(map(item, at))
   }

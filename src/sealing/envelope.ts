@@ -33,7 +33,7 @@ export function closeEnvelope(
 export function hasKeyId(untrustedEnvelope: Buffer, keyId: Buffer): boolean {
   return (
     untrustedEnvelope.length >= envelopeOverheadBytes &&
-    untrustedEnvelope.compare(keyId, 0, keyIdBytes, 0, keyIdBytes) === 0
+    untrustedEnvelope.readUIntBE(0, keyIdBytes) === keyId.readUIntBE(0, keyIdBytes)
   )
 }
 

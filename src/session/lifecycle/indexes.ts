@@ -51,11 +51,11 @@ export function createSessionIndexes({ store, keys, now }: SessionIndexesDepende
       await Promise.allSettled(all.map((key) => store.removeFromIndex(key, [h])))
     },
     async removeByFacts(entries, except) {
-      const members = entries.flatMap(([h, { subjectIndex, providerSessionIndex }]) =>
-        [subjectIndex, providerSessionIndex].flatMap((key) =>
-          key === undefined || key === except ? [] : [[key, h] as const],
-        ),
-      )
+      const members: (readonly [indexKey: string, h: string])[] = []
+      for (const [h, { subjectIndex, providerSessionIndex: sid }] of entries) {
+        if (subjectIndex !== except) members.push([subjectIndex, h])
+        if (sid !== undefined && sid !== except) members.push([sid, h])
+      }
       await store.removeFromIndexes(members).catch(() => undefined)
     },
     factsOf({ createdAtMs, endsAtMs, browserFamily, identity, device }) {

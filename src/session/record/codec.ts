@@ -205,9 +205,14 @@ export function encodeFacts(facts: SessionFacts): Buffer {
 export function decodeFacts(bytes: Buffer): SessionFacts | undefined {
   const value = parseJson(bytes.toString())
   if (!Array.isArray(value) || value.length < 5 || value.length > 6) return undefined
-  const [createdAtMs, endsAtMs, browserFamily, subjectIndex, sidIndex, bound = false]: readonly unknown[] =
-    value
-  const providerSessionIndex = sidIndex ?? undefined
+  // By their places: read by the thousand, and a pattern makes an object for each member.
+  const members: readonly unknown[] = value
+  const createdAtMs = members[0]
+  const endsAtMs = members[1]
+  const browserFamily = members[2]
+  const subjectIndex = members[3]
+  const providerSessionIndex = members[4] ?? undefined
+  const bound = members.length > 5 ? members[5] : false
   if (!isTime(createdAtMs) || !isTime(endsAtMs) || !isText(browserFamily)) return undefined
   if (!isText(subjectIndex) || !isOptional(providerSessionIndex, isText)) return undefined
   if (typeof bound !== 'boolean') return undefined

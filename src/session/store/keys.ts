@@ -1,7 +1,7 @@
 /** What the keys of all sessions of all frontends begin with: the one prefix of the invalidation feed. */
 export const sessionKeyPrefix = 'coatcheck:session:'
 
-const sessionKeyPattern = /^coatcheck:session:(?:@([a-z][a-z0-9-]{0,31}):)?\{([A-Za-z0-9_-]{43})\}$/
+const sessionKeyPattern = /^coatcheck:session:(?:@[a-z][a-z0-9-]{0,31}:)?\{[A-Za-z0-9_-]{43}\}$/
 
 /**
  * The one builder of names in the store. Each frontend has names of its own; the unnamed one, which is the only one of a process without
@@ -63,6 +63,12 @@ export function createStoreKeys(frontend?: string): StoreKeys {
 export function readSessionKey(
   untrustedKey: string,
 ): { readonly frontend: string | undefined; readonly h: string } | undefined {
-  const [, frontend, h] = sessionKeyPattern.exec(untrustedKey) ?? []
-  return h === undefined ? undefined : { frontend, h }
+  // Every change of every session comes by here: no list of groups is made.
+  if (!sessionKeyPattern.test(untrustedKey)) return undefined
+  const brace = untrustedKey.indexOf('{')
+  const isNamed = brace > sessionKeyPrefix.length
+  return {
+    frontend: isNamed ? untrustedKey.slice(sessionKeyPrefix.length + 1, brace - 1) : undefined,
+    h: untrustedKey.slice(brace + 1, -1),
+  }
 }

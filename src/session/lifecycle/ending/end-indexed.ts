@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { GatewayError } from '../../../errors/gateway-error.ts'
 import type { RotatingKey } from '../../record/keys.ts'
 import type { SessionRecords } from '../../record/records.ts'
+import type { SessionFacts } from '../../record/session.ts'
 import type { IndexMember, SessionStore } from '../../store/contract.ts'
 import { pieceSize, piecesOf } from '../../store/pieces.ts'
 
@@ -167,19 +168,22 @@ export async function endPiece(
     error = thrown
     return []
   })
-  void records.indexes.removeByFacts(
-    hs.flatMap((h, at) => {
-      const facts = rows[at]?.facts
-      return facts === undefined ? [] : [[h, facts] as const]
-    }),
-    walked,
-  )
-  const ended = hs.filter((_h, at) => rows[at]?.existed === true)
+  const ended: string[] = []
+  const absent: string[] = []
+  const failed: string[] = []
+  const known: (readonly [h: string, facts: SessionFacts])[] = []
+  hs.forEach((h, at) => {
+    const row = rows[at]
+    if (row === undefined) failed.push(h)
+    else if (row.existed) ended.push(h)
+    else absent.push(h)
+    if (row?.facts !== undefined) known.push([h, row.facts])
+  })
+  void records.indexes.removeByFacts(known, walked)
   onEnded?.(ended)
-  const failed = hs.filter((_h, at) => rows[at] === undefined)
   return {
     ended,
-    absent: hs.filter((_h, at) => rows[at]?.existed === false),
+    absent,
     failed,
     error: error ?? (failed.length > 0 ? new GatewayError('session_store_unavailable') : undefined),
   }

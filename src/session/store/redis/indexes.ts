@@ -31,8 +31,9 @@ export function redisIndexes(
   { exist, askTogether, foreign }: RedisIndexesParts,
 ): Pick<SessionStore, 'addToIndex' | 'removeFromIndex' | 'removeFromIndexes' | 'readIndex'> {
   const removeTogether = async (members: readonly IndexedMember[]): Promise<readonly true[]> => {
-    const indexKeys = members.map(([indexKey]) => indexKey)
-    await client.coatcheckRemoveEach(members.length, ...indexKeys, ...members.map(([, h]) => h))
+    const indexKeys = members.map((member) => member[0])
+    const hs = members.map((member) => member[1])
+    await client.coatcheckRemoveEach(members.length, ...indexKeys, ...hs)
     return members.map(() => true)
   }
   const removeFromIndex: SessionStore['removeFromIndex'] = async (indexKey, hs) => {
