@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { lifeOf, type RequestLife } from './life.ts'
 
@@ -18,15 +18,16 @@ const smallBodyBytes = 65_536
  * For a request with a body that may be answered before all of it has come. A small rest is read and thrown away, and the connection goes
  * on. With a larger one the answer is announced as the last, and the connection is closed in order, so that the client sees the answer.
  */
-export function keepReadable(life: RequestLife): void {
-  const { request, response } = life
-  const { writeHead } = response
-  response.writeHead = function announce(this: typeof response, ...head: unknown[]) {
-    response.writeHead = writeHead
-    if (!request.complete) answerEarly(life, head[0])
-    return Reflect.apply(writeHead, response, head)
-  } as typeof writeHead
+export function keepReadable({ response }: RequestLife): void {
+  response.writeHead = announce
 }
+
+/** One for all: a function made for each request kept each alive until the next ones had been made, and with it what they held. */
+const announce = function (this: ServerResponse, ...head: unknown[]) {
+  const life = this.headersSent ? undefined : lifeOf(this.req)
+  if (life?.request.complete === false) answerEarly(life, head[0])
+  return Reflect.apply(ServerResponse.prototype.writeHead, this, head)
+} as ServerResponse['writeHead']
 
 /** Says that the rest came too slowly to be waited for (RFC 9110 section 15.5.9). */
 const requestTimeout = 408

@@ -6,7 +6,7 @@ import type { LifeEnd, LifeHolder } from '../../http/lifetime/life.ts'
 import type { AccessToken } from '../../oidc/tokens/token-set.ts'
 import type { SessionView } from '../../session/record/session.ts'
 import { type Call, type CallKind, type CallLease, goodbyeMs } from '../calls/in-flight.ts'
-import { leaseOf } from '../calls/lease.ts'
+import { leaseOf, type RightsHolder } from '../calls/lease.ts'
 import { noPlace, reasonOf, toUpstreamError } from '../upstream/upstream-errors.ts'
 import { isRepeatable, upstreamRequest } from '../upstream/upstream-request.ts'
 import { AnswerWriter } from './answer-writer.ts'
@@ -23,7 +23,7 @@ import { Upload, type UploadObserver } from './upload.ts'
  * a stream in between. Until the answer's head is written a failure goes the usual way through the reply; afterwards there is
  * nothing to say but to cut the connection.
  */
-export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserver, LifeHolder {
+export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserver, LifeHolder, RightsHolder {
   kind: CallKind = 'request'
   place = nowhere
   readonly owner: string | undefined
@@ -53,12 +53,11 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#report = new ExchangeReport(context, request)
     this.#answer = new AnswerWriter(request)
     this.#upload = hasBody(request.raw) ? new Upload(request.raw, this) : undefined
-    this.#body = this.#upload
     this.#attempt = new Attempt(context.route.pool, this)
     this.#silence = new Silence(context.route.pool)
     this.#token = admission.token
     this.owner = asked.owner
-    const lease = leaseOf(context, admission, () => this.endSession())
+    const lease = leaseOf(context, admission, this)
     if (lease !== undefined) this.lease = lease
     this.sessionId = admission.sessionId
     this.session = admission.session
@@ -73,6 +72,12 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#asked.request.life.hold(this)
     // The API may change its nonce at any time, and small bodies cost next to nothing to keep.
     if (this.#isProved()) this.#upload?.keep()
+    if (this.#upload === undefined) this.#send()
+    else this.#upload.gather(this.#sendBody)
+  }
+
+  readonly #sendBody = (body: Upload | Buffer): void => {
+    this.#body = body
     this.#send()
   }
 
@@ -171,6 +176,10 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     if (this.#phase === 'listening') this.goAway()
     else if (isAnswering(this.#phase)) this.#cut('session_ended')
     else this.#fail(new GatewayError('session_expired'))
+  }
+
+  endRights(): void {
+    this.endSession()
   }
 
   /** The stream ends in order: browsers connect again by themselves, and learn then what became of the session. */

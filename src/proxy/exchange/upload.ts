@@ -8,8 +8,8 @@ const streamState = { autoDestroy: true, objectMode: false, ended: false, length
 /** The system holds about three times what drains in one pause, and a little more. */
 const pausesUnderWay = 4
 
-/** A longer body is not sent twice, bytes. */
-const keptBytes = 64 * 1024
+/** A longer body is neither gathered nor sent twice, bytes. */
+const smallBytes = 64 * 1024
 
 /** A body must keep its least rate over this, in sweeps and in seconds. */
 const paceSeconds = 30
@@ -42,6 +42,8 @@ export class Upload extends EventEmitter {
   /** Sweeps for which the upstream has taken nothing now, and the longest time that it did so. */
   #pausedSweeps = 0
   #longestPauseSweeps = 0
+  /** What has come before undici asked for it; `undefined` once that is handed over, or when nothing is gathered. */
+  #early: Buffer[] | undefined
   /** The chunks so far, of a body that may have to be sent again. */
   #kept: Buffer[] | undefined
   #collected: ((body: Buffer | undefined) => void) | undefined
@@ -52,10 +54,32 @@ export class Upload extends EventEmitter {
     this.#observer = observer
   }
 
+  /**
+   * Finds out whether all of a small body has come together with its head, as nearly all do. In one piece it is cheaper to send by a third than
+   * as it comes; one that is slower is not waited for.
+   *
+   * @param then is told what to send, in the next turn of the event loop; at once for a body that is large, or of unknown length
+   */
+  gather(then: (body: Upload | Buffer) => void): void {
+    const announcedBytes = Number(this.#source.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+    if (announcedBytes > smallBytes) {
+      then(this)
+      return
+    }
+    const early: Buffer[] = []
+    this.#early = early
+    this.#attach()
+    this.#source.resume()
+    setImmediate(() => {
+      if (!this.isEnded) this.#source.pause()
+      then(this.isEnded ? joined(early) : this)
+    })
+  }
+
   /** Keeps a small body beside, while it is sent at once. One that is announced as larger is not waited for later. */
   keep(): void {
     const announcedBytes = Number(this.#source.headers['content-length'] ?? 0)
-    if (announcedBytes <= keptBytes) this.#kept = []
+    if (announcedBytes <= smallBytes) this.#kept = []
   }
 
   /**
@@ -76,7 +100,7 @@ export class Upload extends EventEmitter {
   }
 
   #keep(chunk: Buffer): void {
-    if (this.bytes <= keptBytes) {
+    if (this.bytes <= smallBytes) {
       this.#kept?.push(chunk)
       return
     }
@@ -91,7 +115,8 @@ export class Upload extends EventEmitter {
 
   resume(): this {
     this.isPaused = false
-    if (this.#isAttached) this.#source.resume()
+    if (this.#early !== undefined) process.nextTick(this.#handOverEarly)
+    else if (this.#isAttached) this.#source.resume()
     else this.#attach()
     return this
   }
@@ -124,7 +149,7 @@ export class Upload extends EventEmitter {
    */
   keepsPace(leastRate: number): boolean {
     if (this.isPaused) {
-      if (this.#isAttached) this.#pausedSweeps += 1
+      if (this.#isAttached && this.#early === undefined) this.#pausedSweeps += 1
       return true
     }
     this.#lateSweeps += 1
@@ -153,11 +178,21 @@ export class Upload extends EventEmitter {
     this.#source.on('data', this.#onData).on('end', this.#onEnd)
   }
 
+  readonly #handOverEarly = (): void => {
+    const early = this.#early
+    if (early === undefined || this.destroyed) return
+    this.#early = undefined
+    if (early.length > 0) this.emit('data', joined(early))
+    if (!this.isPaused) this.#source.resume()
+  }
+
   readonly #onData = (chunk: Buffer): void => {
     this.bytes += chunk.length
     if (this.#pausedSweeps > 0) this.#endPause()
     if (this.#kept !== undefined) this.#keep(chunk)
-    if (this.#observer.mayPass(this.bytes)) this.emit('data', chunk)
+    if (!this.#observer.mayPass(this.bytes)) return
+    if (this.#early === undefined) this.emit('data', chunk)
+    else this.#early.push(chunk)
   }
 
   readonly #onEnd = (): void => {
@@ -166,4 +201,10 @@ export class Upload extends EventEmitter {
     this.#collected?.(this.#whole())
     this.emit('end')
   }
+}
+
+/** One piece needs no copy. */
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [first, ...others] = chunks
+  return first !== undefined && others.length === 0 ? first : Buffer.concat(chunks)
 }

@@ -70,7 +70,7 @@ class WebSocketBridge implements Call, LifeHolder {
     this.#context = context
     this.#handshake = handshake
     this.owner = handshake.owner
-    const lease = leaseOf(context, handshake.admission, () => this.#endRights())
+    const lease = leaseOf(context, handshake.admission, this)
     if (lease !== undefined) this.lease = lease
     this.sessionId = handshake.admission.sessionId
     this.session = handshake.admission.session
@@ -153,7 +153,7 @@ class WebSocketBridge implements Call, LifeHolder {
   }
 
   /** The route's rule is not met any more. */
-  #endRights(): void {
+  endRights(): void {
     if (this.#joined === undefined) this.#refuse(new GatewayError('forbidden'))
     else this.#joined.close(forbiddenCode, 'not permitted any more')
   }
