@@ -6,7 +6,9 @@ import type { Provider } from '../oidc/provider/provider.ts'
 import { diagnoseRedis } from '../session/store/redis/diagnosis/diagnosis.ts'
 import type { DoctorContext } from './check.ts'
 import { SkipCheck } from './finding.ts'
+import { publishClientKeys } from './front/client-keys.ts'
 import { examineFront } from './front/front.ts'
+import type { Listener } from './front/listener.ts'
 import { type LoginDesk, realLogin } from './login/real-login.ts'
 import { plainText } from './plain-text.ts'
 import { authorizationAnswer } from './provider/authorization-answer.ts'
@@ -31,6 +33,12 @@ export interface OpenContext {
 /** Prepares the examination. Nothing is opened or asked before a check wants to know. */
 export function createDoctorContext(config: Config, { now, desk }: ContextDependencies): OpenContext {
   const opened: Provider[] = []
+  let keySite: Listener | undefined
+  // Only one can listen in the gateway's place.
+  async function leavePlace(): Promise<void> {
+    await keySite?.close()
+    keySite = undefined
+  }
   let hints = providerHints(config.issuerUrl)
   const discovery = once(async () => {
     const found = await discover(config, now)
@@ -42,6 +50,7 @@ export function createDoctorContext(config: Config, { now, desk }: ContextDepend
     await metadata()
     const created = createProvider(config, { telemetry: quietTelemetry(), now })
     opened.push(created)
+    keySite = await publishClientKeys(config, created)
     await expectUsable(created)
     return created
   })
@@ -69,10 +78,21 @@ export function createDoctorContext(config: Config, { now, desk }: ContextDepend
       if (!usesRedis(config)) throw new SkipCheck('Sessions are not kept in Redis.')
       return diagnoseRedis(config, now)
     }),
-    front: once(() => examineFront({ config })),
-    login: once(() => realLogin(context, desk)),
+    front: once(async () => {
+      await leavePlace()
+      return examineFront({ config })
+    }),
+    login: once(async () => {
+      await provider()
+      await leavePlace()
+      return realLogin(context, desk)
+    }),
   }
-  return { context, close: async () => void (await Promise.all(opened.map((one) => one.close()))) }
+  async function close(): Promise<void> {
+    await leavePlace()
+    await Promise.all(opened.map((one) => one.close()))
+  }
+  return { context, close }
 }
 
 const anyLogin = { returnTo: '/', parameters: {}, endsSession: undefined }

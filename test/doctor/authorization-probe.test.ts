@@ -65,6 +65,11 @@ describe('the unauthenticated authorization request', () => {
     ['Auth0', 'error=access_denied&error_description=Service+not+found%3A+https%3A%2F%2Fx', 'audience'],
     ['RFC 8707', 'error=invalid_target', 'audience'],
     ['Entra', 'error=invalid_resource&error_description=AADSTS500011%3A+The+resource+principal', 'audience'],
+    [
+      'Ory Hydra',
+      "error=invalid_request&error_description=Malformed.+Requested+audience+'https://x'+has+not+been+whitelisted+by+the+OAuth+2.0+Client.",
+      'audience',
+    ],
     ['any provider', 'error=invalid_scope&error_description=no', 'scope'],
     ['any provider', 'error=unauthorized_client', 'flow'],
     ['any provider', 'error=server_error', 'unknown'],

@@ -58,12 +58,12 @@ async function describe(answer: TokenAnswer, context: DoctorContext): Promise<Fi
   if (answer.kind === 'unclear')
     return warn(
       `Whether the token endpoint accepts ${proof} could not be told: it says ${words} to a made-up code.`,
-      `Try a login with coatcheck doctor --login. ${hints.client}`,
+      `Try a login with coatcheck doctor --login. ${hints.registration(config)}`,
     )
   return fail(
     `The token endpoint refuses CLIENT_ID with ${proof} (${words}).`,
     (await otherProof(context)) ??
-      `Correct ${proof}; it was sent by CLIENT_AUTHENTICATION=${config.clientAuthentication}. ${hints.client}`,
+      `Correct ${proof}; it was sent by CLIENT_AUTHENTICATION=${config.clientAuthentication}. ${hints.registration(config)}`,
   )
 }
 
@@ -85,12 +85,12 @@ async function describeCare(context: DoctorContext): Promise<Finding | undefined
   if (care === 'unclear')
     return warn(
       `Whether the token endpoint accepts ${proof} could not be told: it says the same to a client that does not exist.`,
-      `Try a login with coatcheck doctor --login. ${hints.client}`,
+      `Try a login with coatcheck doctor --login. ${hints.registration(config)}`,
     )
   const tried = proof === 'CLIENT_SECRET' ? 'a wrong secret' : 'no proof at all'
   return fail(
     `The token endpoint does not check ${proof}: ${tried} did as well, so this is a public client there, and whoever gets hold of a code can redeem it.`,
-    `Let the provider authenticate the client; if it cannot, set CLIENT_AUTHENTICATION=none. ${hints.client}`,
+    `Let the provider authenticate the client; if it cannot, set CLIENT_AUTHENTICATION=none. ${hints.registration(config)}`,
   )
 }
 

@@ -29,7 +29,7 @@ export function describeLoginFailure(
     case 'provider_rejected':
       return fail(
         `The token endpoint refuses the client (${words}).`,
-        `Compare CLIENT_ID, CLIENT_SECRET and CLIENT_AUTHENTICATION with its registration. ${hints.client}`,
+        `Compare CLIENT_ID, CLIENT_SECRET and CLIENT_AUTHENTICATION with its registration. ${hints.registration(config)}`,
       )
     case 'provider_unavailable':
       return fail(

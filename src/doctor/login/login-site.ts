@@ -4,6 +4,7 @@ import type { Config } from '../../config/load-config.ts'
 import { GatewayError } from '../../errors/gateway-error.ts'
 import { readStart } from '../../network/answer-start.ts'
 import type { CompletedLogin, LoginTransaction, Provider } from '../../oidc/provider/provider.ts'
+import { isForClientKeys, sayClientKeys } from '../front/client-keys.ts'
 import { type Listener, listenAsGateway } from '../front/listener.ts'
 
 /** The two pages of a gateway that one login needs. */
@@ -73,6 +74,7 @@ export async function openLoginSite(
   }
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (isForClientKeys(request.url, config)) return sayClientKeys(response, provider)
     if (isOver) return say(response, 404, 'One login was enough; the terminal explains it.')
     const [path, query = ''] = (request.url ?? '').split('?')
     if (request.url === start) return begin(response)

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../../errors/gateway-error.ts'
-import { wordsOf } from '../../oidc/login/authorization-response.ts'
+import { isUnasked, wordsOf } from '../../oidc/login/authorization-response.ts'
 import { factsIn } from '../../oidc/provider/failures/refusal.ts'
 import type { LoginTransaction } from '../../oidc/provider/provider.ts'
 import { attachPendingLogin, openSessionOf } from '../../session/lifecycle/fastify-store.ts'
@@ -33,7 +33,7 @@ export function createCallback(context: HttpContext) {
     expectMode(context, request)
     const session = await complete(context, request, { untrustedAnswer, transaction }).catch(
       (error: unknown) => {
-        if (isUnasked(transaction, error)) return undefined
+        if (isSilentlyDenied(transaction, error)) return undefined
         throw error
       },
     )
@@ -67,21 +67,12 @@ export function createCallback(context: HttpContext) {
   }
 }
 
-/** Answers to `prompt=none` which say that somebody would have to be asked (OpenID Connect Core section 3.1.2.6). */
-const unaskedErrors: ReadonlySet<unknown> = new Set([
-  'login_required',
-  'interaction_required',
-  'consent_required',
-  'account_selection_required',
-])
-
-/** The page asked whether a sign-in is possible without asking anybody, and it is not: no failure, and everything stays as it was. */
-function isUnasked({ isSilent }: LoginTransaction, error: unknown): boolean {
+/** Everything stays as it was then. */
+function isSilentlyDenied(transaction: LoginTransaction, error: unknown): boolean {
   return (
-    isSilent === true &&
     error instanceof GatewayError &&
     error.code === 'login_denied' &&
-    unaskedErrors.has(error.context.providerError)
+    isUnasked(transaction, error.context.providerError)
   )
 }
 

@@ -1,10 +1,9 @@
 import { type ClientAuth, type CustomFetch, None, type ServerMetadata, TlsClientAuth } from 'openid-client'
-import type { SigningAlgorithm } from '../../signing/algorithms.ts'
 import type { Logger } from '../../telemetry/telemetry.ts'
 import { createAssertionAuthentication } from './assertion-authentication.ts'
 import type { ClientCertificateOptions } from './client-certificate.ts'
 import type { ClientKeyOptions, ClientKeys } from './client-keys.ts'
-import { createKeyAuthentication } from './key-authentication.ts'
+import { type AssertionRules, createKeyAuthentication } from './key-authentication.ts'
 import {
   type AttemptedEndpoint,
   createSecretAuthentication,
@@ -53,13 +52,13 @@ const tlsMethods = ['tls_client_auth', 'self_signed_tls_client_auth'] as const
 /**
  * Creates the client's authentication.
  *
- * @param allowed the signature algorithms that a security profile allows
+ * @param rules what its assertions have to be like
  */
 export function createClientAuthentication(
   options: ClientAuthenticationOptions,
   keys: ClientKeys,
   log: Logger,
-  allowed?: readonly SigningAlgorithm[],
+  rules: AssertionRules,
 ): ClientAuthentication {
   const { clientAssertionFile } = options
   const secret = secretAuthentication(options, log)
@@ -67,7 +66,7 @@ export function createClientAuthentication(
     auto: secret.apply,
     client_secret_basic: secret.apply,
     client_secret_post: secret.apply,
-    private_key_jwt: createKeyAuthentication(keys, allowed),
+    private_key_jwt: createKeyAuthentication(keys, rules),
     tls_client_auth: TlsClientAuth(),
     self_signed_tls_client_auth: TlsClientAuth(),
     assertion:

@@ -51,7 +51,7 @@ export function createSecretAuthentication(
     const response = await fetch(url, reauthenticated(init, clientId, appliers[method]))
     // Asked once more, it will tell.
     if (await wantsNonce(response)) return response
-    if (!(await isAnswer(response))) return refused
+    if (!(await isAnswer(response))) return (await names(refused, method)) ? response : refused
     accepted = method
     log.info({ method }, 'the provider takes the client secret this way')
     return response
@@ -80,6 +80,11 @@ function announcedMethod({ token_endpoint_auth_methods_supported: announced }: S
 function showsSecret({ method, headers, body }: FetchInit): boolean {
   if (method !== 'POST') return false
   return new Headers(headers).has('authorization') || new URLSearchParams(String(body)).has('client_secret')
+}
+
+/** Whether a refusal is of the way alone, and names the one that the client is registered for: then it says nothing of the secret. */
+async function names(refused: Response, method: SecretMethod): Promise<boolean> {
+  return (await refused.clone().text()).includes(method)
 }
 
 /** The way that a request went. */

@@ -1,6 +1,7 @@
 import { createFirstTimes } from '../../basics/first-times.ts'
 import type { GatewayError } from '../../errors/gateway-error.ts'
 import type { ProviderContext } from '../provider/context.ts'
+import { type ClientDemand, clientDemandIn } from '../provider/failures/client-demands.ts'
 import { factsIn, type RefusalFacts } from '../provider/failures/refusal.ts'
 import { type ProviderHints, providerHints } from '../provider/profiles/hints.ts'
 import { redirectUri } from './login.ts'
@@ -36,10 +37,14 @@ export function adviseOperator(context: ProviderContext, failure: GatewayError):
     )
   }
   const { reason } = failure.context
-  if (failure.code === 'provider_rejected' && isNewCause(context, 'client', reason, facts.providerError)) {
+  const demand = demandOf(context, facts)
+  const cause = ['client', reason, facts.providerError, demand?.what]
+  if (failure.code === 'provider_rejected' && isNewCause(context, ...cause)) {
     telemetry.log.error(
-      { reason, ...facts, remedy: hints.client },
-      'the identity provider refuses our client: compare CLIENT_ID, CLIENT_SECRET and CLIENT_AUTHENTICATION with its registration; coatcheck doctor checks them',
+      { reason, ...facts, remedy: demand?.fix ?? hints.registration(options) },
+      demand === undefined
+        ? 'the identity provider refuses our client: compare CLIENT_ID, CLIENT_SECRET and CLIENT_AUTHENTICATION with its registration; coatcheck doctor checks them'
+        : `the identity provider demands ${demand.what} of our client`,
     )
   }
   if (facts.check === undefined || !timeChecks.has(facts.check)) return
@@ -68,12 +73,23 @@ export function adviseOnStray(context: ProviderContext, words: RefusalFacts): vo
 /** What is to be done about an error of an authorization response; `undefined` where it is not about the configuration. */
 export function deniedRemedy(
   context: ProviderContext,
-  { providerError = 'none', providerErrorDescription = '' }: RefusalFacts,
+  words: RefusalFacts,
   hints: ProviderHints,
 ): string | undefined {
-  return isAboutRedirectUri(providerErrorDescription)
-    ? redirectUriRemedy(context, hints)
-    : hints.authorizationError(providerError, providerErrorDescription)
+  const { providerError = 'none', providerErrorDescription = '' } = words
+  if (isAboutRedirectUri(providerErrorDescription)) return redirectUriRemedy(context, hints)
+  return hints.authorizationError(providerError, providerErrorDescription) ?? demandOf(context, words)?.fix
+}
+
+/** Errors about a request or a client; any other is about a person, whatever it says. */
+const errorsOfRequests = /^(?:invalid_(?:request|request_object|client)|unauthorized_client)$/
+
+/** What the provider demands of the client's requests and the settings do not meet, where its words say that. */
+function demandOf(
+  { options }: Pick<ProviderContext, 'options'>,
+  { providerError = '', providerErrorDescription = '' }: RefusalFacts,
+): ClientDemand | undefined {
+  return errorsOfRequests.test(providerError) ? clientDemandIn(providerErrorDescription, options) : undefined
 }
 
 /** Whether the provider complains about our callback URL. No two providers word it alike, but all name the parameter. */
@@ -118,6 +134,6 @@ function tellOfNoRefreshToken({ options, client, telemetry }: ProviderContext): 
     )
     return
   }
-  const remedy = `Most providers issue one when SCOPE has offline_access, which it has not. ${hints.refreshToken}`
+  const remedy = hints.noRefreshToken(options.scope)
   telemetry.log.warn({ remedy }, 'no refresh token came: sessions end with their access token')
 }

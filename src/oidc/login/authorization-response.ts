@@ -50,11 +50,28 @@ export function checkAuthorizationResponse(
       context,
       providerHints(options.issuerUrl, metadata),
     )
-    telemetry.log.warn({ ...denied.context }, 'the identity provider denied a login')
+    const level = isUnasked(transaction, denied.context.providerError) ? 'debug' : 'warn'
+    telemetry.log[level]({ ...denied.context }, 'the identity provider denied a login')
     throw denied
   }
   if (code === null || code === '') throw refused('code', { expected: 'a code', received: 'none' })
   if (!visible.test(code)) throw refused('code', { expected: 'visible ASCII' })
+}
+
+/** Answers to `prompt=none` which say that somebody would have to be asked (OpenID Connect Core section 3.1.2.6). */
+const unaskedErrors: ReadonlySet<unknown> = new Set([
+  'login_required',
+  'interaction_required',
+  'consent_required',
+  'account_selection_required',
+])
+
+/** The page asked whether a sign-in is possible without asking anybody, and it is not: no failure. */
+export function isUnasked(
+  { isSilent }: Pick<LoginTransaction, 'isSilent'>,
+  untrustedError: unknown,
+): boolean {
+  return isSilent === true && unaskedErrors.has(untrustedError)
 }
 
 /**

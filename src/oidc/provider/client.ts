@@ -11,6 +11,7 @@ import {
 } from '../client-authentication/client-certificate.ts'
 import { type ClientKeys, createClientKeys } from '../client-authentication/client-keys.ts'
 import { profileAlgorithms } from './algorithms.ts'
+import { assertionAudience } from './assertion-audience.ts'
 import { configurationOf, discoverOnce } from './discovery.ts'
 import { createMetadataWatch } from './metadata-watch.ts'
 import { followingMoves } from './moved-endpoints.ts'
@@ -66,7 +67,10 @@ export function createOidcClient(
   const { telemetry } = dependencies
   const { log } = telemetry
   const clientKeys = createClientKeys(options, log)
-  const authentication = createClientAuthentication(options, clientKeys, log, profileAlgorithms(options))
+  const authentication = createClientAuthentication(options, clientKeys, log, {
+    allowed: profileAlgorithms(options),
+    audienceAt: assertionAudience,
+  })
   const certificates = dependencies.certificates ?? createClientCertificates(options, log)
   const network = createProviderNetwork({ ...options, shownCertificate: certificates?.current }, telemetry)
   const discoveryFetch = network.fetch('discovery')

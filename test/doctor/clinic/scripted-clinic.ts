@@ -3,7 +3,11 @@ import { examine } from '../../../src/doctor/examine.ts'
 import type { DoctorReport } from '../../../src/doctor/report.ts'
 import { freePort } from '../../support/ports.ts'
 import { claimsOf } from '../../support/provider/oidc-provider.ts'
-import { type ScriptedProvider, startScriptedProvider } from '../../support/provider/scripted-provider.ts'
+import {
+  type ScriptedProvider,
+  type ScriptedProviderOptions,
+  startScriptedProvider,
+} from '../../support/provider/scripted-provider.ts'
 import { signIn } from './clinic.ts'
 
 /** A provider and an API that do what a test tells them, and doctor's look at both. */
@@ -28,8 +32,10 @@ const soundMembers = (issuer: string) => ({
 })
 
 /** Opens it. */
-export async function openScriptedClinic(): Promise<ScriptedClinic> {
-  const provider = await startScriptedProvider()
+export async function openScriptedClinic(
+  options: Pick<ScriptedProviderOptions, 'path'> = {},
+): Promise<ScriptedClinic> {
+  const provider = await startScriptedProvider(options)
   const port = await freePort()
   const apiPort = await freePort()
   const tokens: (string | undefined)[] = []

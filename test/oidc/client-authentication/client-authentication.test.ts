@@ -6,6 +6,7 @@ import {
   createClientAuthentication,
 } from '../../../src/oidc/client-authentication/client-authentication.ts'
 import { createClientKeys } from '../../../src/oidc/client-authentication/client-keys.ts'
+import { assertionAudience } from '../../../src/oidc/provider/assertion-audience.ts'
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 
 /** What a request showed. */
@@ -41,7 +42,9 @@ function openWith(options: Partial<ClientAuthenticationOptions>): ClientAuthenti
     clientAuthentication: 'auto',
     ...options,
   } as const
-  return createClientAuthentication(all, createClientKeys(all, silentLogger()), silentLogger())
+  return createClientAuthentication(all, createClientKeys(all, silentLogger()), silentLogger(), {
+    audienceAt: assertionAudience,
+  })
 }
 
 /** A token request as the OpenID library makes it. */
@@ -134,6 +137,18 @@ describe('a client secret', () => {
   it('that is wrong is answered with the first refusal', async () => {
     answer = ({ basic }) => refused(401, basic === null ? 'invalid_client' : 'other')
     expect(await (await ask(open())).json()).toEqual({ error: 'invalid_client' })
+    expect(requests).toEqual([inBody, inHeader])
+  })
+
+  it('that is wrong is answered with the second refusal where the first was of the way alone', async () => {
+    const way = "The client supports 'client_secret_basic', but method 'client_secret_post' was requested."
+    answer = ({ basic }) =>
+      Response.json(
+        { error: 'invalid_client', error_description: basic === null ? way : 'The secrets differ.' },
+        { status: 401 },
+      )
+    const body: unknown = await (await ask(open())).json()
+    expect(body).toMatchObject({ error_description: 'The secrets differ.' })
     expect(requests).toEqual([inBody, inHeader])
   })
 

@@ -10,6 +10,7 @@ import {
   createClientAuthentication,
 } from '../../../src/oidc/client-authentication/client-authentication.ts'
 import { createClientKeys } from '../../../src/oidc/client-authentication/client-keys.ts'
+import { assertionAudience } from '../../../src/oidc/provider/assertion-audience.ts'
 import { classifyFailure, loginFailure } from '../../../src/oidc/provider/failures/provider-error.ts'
 import { silentLogger } from '../../../src/telemetry/logs/logger.ts'
 
@@ -31,7 +32,9 @@ function prover(options: Partial<ClientAuthenticationOptions>) {
     ...options,
   } as const
   const log = silentLogger()
-  const { apply } = createClientAuthentication(all, createClientKeys(all, log), log)
+  const { apply } = createClientAuthentication(all, createClientKeys(all, log), log, {
+    audienceAt: assertionAudience,
+  })
   return async (announced: Partial<ServerMetadata> = {}) => {
     const [body, headers] = [new URLSearchParams(), new Headers()]
     const done: unknown = apply(
@@ -80,6 +83,19 @@ describe('private_key_jwt', () => {
     expect(Math.abs(payload.iat - Date.now() / 1_000)).toBeLessThan(5)
     const second = parts((await prove()).client_assertion)
     expect(second.payload.jti).not.toBe(payload.jti)
+  })
+
+  const hydra = (origin: string) => ({
+    end_session_endpoint: `${issuer.replace(/\/$/, '')}/oauth2/sessions/logout`,
+    token_endpoint: `${origin}/oauth2/token`,
+  })
+  it.each([
+    ['names the token endpoint to Hydra, which takes nothing else', hydra(new URL(issuer).origin), 'own'],
+    ['names no endpoint on another origin, whoever announces it', hydra('https://victim.example'), 'issuer'],
+    ['names the issuer to whoever is not Hydra', { token_endpoint: `${new URL(issuer).origin}/t` }, 'issuer'],
+  ])('%s', async (_what, metadata, whom) => {
+    const { client_assertion: jwt } = await prover({ clientKey: pem(p256.privateKey) })(metadata)
+    expect(parts(jwt).payload.aud).toBe(whom === 'issuer' ? issuer : metadata.token_endpoint)
   })
 
   it.each([

@@ -34,7 +34,10 @@ describe('a wrong set-up is said in the log with the setting and the fix', () =>
     await world.signIn()
     await world.signIn()
     expect(remedies()).toEqual([
-      expect.objectContaining({ level: 'warn', remedy: expect.stringContaining('SCOPE has offline_access') }),
+      expect.objectContaining({
+        level: 'warn',
+        remedy: expect.stringContaining('Add offline_access to SCOPE'),
+      }),
     ])
   })
 
@@ -84,6 +87,35 @@ describe('a wrong set-up is said in the log with the setting and the fix', () =>
     refuse('invalid_client')
     await world.logIn()
     expect(advice()).toEqual([expect.stringContaining('refuses our client')])
+  })
+
+  it.each([
+    ['a proof of possession', 'DPoP proof is missing', 'TOKEN_BINDING=dpop'],
+    ['a key in place of the secret', 'Parameter client_assertion_type is missing', 'CLIENT_KEY_FILE'],
+  ])('where the token endpoint demands %s, and no secret is blamed', async (_what, description, setting) => {
+    const body = { error: 'invalid_client', error_description: description }
+    world.provider.faults.token = () => ({ status: 401, body })
+    expect((await world.logIn()).status).toBe(502)
+    expect(remedies()).toEqual([
+      expect.objectContaining({
+        msg: expect.stringMatching(/^the identity provider demands/),
+        remedy: expect.stringContaining(setting),
+      }),
+    ])
+  })
+
+  it('where pushed requests are demanded of this client alone, on the page as well', async () => {
+    const deny = (name: string) => (query: URLSearchParams) => {
+      query.delete('code')
+      query.set('error', name)
+      query.set('error_description', 'Pushed Authorization Request is only allowed.')
+    }
+    const page = await world.logIn(deny('invalid_request'))
+    expect(page.text()).toContain('PUSHED_AUTHORIZATION_REQUESTS=on')
+    expect(remedies()).toContainEqual(
+      expect.objectContaining({ remedy: expect.stringContaining('PUSHED_AUTHORIZATION_REQUESTS=on') }),
+    )
+    expect((await world.logIn(deny('access_denied'))).text()).not.toContain('PUSHED_AUTHORIZATION_REQUESTS')
   })
 
   it('once, where the clocks differ', async () => {

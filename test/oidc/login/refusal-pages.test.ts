@@ -113,6 +113,11 @@ describe('prompt=none', () => {
       expect({ status: answer.status, to: answer.headers.location }).toEqual({ status: 303, to: '/orders' })
       expect(answer.setCookies.every((line) => /-login-.*Max-Age=0/.test(line))).toBe(true)
       expect(await world.isSignedIn(cookie)).toBe(true)
+      const said = world
+        .log()
+        .split('\n')
+        .filter((line) => line.includes('denied a login'))
+      expect(said.filter((line) => !line.includes('"level":"debug"'))).toEqual([])
     },
   )
 

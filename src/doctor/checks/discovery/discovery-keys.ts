@@ -2,7 +2,7 @@ import { signatureAlgorithms } from '../../../config/settings/kinds/algorithm.ts
 import { allowedAlgorithms } from '../../../oidc/provider/algorithms.ts'
 import { describeTransportError } from '../../../oidc/provider/failures/provider-error.ts'
 import type { Check, DoctorContext } from '../../check.ts'
-import { type Finding, fail, pass } from '../../finding.ts'
+import { type Finding, fail, pass, warn } from '../../finding.ts'
 import { describeFailure } from '../../probes/reach.ts'
 import { fetchJson, listOf, type Metadata, textOf } from '../../provider/discovery.ts'
 import { keyFault } from '../../provider/published-key.ts'
@@ -31,7 +31,7 @@ export const discoveryKeysCheck: Check = {
         'Let it sign the ID tokens of this client with one of these, or add its own to ID_TOKEN_ALGORITHM where no profile forbids it.',
       )
     }
-    return describeKeys(await findKeys(metadata, context, allowedAlgorithms(taken, {})), taken)
+    return describeKeys(await findKeys(metadata, context, allowedAlgorithms(taken, {})), taken, context)
   },
 }
 
@@ -63,12 +63,17 @@ const unreachableFix = 'See whether its jwks_uri can be opened from this machine
 const uselessFix =
   'Let it publish the key with which it signs: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519, for signatures (use=sig) of an algorithm that it announces.'
 
-function describeKeys(found: FoundKeys | string, algorithms: readonly string[]): Finding {
+function describeKeys(
+  found: FoundKeys | string,
+  algorithms: readonly string[],
+  { hints: { lateKeys } }: DoctorContext,
+): Finding {
   if (typeof found === 'string') return fail(`The provider's keys cannot be had: ${found}.`, unreachableFix)
   const reasons = [...new Set(found.faults)].join(', ')
   if (found.usable === 0) {
     const because = reasons === '' ? '' : ` (${reasons})`
-    return fail(`The provider publishes no key that could verify an ID token${because}.`, uselessFix)
+    const summary = `The provider publishes no key that could verify an ID token${because}.`
+    return lateKeys === undefined ? fail(summary, uselessFix) : warn(summary, lateKeys)
   }
   const others = reasons === '' ? '' : `; of no use are ${found.faults.length} (${reasons})`
   return pass(`ID tokens are signed with ${algorithms.join(', ')}; published keys: ${found.usable}${others}.`)

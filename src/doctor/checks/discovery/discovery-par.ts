@@ -39,7 +39,7 @@ async function tryPush({ provider, config, hints }: DoctorContext): Promise<Find
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     const reason = said(factsIn(error.context), error.context.reason ?? error.code)
-    const fix = demandIn(reason, config)?.fix ?? hints.client
+    const fix = demandIn(reason, config)?.fix ?? hints.registration(config)
     return fail(`The provider refuses a pushed authorization request (${reason}).`, fix)
   }
 }

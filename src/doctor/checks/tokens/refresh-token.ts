@@ -27,7 +27,7 @@ function describeLack({ config, hints }: DoctorContext): Finding {
       )
     : warn(
         'No refresh token came: sessions end with their first access token.',
-        `Add offline_access to SCOPE. ${hints.refreshToken}`,
+        hints.noRefreshToken(config.scope),
       )
 }
 

@@ -13,6 +13,7 @@ export const profiles: readonly ProviderProfile[] = [
       'At Auth0 it is https://YOUR_TENANT.REGION.auth0.com/, or the custom domain, with the slash at its end.',
     client:
       'In the Auth0 dashboard, Applications → your application → Settings has Client ID and Client Secret; its type must be Regular Web Application.',
+    key: 'In the Auth0 dashboard, Applications → your application → Credentials must have Private Key JWT with the public half of CLIENT_KEY.',
     redirectUri:
       'In the Auth0 dashboard, add it to Allowed Callback URLs (Applications → your application → Settings).',
     audience:
@@ -40,6 +41,7 @@ export const profiles: readonly ProviderProfile[] = [
       'At Entra it is https://login.microsoftonline.com/TENANT_ID/v2.0 with the id of your tenant; common and organizations are no issuers.',
     client:
       'In Entra, App registrations → the app has the Application (client) ID; under Certificates & secrets take the Value of a client secret that has not expired, not its Secret ID.',
+    key: 'In Entra, App registrations → the app → Certificates & secrets → Certificates must have the certificate that stands behind the key in CLIENT_KEY.',
     redirectUri:
       'In Entra, add it under Authentication → Web → Redirect URIs of the app registration (the platform Web, not Single-page application).',
     audience:
@@ -59,6 +61,7 @@ export const profiles: readonly ProviderProfile[] = [
       'At Okta it is the Issuer URI of a custom authorization server, https://YOUR_ORG.okta.com/oauth2/default, without a slash at its end.',
     client:
       'In Okta, Applications → the app → General → Client Credentials has both; the app must be a Web Application.',
+    key: 'In Okta, Applications → the app → General → Client Credentials must be "Public key / Private key", with the public half of CLIENT_KEY or the address BASE_URL/client-keys.',
     redirectUri: 'In Okta, add it to "Sign-in redirect URIs" (Applications → the app → General).',
     audience:
       'In Okta, use a custom authorization server as ISSUER_URL (…/oauth2/default) and set API_AUDIENCE to its Audience.',

@@ -9,6 +9,8 @@ export interface ProviderProfile {
   readonly issuer: string
   /** Where client id and secret are found, and which kind of client it is. */
   readonly client: string
+  /** Where the public half of `CLIENT_KEY` is registered. */
+  readonly key?: string
   /** Where a redirect URI is registered. */
   readonly redirectUri: string
   /** What makes the access token one for the API. */
@@ -17,8 +19,12 @@ export interface ProviderProfile {
   readonly encrypted?: string
   /** What makes the access token verifiable by the provider's public keys. */
   readonly signing: string
+  /** Why a key that signs ID tokens may not be published yet, and what to do, where that is no fault. */
+  readonly lateKeys?: string
   /** The switch that makes the provider issue refresh tokens. */
   readonly refreshToken: string
+  /** Whether a client's assertion must be for the token endpoint, against the rule that it is for the issuer. */
+  readonly wantsTokenEndpoint?: true
   /** Whether a refresh token is to be revoked for this reason; `undefined`: always. */
   readonly revokes?: (reason: RevocationReason, scope: string) => boolean
   /** What can be done when discovery announces no end-session endpoint. */

@@ -16,9 +16,12 @@ export const selfHostedProfiles: readonly ProviderProfile[] = [
       'At Keycloak it is https://HOST/realms/REALM without a slash at its end (up to version 16: https://HOST/auth/realms/REALM).',
     client:
       'In Keycloak, the client needs "Client authentication" on; its secret is on the Credentials tab (Clients → the client).',
+    key: 'In Keycloak, the client needs "Signed JWT" on the Credentials tab, and on the Keys tab "Use JWKS URL" with BASE_URL/client-keys, which Keycloak must reach, or the key imported (Clients → the client).',
     redirectUri: 'In Keycloak, add it to "Valid redirect URIs" (Clients → the client → Settings).',
     audience:
-      'In Keycloak, add an Audience mapper ("Included Custom Audience" = API_AUDIENCE, "Add to access token" on) to a default client scope of this client.',
+      'In Keycloak, add an Audience mapper ("Included Custom Audience" = API_AUDIENCE, "Add to access token" on) to a default client scope of this client; with "Always use lightweight access token" on, "Add to lightweight access token" as well.',
+    lateKeys:
+      'Keycloak makes a key of such an algorithm when it first signs with it. Sign in once, or add one under Realm settings → Keys → Add providers; set the algorithm on the Advanced tab of the client.',
     signing:
       'In Keycloak, set "Access token signature algorithm" to RS256 (Clients → the client → Advanced, or the realm\'s Tokens tab).',
     refreshToken: 'Keep "Use refresh tokens" on in the client\'s advanced settings.',
@@ -69,10 +72,12 @@ export const selfHostedProfiles: readonly ProviderProfile[] = [
     issuer: 'At Hydra it is urls.self.issuer of its configuration, to the letter.',
     client:
       'At Hydra, hydra get oauth2-client shows the client; its token_endpoint_auth_method is client_secret_basic unless set otherwise.',
+    key: 'At Hydra, the client needs token_endpoint_auth_method private_key_jwt, token_endpoint_auth_signing_alg the algorithm of the key, and jwks_uri BASE_URL/client-keys, which Hydra must reach, or the set from there as jwks.',
+    wantsTokenEndpoint: true,
     redirectUri:
       "At Hydra, add it to the client's redirect_uris (hydra update oauth2-client --redirect-uri).",
     audience:
-      "At Hydra, access tokens are opaque unless strategies.access_token is jwt in its configuration (or access_token_strategy of the client); API_AUDIENCE must stand in the client's audience list.",
+      "At Hydra, access tokens are opaque unless strategies.access_token is jwt in its configuration (or access_token_strategy of the client); API_AUDIENCE must stand in the client's audience list, and the consent app must grant it (grant_access_token_audience).",
     signing: 'Hydra signs with RS256: see whether ISSUER_URL is the right server.',
     refreshToken:
       'At Hydra, allow the grant type refresh_token and the scope offline_access for the client, and let the consent app grant that scope.',

@@ -66,6 +66,35 @@ describe('the hints of a provider', () => {
     expect(providerHints('https://tenant.eu.auth0.com/').offlineAccess).toBeUndefined()
   })
 
+  it('send nobody to offline_access where it does harm', () => {
+    const keycloak = providerHints('https://sso.example.com/realms/shop')
+    expect(keycloak.noRefreshToken('openid')).not.toContain('offline_access')
+    expect(keycloak.noRefreshToken('openid')).toContain('Use refresh tokens')
+    const auth0 = providerHints('https://tenant.eu.auth0.com/')
+    expect(auth0.noRefreshToken('openid')).toContain('Add offline_access to SCOPE')
+    expect(auth0.noRefreshToken('openid offline_access')).not.toContain('Add offline_access to SCOPE')
+  })
+
+  it.each([
+    ['https://sso.example.com/realms/shop', 'Use JWKS URL'],
+    ['https://tenant.eu.auth0.com/', 'Private Key JWT'],
+    ['https://login.microsoftonline.com/1f0c/v2.0', 'certificate'],
+    ['https://org.okta.com/oauth2/default', 'Public key / Private key'],
+    ['https://login.example.com/', 'BASE_URL/client-keys'],
+  ])(
+    'say of %s where a key is registered, and to a client with a key nothing of secrets',
+    (issuer, words) => {
+      const { registration, client } = providerHints(issuer)
+      const clientKey = {} as NonNullable<Parameters<typeof registration>[0]['clientKey']>
+      for (const clientAuthentication of ['auto', 'private_key_jwt'] as const) {
+        expect(registration({ clientAuthentication, clientKey })).toContain(words)
+        expect(registration({ clientAuthentication, clientKey })).not.toMatch(/client secret|its secret/i)
+      }
+      expect(registration({ clientAuthentication: 'auto', clientKey: undefined })).toBe(client)
+      expect(registration({ clientAuthentication: 'client_secret_basic', clientKey })).toBe(client)
+    },
+  )
+
   it('tell a shared secret from an opaque token', () => {
     const { accessToken } = providerHints('https://tenant.eu.auth0.com/')
     expect(accessToken('symmetric', 'x')).toContain('Signing Algorithm')
