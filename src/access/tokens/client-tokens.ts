@@ -84,7 +84,7 @@ async function obtain(
     return outcome.token
   }
   log.warn(
-    { reason: outcome.error, outcome: outcome.kind, audience: api.key },
+    { reason: outcome.error, outcome: outcome.kind, audience: api.key, ...outcome.facts },
     'no client token could be had',
   )
   // Nobody's rights but our own are at stake, so every refusal is the operator's to mend.

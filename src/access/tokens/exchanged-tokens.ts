@@ -140,7 +140,7 @@ function explain(
   want: ExchangeWant,
   outcome: Exclude<ApiGrantOutcome, { readonly kind: 'granted' }>,
 ): GatewayError {
-  const facts = { reason: outcome.error, outcome: outcome.kind, route: want.route }
+  const facts = { reason: outcome.error, outcome: outcome.kind, route: want.route, ...outcome.facts }
   log[outcome.kind === 'rejected' ? 'error' : 'warn'](facts, 'a token was not exchanged')
   if (outcome.kind === 'interaction') {
     entry.demand = { claims: outcome.claims }

@@ -66,11 +66,12 @@ function isUsable(fault: string | undefined): boolean {
 function failureOf(thrown: unknown): ApiGrantOutcome {
   const failure = classifyFailure(thrown)
   if (failure.kind === 'unavailable') return failure
-  if (failure.kind === 'invalid') return { kind: 'unusable', error: failure.error }
+  const { error, facts } = failure
+  if (failure.kind === 'invalid') return { kind: 'unusable', error, facts }
   const { status, suberror = '', claims } = errorDetails(thrown)
-  const { error } = failure
-  if (interactions.has(error) || interactions.has(suberror)) return { kind: 'interaction', error, claims }
+  if (interactions.has(error) || interactions.has(suberror))
+    return { kind: 'interaction', error, claims, facts }
   // Auth0 says access_denied with 401 for a wrong client secret.
-  if (refusals.has(error) && status !== 401) return { kind: 'refused', error }
-  return { kind: subjectErrors.has(error) ? 'subject' : 'rejected', error }
+  if (refusals.has(error) && status !== 401) return { kind: 'refused', error, facts }
+  return { kind: subjectErrors.has(error) ? 'subject' : 'rejected', error, facts }
 }

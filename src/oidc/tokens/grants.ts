@@ -1,7 +1,13 @@
+import type { RefusalFacts } from '../provider/failures/refusal.ts'
 import type { AccessToken, ApiAudience, TokenBinding } from './token-set.ts'
 
 /** Result of a grant that gets a token for an API without touching the session's own tokens. Nothing is thrown for what a provider may answer. */
-export type ApiGrantOutcome =
+export type ApiGrantOutcome = Outcome & {
+  /** What the log says of a failure: the provider's own words, mostly. */
+  readonly facts?: RefusalFacts
+}
+
+type Outcome =
   | { readonly kind: 'granted'; readonly token: AccessToken }
   /** Not for this user. */
   | { readonly kind: 'refused'; readonly error: string }

@@ -147,6 +147,14 @@ describe("token exchange by a grant of oidc-provider's own", () => {
     const cookie = await signIn()
     rule = 'refused'
     expect(await call('/orders/1', cookie)).toEqual([403, 'token_refused'])
+    const told = gateway
+      ?.output()
+      .split('\n')
+      .find((line) => line.includes('a token was not exchanged'))
+    expect(JSON.parse(told ?? '{}')).toMatchObject({
+      reason: 'access_denied',
+      providerErrorDescription: 'not for this user',
+    })
     expect((await call('/api/1', cookie))[0]).toBe(200)
     const other = await signIn()
     rule = 'fails'
