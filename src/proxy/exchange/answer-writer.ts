@@ -7,6 +7,12 @@ const notModified = 304
 /** A body up to this many bytes that is there with its head is cheaper to copy behind it than to hand to the system as a second piece. */
 const smallBodyBytes = 2_048
 
+/**
+ * So much may wait for a browser before the upstream is told to wait: Node hands what is written to the system at the end of the turn, so that
+ * after a whole piece every browser looks slow, and undici pays for each pause by reading what it has a second time.
+ */
+const aheadBytes = 128 * 1_024
+
 /** A head that is still to be written. */
 interface PendingHead {
   readonly status: number
@@ -58,7 +64,7 @@ export class AnswerWriter {
       else raw.end(chunk)
       return true
     }
-    if (raw.write(chunk)) return true
+    if (raw.write(chunk) || raw.writableLength <= aheadBytes) return true
     raw.once('drain', whenDrained)
     return false
   }
