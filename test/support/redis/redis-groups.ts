@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Redis } from 'ioredis'
 import { eventually } from '../eventually.ts'
 import { freePort } from '../ports.ts'
@@ -15,10 +16,19 @@ export interface RedisGroup {
   stop(): Promise<void>
 }
 
+/** What stands in front of a server, by whose address everybody knows that server. */
+export interface Front {
+  /** `127.0.0.1` unless it says otherwise. */
+  readonly host?: string
+  readonly port: number
+}
+
 /** How a group is started. */
 export interface RedisGroupOptions {
   /** Servers that hold data are known to everybody, to each other too, by the address of a gate in front of each. */
   readonly isGated?: boolean
+  /** The same with a front of the caller's, who also closes it. */
+  readonly openFront?: (targetPort: number) => Promise<Front>
 }
 
 /** A master with one replica, watched by three Sentinels. */
@@ -36,6 +46,7 @@ export interface RedisCluster extends RedisGroup {
 
 type Start = (options: RedisServerOptions) => Promise<RedisServer>
 type OpenGate = (targetPort: number) => Promise<RedisGate>
+type OpenFront = RedisGroupOptions['openFront']
 
 /** Builds a group. When that fails half-way, nothing of it is left running, not even what is still starting. */
 export async function startGroup<Parts extends object>(
@@ -70,28 +81,28 @@ export async function startGroup<Parts extends object>(
   }
 }
 
-/** A server, and the port by which it is known. */
-interface Known {
+/** A server, and where it is known to be. */
+interface Known extends Front {
   readonly server: RedisServer
-  readonly port: number
 }
 
-/** @param announce the directives that make a server known by another port */
+/** @param announce the directives that make a server known by another address */
 async function startKnown(
   start: Start,
-  openGate: OpenGate | undefined,
+  openFront: OpenFront,
   conf: RedisConf,
-  announce: (port: number) => RedisConf,
+  announce: (front: Front) => RedisConf,
 ): Promise<Known> {
   const port = await freePort()
-  if (openGate === undefined) return { server: await start({ port, conf }), port }
-  const gate = await openGate(port)
-  return { server: await start({ port, conf: { ...conf, ...announce(gate.port) } }), port: gate.port }
+  if (openFront === undefined) return { server: await start({ port, conf }), port }
+  const front = await openFront(port)
+  return { ...front, server: await start({ port, conf: { ...conf, ...announce(front) } }) }
 }
 
 /** Starts a group that notices a dead master after half a second. */
 export function startSentinelGroup({
   isGated = false,
+  openFront,
   sentinelConf = {},
 }: RedisGroupOptions & {
   /** Further directives of the Sentinels, such as their users. */
@@ -100,13 +111,15 @@ export function startSentinelGroup({
   return startGroup(async (start, openGate) => {
     const quick = { 'repl-diskless-sync-delay': '0', 'repl-ping-replica-period': '1' }
     const startMember = (conf: RedisConf): Promise<Known> =>
-      startKnown(start, isGated ? openGate : undefined, conf, (port) => ({
-        'replica-announce-port': `${port}`,
+      startKnown(start, isGated ? openGate : openFront, conf, (front) => ({
+        'replica-announce-port': `${front.port}`,
+        ...(front.host === undefined ? {} : { 'replica-announce-ip': front.host }),
       }))
-    const { server: master, port } = await startMember(quick)
-    const { server: replica } = await startMember({ ...quick, replicaof: `127.0.0.1 ${port}` })
+    const { server: master, host = '127.0.0.1', port } = await startMember(quick)
+    const { server: replica } = await startMember({ ...quick, replicaof: `${host} ${port}` })
     const sentinel = [
-      `monitor mymaster 127.0.0.1 ${port} 2`,
+      ...(isIP(host) === 0 ? ['resolve-hostnames yes', 'announce-hostnames yes'] : []),
+      `monitor mymaster ${host} ${port} 2`,
       'down-after-milliseconds mymaster 500',
       'failover-timeout mymaster 3000',
     ]
@@ -125,11 +138,11 @@ async function knowsEverybody(sentinel: RedisServer): Promise<void> {
 }
 
 /** Starts a Cluster that notices a dead master after a second. */
-export function startCluster({ isGated = false }: RedisGroupOptions = {}): Promise<RedisCluster> {
+export function startCluster({ isGated = false, openFront }: RedisGroupOptions = {}): Promise<RedisCluster> {
   return startGroup(async (start, openGate) => {
     const nodes: ClusterNode[] = []
     // One after the other: their gates are to be in their order.
-    for (let at = 0; at < 4; at += 1) nodes.push(await startNode(start, isGated ? openGate : undefined))
+    for (let at = 0; at < 4; at += 1) nodes.push(await startNode(start, isGated ? openGate : openFront))
     const servers = nodes.map(({ server }) => server)
     const masters = servers.slice(0, 3)
     const [first, , , replica] = servers
@@ -150,7 +163,7 @@ interface ClusterNode extends Known {
   readonly busPort: number
 }
 
-async function startNode(start: Start, openGate: OpenGate | undefined): Promise<ClusterNode> {
+async function startNode(start: Start, openFront: OpenFront): Promise<ClusterNode> {
   const busPort = await freePort()
   const conf = {
     'cluster-enabled': 'yes',
@@ -160,12 +173,15 @@ async function startNode(start: Start, openGate: OpenGate | undefined): Promise<
     'cluster-port': `${busPort}`,
     'repl-diskless-sync-delay': '0',
   }
-  const announce = (port: number): RedisConf => ({
+  const announce = ({ host, port }: Front): RedisConf => ({
     'cluster-announce-ip': '127.0.0.1',
     'cluster-announce-port': `${port}`,
     'cluster-announce-bus-port': `${busPort}`,
+    ...(host === undefined
+      ? {}
+      : { 'cluster-announce-hostname': host, 'cluster-preferred-endpoint-type': 'hostname' }),
   })
-  return { ...(await startKnown(start, openGate, conf, announce)), busPort }
+  return { ...(await startKnown(start, openFront, conf, announce)), busPort }
 }
 
 async function assignSlots(masters: readonly RedisServer[]): Promise<void> {

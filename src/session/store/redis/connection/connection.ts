@@ -1,8 +1,7 @@
-import { isIP } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { HostAndPort } from '../../../../config/settings/kinds/address.ts'
 import { readRedisUrl } from '../../../../config/settings/kinds/redis-address.ts'
+import { TlsConnector, TlsSentinelConnector } from './tls-connectors.ts'
 
 /** Where Redis is and how to enter; the fields are those of the settings. Exactly one way is set. */
 export interface RedisAddress {
@@ -84,8 +83,8 @@ function commonOptions(address: RedisAddress): ConnectionSettings {
   }
 }
 
-function tlsOptions({ redisTlsCa }: RedisAddress): ConnectionOptions {
-  return redisTlsCa === undefined ? {} : { ca: redisTlsCa }
+function tlsOptions({ redisTlsCa }: RedisAddress): ConnectionSettings {
+  return { tls: redisTlsCa === undefined ? {} : { ca: redisTlsCa }, Connector: TlsConnector }
 }
 
 function urlOptions(address: RedisAddress, redisUrl: string): ConnectionSettings {
@@ -95,13 +94,11 @@ function urlOptions(address: RedisAddress, redisUrl: string): ConnectionSettings
     db: database,
     ...(username === '' ? {} : { username }),
     ...(password === '' ? {} : { password }),
-    // A server behind a proxy that serves several names knows which one is meant.
-    ...(isTls ? { tls: { ...tlsOptions(address), ...(isIP(host) === 0 ? { servername: host } : {}) } } : {}),
+    ...(isTls ? tlsOptions(address) : {}),
   }
 }
 
 function sentinelOptions(address: RedisAddress, sentinels: readonly HostAndPort[]): ConnectionSettings {
-  const tls = address.redisTls === true ? tlsOptions(address) : undefined
   return {
     sentinels: [...sentinels],
     name: address.redisSentinelMaster ?? 'mymaster',
@@ -113,12 +110,17 @@ function sentinelOptions(address: RedisAddress, sentinels: readonly HostAndPort[
     ...(address.redisSentinelPassword === undefined
       ? {}
       : { sentinelPassword: address.redisSentinelPassword }),
-    ...(tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+    ...(address.redisTls === true ? sentinelTlsOptions(address) : {}),
   }
 }
 
+function sentinelTlsOptions(address: RedisAddress): ConnectionSettings {
+  const { tls } = tlsOptions(address)
+  return { tls, sentinelTLS: tls, enableTLSForSentinelMode: true, Connector: TlsSentinelConnector }
+}
+
 function nodeOptions(address: RedisAddress): ConnectionSettings {
-  return { ...commonOptions(address), ...(address.redisTls === true ? { tls: tlsOptions(address) } : {}) }
+  return { ...commonOptions(address), ...(address.redisTls === true ? tlsOptions(address) : {}) }
 }
 
 function createCluster(
@@ -143,9 +145,7 @@ export const ownDeadlines: ConnectionSettings = { commandTimeout: undefined }
 /** Opens the connection that carries the commands. It connects, and reconnects, by itself. */
 export function connectRedis(address: RedisAddress, overrides: ConnectionSettings = {}): RedisClient {
   if (address.redisClusterNodes === undefined) return connectSingle(address, overrides)
-  const cluster = createCluster(address, address.redisClusterNodes, overrides)
-  cluster.on('+node', surviveSecondErrors)
-  return cluster
+  return createCluster(address, address.redisClusterNodes, overrides)
 }
 
 /**
@@ -154,20 +154,7 @@ export function connectRedis(address: RedisAddress, overrides: ConnectionSetting
  * @param overrides options that this connection has otherwise
  */
 export function connectSingle(address: RedisAddress, overrides: ConnectionSettings = {}): Redis {
-  const client = new Redis({ ...commonOptions(address), ...placeOptions(address), ...overrides })
-  surviveSecondErrors(client)
-  return client
-}
-
-/**
- * The library listens for one error of each socket. A TLS socket that is closed within its handshake has two when the certificate is
- * refused as well, and the second, which nobody hears, would end the process.
- */
-function surviveSecondErrors(client: Redis): void {
-  client.on('connecting', () => {
-    // By then the socket of this attempt is there, and not before.
-    setImmediate(() => client.stream?.on('error', () => undefined))
-  })
+  return new Redis({ ...commonOptions(address), ...placeOptions(address), ...overrides })
 }
 
 function placeOptions(address: RedisAddress): ConnectionSettings {
