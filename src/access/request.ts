@@ -7,6 +7,7 @@ import {
   csrfRefusal,
   handshakeRefusal,
 } from '../http/guards/csrf-guard.ts'
+import { announcedBytes } from '../http/lifetime/body.ts'
 import type { LimitedRequest } from '../http/limits/limited-request.ts'
 import type { AccessRules } from './rules/rules.ts'
 import { upstreamTarget } from './target.ts'
@@ -38,9 +39,7 @@ export function checkForm(request: AccessRequest, rules: AccessRules): string {
   }
   const { headers } = request
   if (headers['service-worker'] !== undefined && !rules.isApp) throw serviceWorkerRefused()
-  if (Number(headers['content-length'] ?? 0) > rules.bodyLimitBytes) {
-    throw new GatewayError('payload_too_large')
-  }
+  if ((announcedBytes(request) ?? 0) > rules.bodyLimitBytes) throw new GatewayError('payload_too_large')
   return target
 }
 

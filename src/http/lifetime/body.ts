@@ -11,6 +11,12 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }
 
+/** How long a request says its body is, bytes; `undefined`: only its end will tell. */
+export function announcedBytes({ headers }: Pick<IncomingMessage, 'headers'>): number | undefined {
+  const length = headers['content-length']
+  return length === undefined ? undefined : Number(length)
+}
+
 /** A body of at most this is read to its end behind an early answer, so that the connection can be kept; bytes. */
 const smallBodyBytes = 65_536
 
@@ -34,8 +40,9 @@ const requestTimeout = 408
 
 function answerEarly(life: RequestLife, status: unknown): void {
   const { request, response, connection } = life
-  const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
-  if (length > smallBodyBytes || status === requestTimeout) response.shouldKeepAlive = false
+  const bytes = announcedBytes(request)
+  if (bytes === undefined || bytes > smallBodyBytes || status === requestTimeout)
+    response.shouldKeepAlive = false
   // What Node calls after the last answer on a connection; by itself it does not wait for what is still unread.
   connection.socket.destroySoon = () => connection.endInOrder()
   response.once('finish', () => discardRest(life))

@@ -67,12 +67,13 @@ export function isAnswering(phase: Phase): boolean {
 /** How long nothing has moved, in either direction. */
 export class Silence {
   readonly #clock: { readonly sweep: number }
-  #movedAtSweep = 0
+  #movedAtSweep: number
   /** The browser takes nothing more at the moment; for how long that may be is the connection's affair. */
   #isBrowserFull = false
 
   constructor(clock: { readonly sweep: number }) {
     this.#clock = clock
+    this.#movedAtSweep = clock.sweep
   }
 
   /** Something has moved. */

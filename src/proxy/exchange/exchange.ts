@@ -40,7 +40,7 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
   #token: AccessToken | undefined
   #phase: Phase = 'waiting'
   #resume: (() => void) | undefined
-  /** The body as it comes, or whole when it is sent again. */
+  /** The body as it comes, or whole: when it came with its head, and when it is sent again. `undefined` until it is handed over, too. */
   #body: Upload | Buffer | undefined
   #refused: RefusedAttempts | undefined
   #demandedNonce: string | undefined
@@ -73,12 +73,12 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     // The API may change its nonce at any time, and small bodies cost next to nothing to keep.
     if (this.#isProved()) this.#upload?.keep()
     if (this.#upload === undefined) this.#send()
-    else this.#upload.gather(this.#sendBody)
-  }
-
-  readonly #sendBody = (body: Upload | Buffer): void => {
-    this.#body = body
-    this.#send()
+    else {
+      this.#upload.gather((body) => {
+        this.#body = body
+        this.#send()
+      })
+    }
   }
 
   #send(): void {
@@ -243,6 +243,8 @@ export class Exchange implements Call, Dispatcher.DispatchHandler, UploadObserve
     this.#phase = 'settled'
     this.#report.settled(outcome)
     this.#attempt.giveUp()
+    // Once it is handed over it is undici's to let go of.
+    if (this.#body === undefined) this.#upload?.destroy()
   }
 
   #fail(error: unknown): void {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { announcedBytes } from '../../http/lifetime/body.ts'
 import { sweepMs } from '../upstream/sweep.ts'
 
 /** What undici reads of a stream's state: that it need not be destroyed at its end, and that its length is unknown. */
@@ -42,7 +43,7 @@ export class Upload extends EventEmitter {
   /** Sweeps for which the upstream has taken nothing now, and the longest time that it did so. */
   #pausedSweeps = 0
   #longestPauseSweeps = 0
-  /** What has come before undici asked for it; `undefined` once that is handed over, or when nothing is gathered. */
+  /** What has come before undici asked for it; `undefined` once that is handed over, and where nothing is gathered. */
   #early: Buffer[] | undefined
   /** The chunks so far, of a body that may have to be sent again. */
   #kept: Buffer[] | undefined
@@ -55,14 +56,15 @@ export class Upload extends EventEmitter {
   }
 
   /**
-   * Finds out whether all of a small body has come together with its head, as nearly all do. In one piece it is cheaper to send by a third than
-   * as it comes; one that is slower is not waited for.
+   * Finds out whether all of a small body has come together with its head, as nearly all do. In one piece it is cheaper to send by a third
+   * than as it comes; one that is slower is not waited for.
    *
-   * @param then is told what to send, in the next turn of the event loop; at once for a body that is large, or of unknown length
+   * @param then is told what to send: in the next turn of the event loop, unless it was given up by then; at once for a body that is large, or
+   * of unknown length
    */
   gather(then: (body: Upload | Buffer) => void): void {
-    const announcedBytes = Number(this.#source.headers['content-length'] ?? Number.POSITIVE_INFINITY)
-    if (announcedBytes > smallBytes) {
+    const bytes = announcedBytes(this.#source)
+    if (bytes === undefined || bytes > smallBytes) {
       then(this)
       return
     }
@@ -71,15 +73,22 @@ export class Upload extends EventEmitter {
     this.#attach()
     this.#source.resume()
     setImmediate(() => {
-      if (!this.isEnded) this.#source.pause()
-      then(this.isEnded ? joined(early) : this)
+      // What is left may be on its way behind an early answer already.
+      if (this.destroyed) return
+      if (this.isEnded) {
+        this.#early = undefined
+        then(joined(early))
+        return
+      }
+      this.#source.pause()
+      then(this)
     })
   }
 
   /** Keeps a small body beside, while it is sent at once. One that is announced as larger is not waited for later. */
   keep(): void {
-    const announcedBytes = Number(this.#source.headers['content-length'] ?? 0)
-    if (announcedBytes <= smallBytes) this.#kept = []
+    const bytes = announcedBytes(this.#source) ?? 0
+    if (bytes <= smallBytes) this.#kept = []
   }
 
   /**

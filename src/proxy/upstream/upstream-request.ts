@@ -33,12 +33,12 @@ export interface Carried {
   readonly token: AccessToken | undefined
   /** For a token that is bound to a key. */
   readonly proof: string | undefined
-  /** As it comes, or whole when it is sent again. */
+  /** As it comes, or whole: when it came with its head, and when it is sent again. */
   readonly body: Upload | Buffer | undefined
 }
 
 /**
- * A request for undici's `dispatch`: the judged target, the headers that pass, and the body as it comes.
+ * A request for undici's `dispatch`: the judged target, the headers that pass, and the body.
  *
  * @param carried the token is the admission's own, or one that has taken its place
  */

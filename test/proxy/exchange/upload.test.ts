@@ -91,6 +91,19 @@ test('what is given up before it is handed over hands nothing over', async () =>
   expect(chunks).toEqual([])
 })
 
+test('what is given up while it is gathered is sent to nobody, and its rest is not held back', async () => {
+  const { source, upload } = startUpload({ 'content-length': '6' })
+  source.write('one')
+  let isTold = false
+  upload.gather(() => {
+    isTold = true
+  })
+  upload.destroy()
+  await nextTurn()
+  await nextTurn()
+  expect([isTold, source.isPaused(), source.readableLength]).toEqual([false, false, 0])
+})
+
 test('a piece that goes over the limit is told of, and not kept', async () => {
   const { source, upload } = startUpload({ 'content-length': '6' }, 3)
   source.write('one')
